@@ -1,0 +1,1 @@
+"""Copy any Hyperliquid trader into any number of accounts."""

@@ -1,0 +1,84 @@
+"""Types of the native half. `stubtest` holds this file to the binary.
+
+Every call of `Engine` runs on the engine's one loop thread; `render_metrics` and `read_journal` may run on any thread.
+Times: `recv_ns` and `*_ns` are monotonic nanoseconds, `now_ms` is the estimated venue time in Unix milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Buffer
+from typing import Final
+
+__version__: Final[str]
+
+class HlfastError(Exception): ...
+class ConfigError(HlfastError): ...
+class JournalError(HlfastError): ...
+class KeyFileError(HlfastError): ...
+
+# One item per write: (lane id, post id or 0, bytes). For a WebSocket lane the bytes are whole masked frames and the
+# post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.
+type Sends = list[tuple[int, int, bytes]]
+
+class Engine:
+    """The core, its journal and its signers behind one lock."""
+
+    def __new__(cls, config: bytes, journal_dir: str, now_ms: int) -> Engine:
+        """Open (or create) the journal, take its lock and replay it. `config` is the JSON of `hlfast.config.model.Config`."""
+
+    # keys: decrypted in Rust, never seen by Python
+    def load_credentials(self, directory: str) -> list[str]: ...
+    def load_keystore(self, path: str, passphrase_path: str) -> str: ...
+    def load_raw_key(self, variable: str) -> str:
+        """Read one key from an environment variable, in Rust (development only; the caller enforces that)."""
+    def missing_keys(self) -> list[str]:
+        """Agent addresses that the configuration names and no loaded key matches."""
+
+    # the hot path. None: nothing to do. int: a frame of no concern to the core (see FRAME_*). list: bytes to write now.
+    def on_frame(self, source: int, frame: Buffer, recv_ns: int, now_ms: int) -> Sends | int | None: ...
+    def next_chunk(self, now_ms: int) -> Sends | None:
+        """The next followers of the event just stepped; None when the event is done. Call after writing each chunk."""
+    def on_http_answer(self, post_id: int, status: int, body: bytes, now_ms: int) -> Sends | None:
+        """Settle a post that went over HTTP. `status` 0 means no answer: the outcome is unknown."""
+    def on_tick(self, now_ms: int) -> Sends | None:
+        """Let time pass: retries, expiries, fences, periodic reads. The shell calls it every 20 ms."""
+
+    # connections
+    def source_up(self, source: int, kind: str, now_ms: int) -> None:
+        """kind: "user" (userFills, userEvents, orderUpdates), "tape" (trades, bbo) or "lane" (posts)."""
+    def source_down(self, source: int, now_ms: int) -> Sends | None:
+        """The connection is gone: feeds have a gap, posts in flight on it are unknown."""
+    def http_lane_up(self, lane: int, now_ms: int) -> None: ...
+    def start(self, now_ms: int) -> Sends | None:
+        """Begin recovery: fence what a former run left unresolved. Call once, when a lane is up."""
+
+    # cold work for the shell
+    def on_info(self, token: int, status: int, body: bytes, now_ms: int) -> Sends | None:
+        """The verbatim answer to a request of `take_requests`; status 0 means no answer, then the core asks again."""
+    def load_meta(self, body: bytes, now_ms: int) -> None: ...
+    def take_requests(self) -> list[bytes]:
+        """JSON objects {"token", "request": {… body of /info …}, "weight"} or {"subscribe": {…}}, drained."""
+    def take_alerts(self) -> list[bytes]: ...
+    def status(self) -> bytes:
+        """JSON: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets. Cold."""
+    def reserve_weight(self, weight: int, now_ms: int) -> bool:
+        """Take REST weight from the venue budget for a read; False means wait."""
+    def observe_loop_lag(self, lag_ns: int) -> None: ...
+    def observe_written(self, written_ns: int) -> None:
+        """The shell has handed the last chunk to the transport."""
+    def flush(self) -> None:
+        """Write what is buffered, fdatasync, and refill nothing more. Called at shutdown."""
+    def metrics(self) -> Metrics: ...
+
+class Metrics:
+    """A handle that renders without taking the engine's lock; usable from any thread."""
+    def render(self) -> bytes: ...
+
+FRAME_PONG: Final[int]
+FRAME_ACK: Final[int]
+FRAME_ERROR: Final[int]
+FRAME_OTHER: Final[int]
+FRAME_BAD: Final[int]
+
+def read_journal(directory: str, after: int, limit: int) -> list[bytes]:
+    """JSON objects of journal records with sequence > `after`: inputs, attempts, outcomes, receipts, alerts. Read-only."""

@@ -1,0 +1,2 @@
+//! The deterministic core of hlfast: pure computation, no clock, no I/O, no threads.
+#![forbid(unsafe_code)]

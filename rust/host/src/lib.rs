@@ -1,0 +1,1 @@
+//! The core's hands: journal file, key files, presignature pool and clock. It decides nothing.

@@ -1,0 +1,8 @@
+//! `hlfast._core`: the list of what Python sees. Argument conversion and nothing else.
+use pyo3::prelude::*;
+
+/// The native half of hlfast.
+#[pymodule(gil_used = false)]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))
+}
