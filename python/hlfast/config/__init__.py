@@ -1,0 +1,1 @@
+"""Settings: plain frozen structs (`model`) and the loader that fills them from TOML and environment (`load`)."""

@@ -1,0 +1,129 @@
+"""The settings as plain frozen structs, importable by every layer; `msgspec.json.encode` of `Config` is what the core reads.
+
+Money, sizes and ratios are decimal strings (exact in TOML, JSON and the core); bands are whole basis points; times are
+whole milliseconds. An absent limit means none; an explicit zero is refused by the loader and again by the core.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=False):
+    """Base of all settings: immutable, keyword-only, unknown fields refused."""
+
+
+class Venue(Frozen):
+    """Where the venue is. The signing network is `Config.network`, never derived from the URL."""
+
+    base_url: str
+    ws_url: str | None = None  # None: base_url with http→ws and /ws
+    limits: Literal["venue", "off"] = "venue"  # "off" is refused on the real venue's hosts
+    dexs: tuple[str, ...] = ()  # builder-deployed perp dexs to load besides the main one
+
+
+class EngineSettings(Frozen):
+    """How the hot path runs; nothing here changes a decision."""
+
+    user_connections: int = 2  # sockets for userFills, userEvents, orderUpdates of leaders
+    tape_connections: int = 2  # sockets for the public trade tape and bbo
+    lane_connections: int = 2  # sockets for posts
+    http_lane: bool = True  # second road for orders when no post lane is up
+    tape: bool = True  # match the public tape against the leader set
+    busy_poll: bool = False  # never let the loop sleep; takes one core whole
+    presign: bool = True  # False: every signature is hedged RFC 6979
+    pool_depth: int = 16  # presignatures kept ready per signer
+    ping_ms: int = 10_000
+    stall_ms: int = 2_000  # an active feed silent for longer is stalled
+    reconcile_ms: int = 30_000  # clearinghouseState of each account at least this often
+
+
+class Journal(Frozen):
+    """Where decisions are written down before they leave."""
+
+    directory: str
+    durability: Literal["durable", "relaxed"] = "durable"
+    snapshot_every: int = 100_000  # records between snapshots
+
+
+class Keystore(Frozen):
+    """One Ethereum keystore V3 file and the file that holds its passphrase."""
+
+    path: str
+    passphrase_file: str
+
+
+class Keys(Frozen):
+    """Agent keys; read and decrypted in Rust."""
+
+    credentials_directory: str | None = None  # one file per agent: name = lower-case address, 64 hex digits, mode 0400
+    keystores: tuple[Keystore, ...] = ()
+    env: tuple[str, ...] = ()  # names of environment variables that hold raw keys; refused on mainnet unless forced
+    force_env_on_mainnet: bool = False
+
+
+class Metrics(Frozen):
+    """Prometheus endpoint; port 0 picks a free one."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = 9464
+
+
+class Leader(Frozen):
+    """An address to copy."""
+
+    name: str
+    address: str  # 0x + 40 hex, any case
+
+
+class Follower(Frozen):
+    """An account that copies. Caps count everything in flight at its worst case."""
+
+    name: str
+    account: str  # the account traded for (master, or sub-account/vault with `vault = true`)
+    agent: str  # address of the API wallet that signs
+    vault: bool = False  # True: `account` goes into the hash as vaultAddress
+    max_order_usd: str | None = None
+    max_position_usd: str | None = None  # per coin, on the net
+    max_gross_usd: str | None = None  # Σ |position| over coins
+
+
+class Follow(Frozen):
+    """The edge leader → follower with its policy. Filters gate increases only."""
+
+    leader: str  # Leader.name
+    follower: str  # Follower.name
+    mode: Literal["ratio", "equity", "notional"]
+    ratio: str | None = None  # mode ratio: share of the leader's size
+    weight: str | None = None  # mode equity: multiplies follower equity ÷ leader equity
+    notional_usd: str | None = None  # mode notional: value per leader position
+    scale_adds: bool = False  # mode notional: later adds use the same r
+    existing: Literal["ignore", "adopt", "adopt_within"] = "ignore"
+    adopt_band_bps: int | None = None  # for adopt_within: leader's entry price ± this
+    coins_allow: tuple[str, ...] | None = None  # None: every coin
+    coins_block: tuple[str, ...] = ()
+    min_value_usd: str | None = None  # leader's resulting position, coalesced change
+    max_value_usd: str | None = None
+    max_order_usd: str | None = None  # this edge's part of one order
+    max_position_usd: str | None = None  # this edge's part of one coin
+    max_age_ms: int = 2_000  # an older entry expires; an exit never does
+    entry_band_bps: int = 30
+    reduce_band_bps: int = 100
+    emergency_band_bps: int = 300
+
+
+class Config(Frozen):
+    """Everything `hlfast run` needs."""
+
+    network: Literal["mainnet", "testnet"]  # decides the signature's source byte
+    venue: Venue
+    journal: Journal
+    leaders: tuple[Leader, ...]
+    followers: tuple[Follower, ...]
+    follows: tuple[Follow, ...]
+    engine: EngineSettings = EngineSettings()
+    keys: Keys = Keys()
+    metrics: Metrics = Metrics()
