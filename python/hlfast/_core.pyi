@@ -4,10 +4,9 @@ Every call of `Engine` runs on the engine's one loop thread; `render_metrics` an
 Times: `recv_ns` and `*_ns` are monotonic nanoseconds, `now_ms` is the estimated venue time in Unix milliseconds.
 """
 
-from __future__ import annotations
+from typing import Final, Self, TypeAlias
 
-from collections.abc import Buffer
-from typing import Final
+from typing_extensions import Buffer
 
 __version__: Final[str]
 
@@ -18,12 +17,12 @@ class KeyFileError(HlfastError): ...
 
 # One item per write: (lane id, post id or 0, bytes). For a WebSocket lane the bytes are whole masked frames and the
 # post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.
-type Sends = list[tuple[int, int, bytes]]
+_Sends: TypeAlias = list[tuple[int, int, bytes]]
 
 class Engine:
     """The core, its journal and its signers behind one lock."""
 
-    def __new__(cls, config: bytes, journal_dir: str, now_ms: int) -> Engine:
+    def __new__(cls, config: bytes, journal_dir: str, now_ms: int) -> Self:
         """Open (or create) the journal, take its lock and replay it. `config` is the JSON of `hlfast.config.model.Config`."""
 
     # keys: decrypted in Rust, never seen by Python
@@ -35,25 +34,25 @@ class Engine:
         """Agent addresses that the configuration names and no loaded key matches."""
 
     # the hot path. None: nothing to do. int: a frame of no concern to the core (see FRAME_*). list: bytes to write now.
-    def on_frame(self, source: int, frame: Buffer, recv_ns: int, now_ms: int) -> Sends | int | None: ...
-    def next_chunk(self, now_ms: int) -> Sends | None:
+    def on_frame(self, source: int, frame: Buffer, recv_ns: int, now_ms: int) -> _Sends | int | None: ...
+    def next_chunk(self, now_ms: int) -> _Sends | None:
         """The next followers of the event just stepped; None when the event is done. Call after writing each chunk."""
-    def on_http_answer(self, post_id: int, status: int, body: bytes, now_ms: int) -> Sends | None:
+    def on_http_answer(self, post_id: int, status: int, body: bytes, now_ms: int) -> _Sends | None:
         """Settle a post that went over HTTP. `status` 0 means no answer: the outcome is unknown."""
-    def on_tick(self, now_ms: int) -> Sends | None:
+    def on_tick(self, now_ms: int) -> _Sends | None:
         """Let time pass: retries, expiries, fences, periodic reads. The shell calls it every 20 ms."""
 
     # connections
     def source_up(self, source: int, kind: str, now_ms: int) -> None:
         """kind: "user" (userFills, userEvents, orderUpdates), "tape" (trades, bbo) or "lane" (posts)."""
-    def source_down(self, source: int, now_ms: int) -> Sends | None:
+    def source_down(self, source: int, now_ms: int) -> _Sends | None:
         """The connection is gone: feeds have a gap, posts in flight on it are unknown."""
     def http_lane_up(self, lane: int, now_ms: int) -> None: ...
-    def start(self, now_ms: int) -> Sends | None:
+    def start(self, now_ms: int) -> _Sends | None:
         """Begin recovery: fence what a former run left unresolved. Call once, when a lane is up."""
 
     # cold work for the shell
-    def on_info(self, token: int, status: int, body: bytes, now_ms: int) -> Sends | None:
+    def on_info(self, token: int, status: int, body: bytes, now_ms: int) -> _Sends | None:
         """The verbatim answer to a request of `take_requests`; status 0 means no answer, then the core asks again."""
     def load_meta(self, body: bytes, now_ms: int) -> None: ...
     def take_requests(self) -> list[bytes]:

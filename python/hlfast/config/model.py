@@ -1,4 +1,4 @@
-"""The settings as plain frozen structs, importable by every layer; `msgspec.json.encode` of `Config` is what the core reads.
+"""The settings as plain frozen structs, importable by every layer; the core reads `msgspec.json.encode(Config)`.
 
 Money, sizes and ratios are decimal strings (exact in TOML, JSON and the core); bands are whole basis points; times are
 whole milliseconds. An absent limit means none; an explicit zero is refused by the loader and again by the core.
@@ -15,7 +15,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of all settings: immutable, keyword-only, unknown fields refused."""
 
 
-class Venue(Frozen):
+class Venue(Frozen, frozen=True):
     """Where the venue is. The signing network is `Config.network`, never derived from the URL."""
 
     base_url: str
@@ -24,7 +24,7 @@ class Venue(Frozen):
     dexs: tuple[str, ...] = ()  # builder-deployed perp dexs to load besides the main one
 
 
-class EngineSettings(Frozen):
+class EngineSettings(Frozen, frozen=True):
     """How the hot path runs; nothing here changes a decision."""
 
     user_connections: int = 2  # sockets for userFills, userEvents, orderUpdates of leaders
@@ -40,7 +40,7 @@ class EngineSettings(Frozen):
     reconcile_ms: int = 30_000  # clearinghouseState of each account at least this often
 
 
-class Journal(Frozen):
+class Journal(Frozen, frozen=True):
     """Where decisions are written down before they leave."""
 
     directory: str
@@ -48,14 +48,14 @@ class Journal(Frozen):
     snapshot_every: int = 100_000  # records between snapshots
 
 
-class Keystore(Frozen):
+class Keystore(Frozen, frozen=True):
     """One Ethereum keystore V3 file and the file that holds its passphrase."""
 
     path: str
     passphrase_file: str
 
 
-class Keys(Frozen):
+class Keys(Frozen, frozen=True):
     """Agent keys; read and decrypted in Rust."""
 
     credentials_directory: str | None = None  # one file per agent: name = lower-case address, 64 hex digits, mode 0400
@@ -64,7 +64,7 @@ class Keys(Frozen):
     force_env_on_mainnet: bool = False
 
 
-class Metrics(Frozen):
+class Metrics(Frozen, frozen=True):
     """Prometheus endpoint; port 0 picks a free one."""
 
     enabled: bool = True
@@ -72,14 +72,14 @@ class Metrics(Frozen):
     port: int = 9464
 
 
-class Leader(Frozen):
+class Leader(Frozen, frozen=True):
     """An address to copy."""
 
     name: str
     address: str  # 0x + 40 hex, any case
 
 
-class Follower(Frozen):
+class Follower(Frozen, frozen=True):
     """An account that copies. Caps count everything in flight at its worst case."""
 
     name: str
@@ -91,7 +91,7 @@ class Follower(Frozen):
     max_gross_usd: str | None = None  # Σ |position| over coins
 
 
-class Follow(Frozen):
+class Follow(Frozen, frozen=True):
     """The edge leader → follower with its policy. Filters gate increases only."""
 
     leader: str  # Leader.name
@@ -115,7 +115,7 @@ class Follow(Frozen):
     emergency_band_bps: int = 300
 
 
-class Config(Frozen):
+class Config(Frozen, frozen=True):
     """Everything `hlfast run` needs."""
 
     network: Literal["mainnet", "testnet"]  # decides the signature's source byte

@@ -1,0 +1,64 @@
+# make demo   sets everything up and copies recorded traders on the embedded simulated exchange
+# make test   sets everything up, lints, and runs every test
+# make bench  sets everything up and measures; BENCH=--short for the form that CI runs
+# Needs Python 3.11+, a C compiler, make and a Rust toolchain; `make demo` and `make test` install the rest into .venv.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ORACLE := .venv-oracle
+RUST   := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
+
+.PHONY: demo test lint rust-test py-test bench fmt clean setup oracle
+
+setup: $(VENV)/.built
+
+$(VENV)/.locked: requirements/dev.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hlfast needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python $(PIP) -r requirements/dev.txt
+	@touch $@
+
+# Editable: the extension is built in release mode beside the Python sources.
+$(VENV)/.built: $(VENV)/.locked $(RUST) pyproject.toml
+	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --release --locked
+	@touch $@
+
+# The official SDK, in an environment of its own: it caps versions that the rest needs newer.
+oracle: $(ORACLE)/.locked
+$(ORACLE)/.locked: requirements/oracle.txt
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/python $(PIP) -r requirements/oracle.txt
+	@touch $@
+
+demo: setup
+	$(BIN)/hlfast demo
+
+test: lint rust-test py-test
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy --no-error-summary
+	$(BIN)/python -m mypy.stubtest hlfast._core --concise
+	$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
+
+rust-test:
+	cargo test --quiet --workspace --locked
+
+py-test: setup oracle
+	$(BIN)/pytest -n 2
+
+bench: setup oracle
+	$(BIN)/python bench/run.py $(BENCH)
+
+fmt: setup
+	cargo fmt --all
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf target $(VENV) $(ORACLE) python/hlfast/*.so
