@@ -15,21 +15,24 @@ PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --
 setup: $(VENV)/.built
 
 $(VENV)/.locked: requirements/dev.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hlfast needs Python 3.11 or newer; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python $(PIP) -r requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hlfast needs Python 3.11 or newer; set PYTHON=")'
+	@echo 'Installing the locked requirements into $(VENV) …'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python $(PIP) -r requirements/dev.txt
 	@touch $@
 
 # Editable: the extension is built in release mode beside the Python sources.
 $(VENV)/.built: $(VENV)/.locked $(RUST) pyproject.toml
-	VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --quiet --release --locked
+	@echo 'Building the extension in release mode (about a minute the first time) …'
+	@VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/maturin develop --release --locked > $(VENV)/build.log 2>&1 || (cat $(VENV)/build.log; exit 1)
 	@touch $@
 
 # The official SDK, in an environment of its own: it caps versions that the rest needs newer.
 oracle: $(ORACLE)/.locked
 $(ORACLE)/.locked: requirements/oracle.txt
-	$(PYTHON) -m venv $(ORACLE)
-	$(ORACLE)/bin/python $(PIP) -r requirements/oracle.txt
+	@echo 'Installing the official SDK into $(ORACLE) …'
+	@$(PYTHON) -m venv $(ORACLE)
+	@$(ORACLE)/bin/python $(PIP) -r requirements/oracle.txt
 	@touch $@
 
 demo: setup
