@@ -3,13 +3,15 @@ mod eip712;
 mod keccak;
 mod presign;
 mod secret;
+mod signature;
 mod signer;
 
 pub use eip712::{Chain, Preimage, action_hash, digest_of_hash, l1_digest, l1_digests};
 pub use keccak::{keccak256, keccak256_many};
-pub use presign::Presignature;
+pub use presign::{BATCH_MAX, Presignature, Refill};
 pub use secret::Secret;
-pub use signer::{SignError, Signature, Signer, recover};
+pub use signature::{Signature, write_quantity};
+pub use signer::{SignError, Signer, recover};
 
 /// What ECDSA signs: 32 bytes.
 pub type Digest = [u8; 32];

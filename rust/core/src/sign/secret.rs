@@ -1,4 +1,5 @@
-//! A private key in memory: it cannot be cloned, printed or read from outside, and is wiped when dropped.
+//! A private key on its way in: it cannot be cloned, printed or read from outside, and is wiped when dropped.
+use super::keccak::keccak256;
 use crate::wire::parse_hex;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -16,14 +17,24 @@ impl Secret {
         secret
     }
 
-    /// Reads 64 hex digits, `0x` optional.
+    /// Reads 64 hex digits of either case, `0x` optional.
     #[must_use]
     pub fn parse_hex(text: &[u8]) -> Option<Secret> {
         parse_hex(text.strip_prefix(b"0x").unwrap_or(text)).map(|mut bytes| Secret::take(&mut bytes))
     }
 
-    pub(crate) fn expose(&self) -> &[u8; 32] {
+    pub(super) fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// Unpredictable to anyone without the key, and independent of it: input to the blinding of its context.
+    pub(super) fn blinding_seed(&self) -> [u8; 32] {
+        let mut message = [0u8; 48];
+        message[..16].copy_from_slice(b"hlfast: blinding");
+        message[16..].copy_from_slice(&self.0);
+        let seed = keccak256(&message);
+        message.zeroize();
+        seed
     }
 }
 

@@ -1,14 +1,16 @@
 //! A key that signs digests: deterministic (RFC 6979), hedged with fresh entropy, or with a presignature.
-use super::keccak::keccak256;
-use super::presign::Presignature;
-use super::secret::Secret;
 use super::Digest;
+use super::keccak::keccak256;
+use super::secret::Secret;
+use super::signature::Signature;
 use crate::wire::Address;
-use k256::Scalar;
 use k256::elliptic_curve::ops::Reduce;
+use k256::{FieldBytes, Scalar};
 use secp256k1::ecdsa::{RecoverableSignature, RecoveryId};
-use secp256k1::{Message, PublicKey, SecretKey};
+use secp256k1::{Message, PublicKey, Secp256k1, SecretKey, SignOnly, VerifyOnly};
 use std::fmt;
+use std::sync::LazyLock;
+use zeroize::Zeroize;
 
 /// Why a key or a signature is refused. Never carries key material.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,45 +21,23 @@ pub enum SignError {
     /// Chance of 2^-255, or a broken presignature.
     #[error("the signature came out as zero; sign again")]
     Degenerate,
+    /// A presignature only completes under the key that made it.
+    #[error("the presignature was made by another signer")]
+    WrongSigner,
+    /// A fault while presigning: the result did not pass its own check.
+    #[error("a presignature failed its check when it was made; stop this signer")]
+    BadPresignature,
     /// No key recovers.
     #[error("no signer can be recovered from this signature")]
     Unrecoverable,
 }
 
-/// An ECDSA signature as the venue takes it: low s, v 27 or 28.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Signature {
-    /// x of the nonce's point, big endian.
-    pub r: [u8; 32],
-    /// Big endian, at most half the group order.
-    pub s: [u8; 32],
-    /// 27 or 28.
-    pub v: u8,
-}
-
-impl Signature {
-    /// Appends `{"r":"0x…","s":"0x…","v":27}`; numbers without leading zeros, as the official SDK prints them.
-    pub fn write_json(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"{\"r\":\"");
-        write_quantity(out, &self.r);
-        out.extend_from_slice(b"\",\"s\":\"");
-        write_quantity(out, &self.s);
-        out.extend_from_slice(if self.v == 28 { b"\",\"v\":28}" } else { b"\",\"v\":27}" });
-    }
-}
-
-/// Appends `0x` and the number's hex digits without leading zeros.
-pub(crate) fn write_quantity(out: &mut Vec<u8>, bytes: &[u8; 32]) {
-    let start = out.len();
-    crate::wire::write_hex(out, bytes);
-    let zeros = out.iter().skip(start).take(63).take_while(|&&digit| digit == b'0').count();
-    out.splice(start..start.saturating_add(zeros), *b"0x");
-}
-
-/// A private key with its address.
+/// A private key with its address. Wiped when dropped; never cloned, printed or sent.
 pub struct Signer {
-    secret: Secret,
+    key: SecretKey,
     address: Address,
+    // Blinded for this key alone, so that what one signer's timing may tell says nothing about another's.
+    context: Secp256k1<SignOnly>,
 }
 
 impl Signer {
@@ -65,62 +45,59 @@ impl Signer {
     ///
     /// # Errors
     /// `BadKey` when the number is zero or not below the group order.
-    pub fn new(secret: Secret) -> Result<Signer, SignError> {
-        let mut key = SecretKey::from_secret_bytes(*secret.expose()).map_err(|_| SignError::BadKey)?;
-        let address = address_of(&key.public_key());
-        key.non_secure_erase();
-        Ok(Signer { secret, address })
+    pub fn new(secret: &Secret) -> Result<Signer, SignError> {
+        let key = SecretKey::from_byte_array(*secret.expose()).map_err(|_| SignError::BadKey)?;
+        let mut seed = secret.blinding_seed();
+        let mut context = Secp256k1::signing_only();
+        context.seeded_randomize(&seed);
+        seed.zeroize();
+        let address = address_of(&PublicKey::from_secret_key(&context, &key));
+        Ok(Signer { key, address, context })
     }
 
     /// The account that its signatures speak for.
     #[must_use]
-    pub fn address(&self) -> Address {
+    pub const fn address(&self) -> Address {
         self.address
     }
 
     /// RFC 6979 without extra entropy: bit for bit what the official SDK makes.
-    ///
-    /// # Errors
-    /// `BadKey` cannot occur after `new`.
-    pub fn sign_deterministic(&self, digest: &Digest) -> Result<Signature, SignError> {
-        let mut key = self.key()?;
-        let signature = RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(*digest), &key);
-        key.non_secure_erase();
-        Ok(compact(&signature))
+    #[must_use]
+    pub fn sign_deterministic(&self, digest: &Digest) -> Signature {
+        compact(&self.context.sign_ecdsa_recoverable(Message::from_digest(*digest), &self.key))
     }
 
-    /// RFC 6979 with 32 bytes of fresh entropy mixed in: safe against a broken generator and against fault attacks.
-    ///
-    /// # Errors
-    /// `BadKey` cannot occur after `new`.
-    pub fn sign_hedged(&self, digest: &Digest, entropy: [u8; 32]) -> Result<Signature, SignError> {
-        let mut key = self.key()?;
+    /// RFC 6979 with 32 bytes of fresh entropy mixed in: safe with a broken generator and against fault attacks.
+    #[must_use]
+    pub fn sign_hedged(&self, digest: &Digest, mut entropy: [u8; 32]) -> Signature {
         let message = Message::from_digest(*digest);
-        let signature = RecoverableSignature::sign_ecdsa_recoverable_with_noncedata(message, &key, &entropy);
-        key.non_secure_erase();
-        Ok(compact(&signature))
+        let signature = self.context.sign_ecdsa_recoverable_with_noncedata(message, &self.key, &entropy);
+        entropy.zeroize();
+        compact(&signature)
     }
 
-    /// Completes a presignature made by this signer: `s = a·z + b`, then low s.
-    ///
-    /// # Errors
-    /// `Degenerate` when s is zero. The presignature is wiped either way.
-    pub fn sign_presigned(&self, digest: &Digest, presignature: Presignature) -> Result<Signature, SignError> {
-        let z = <Scalar as Reduce<k256::FieldBytes>>::reduce(&(*digest).into());
-        let s = presignature.a * z + presignature.b;
-        if bool::from(s.is_zero()) {
-            return Err(SignError::Degenerate);
-        }
-        use k256::elliptic_curve::scalar::IsHigh;
-        use k256::elliptic_curve::subtle::ConditionallySelectable;
-        let high = s.is_high();
-        let s = Scalar::conditional_select(&s, &-s, high);
-        let v = 27 + (presignature.odd ^ high.unwrap_u8());
-        Ok(Signature { r: presignature.r, s: s.to_bytes().into(), v })
+    /// The key as a scalar, for presigning.
+    pub(super) fn scalar(&self) -> Scalar {
+        let mut bytes = self.key.secret_bytes();
+        let scalar = <Scalar as Reduce<FieldBytes>>::reduce(&bytes.into());
+        bytes.zeroize();
+        scalar
     }
 
-    fn key(&self) -> Result<SecretKey, SignError> {
-        SecretKey::from_secret_bytes(*self.secret.expose()).map_err(|_| SignError::BadKey)
+    /// `k·G` in constant time.
+    pub(super) fn point(&self, k: &SecretKey) -> PublicKey {
+        PublicKey::from_secret_key(&self.context, k)
+    }
+
+    /// The key's bytes, as input key material for nonces.
+    pub(super) fn key_bytes(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        zeroize::Zeroizing::new(self.key.secret_bytes())
+    }
+}
+
+impl Drop for Signer {
+    fn drop(&mut self) {
+        self.key.non_secure_erase();
     }
 }
 
@@ -133,8 +110,9 @@ impl fmt::Debug for Signer {
 /// The address that signed `digest`.
 ///
 /// # Errors
-/// `Unrecoverable` when the numbers are no signature.
+/// `Unrecoverable` when the numbers are no signature of anyone.
 pub fn recover(digest: &Digest, signature: &Signature) -> Result<Address, SignError> {
+    static CONTEXT: LazyLock<Secp256k1<VerifyOnly>> = LazyLock::new(Secp256k1::verification_only);
     let mut bytes = [0u8; 64];
     bytes[..32].copy_from_slice(&signature.r);
     bytes[32..].copy_from_slice(&signature.s);
@@ -144,7 +122,8 @@ pub fn recover(digest: &Digest, signature: &Signature) -> Result<Address, SignEr
         _ => return Err(SignError::Unrecoverable),
     };
     let parsed = RecoverableSignature::from_compact(&bytes, id).map_err(|_| SignError::Unrecoverable)?;
-    let key = parsed.recover_ecdsa(Message::from_digest(*digest)).map_err(|_| SignError::Unrecoverable)?;
+    let message = Message::from_digest(*digest);
+    let key = CONTEXT.recover_ecdsa(message, &parsed).map_err(|_| SignError::Unrecoverable)?;
     Ok(address_of(&key))
 }
 
@@ -153,7 +132,9 @@ fn compact(signature: &RecoverableSignature) -> Signature {
     let (mut r, mut s) = ([0u8; 32], [0u8; 32]);
     r.copy_from_slice(&bytes[..32]);
     s.copy_from_slice(&bytes[32..]);
-    Signature { r, s, v: 27 + (id.to_u8() & 1) }
+    // Ids 2 and 3 need an r above the group order: one signature in 2^127.
+    let odd = matches!(id, RecoveryId::One | RecoveryId::Three);
+    Signature { r, s, v: 27 + u8::from(odd) }
 }
 
 fn address_of(key: &PublicKey) -> Address {
