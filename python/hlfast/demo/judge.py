@@ -1,0 +1,258 @@
+"""The independent judge: does what the simulator recorded follow from the followers' policies?
+
+It recomputes every entitled position with `hlfast.demo.policy` from the configuration and the leaders' fills in the
+order of injection, and holds the simulator's ledger and the engine's receipts against that. It imports neither the core
+nor the engine.
+
+What it trusts
+    The simulator's ledger, and that rows injected in one call are one leader event.
+What it takes from receipts, because nothing else knows it
+    Which entries expired, were rejected, or filled in part, so that their share of E was given back. A claim counts
+    only if the ledger supports it (`_supported`): the coin's price left the entry band, an order of that follower in
+    that coin did not fill, or the receipt is older than the entry's allowed age. Too many such claims fail the run.
+What it never takes from receipts
+    Sizes, positions, ratios, and whether a policy lets an increase in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from hlfast.demo.executions import Target, check_actions, check_executions
+from hlfast.demo.policy import NOTHING, ZERO, Change, Entitled, Span, net_target
+
+if TYPE_CHECKING:
+    from hlfast.config.model import Follow
+    from hlfast.demo.evidence import Evidence, LeaderFill, Receipt
+
+# The venue refuses orders below $10; an order is worth at least that at its limit and at the mark, which may differ by
+# the entry band and a tick.
+LEAST_ORDER_USD = Decimal("10.1")
+# A run in which more entries expire than this share is no demonstration of copying.
+MOST_EXPIRED = Decimal("0.10")
+# Spans are honest but weak: at least this share of positions must be known exactly.
+LEAST_EXACT = Decimal("0.75")
+
+ENTERED = frozenset({"filled", "carried"})
+GIVEN_BACK = frozenset({"expired", "rejected", "skipped", "blocked"})
+IN_PART = frozenset({"partly_filled", "settled"})
+# Reasons that come from the moment and not from the policy: only these may stop an increase that every gate lets in.
+OF_THE_MOMENT = frozenset({"age", "price", "venue"})
+
+
+@dataclass
+class Verdict:
+    """`mismatches` empty means that every check held."""
+
+    mismatches: list[str] = field(default_factory=list)
+    positions: int = 0  # follower and coin pairs compared
+    exact: int = 0  # of these, known exactly
+    entries: int = 0  # increases that a policy lets in
+    expired: int = 0  # of these, claimed to have expired
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run is what its policies say."""
+        return not self.mismatches
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One leader event on one edge: what the rules say of it."""
+
+    change: Change
+    gates: frozenset[str]
+    added: Span  # what the increase would add
+    held: Span  # E before
+    fill: LeaderFill  # the last of the event
+
+    @property
+    def lowers(self) -> bool:
+        """Part of it lowers what is held."""
+        return not self.change.is_increase or (self.change.is_flip and self.held.certain)
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Hold one run against its policies. Pure: reads only `evidence`."""
+    return _Judge(evidence).run()
+
+
+class _Judge:
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.verdict = Verdict()
+        self.wrong = self.verdict.mismatches.append
+        self.follows: dict[str, list[Follow]] = defaultdict(list)
+        for follow in evidence.config.follows:
+            self.follows[follow.leader].append(follow)
+        self.followers = {follower.name: follower for follower in evidence.config.followers}
+        self.edges: dict[tuple[str, str], dict[str, Entitled]] = defaultdict(dict)  # (follower, coin) → leader → E
+        self.targets: dict[tuple[str, str], Target] = defaultdict(Target)
+        self.receipts: dict[tuple[str, str, str, int], Receipt] = {}
+        self.prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+        for fill in evidence.fills:
+            self.prices[fill.coin].append((fill.time_ms, fill.price))
+
+    def run(self) -> Verdict:
+        self._take_receipts()
+        self._start()
+        for _, event in groupby(self.evidence.fills, key=lambda fill: (fill.event, fill.leader, fill.coin)):
+            self._follow(list(event))
+        self._compare_positions()
+        self.verdict.mismatches += check_executions(self.evidence, self.targets, LEAST_ORDER_USD)
+        self.verdict.mismatches += check_actions(self.evidence)
+        self._check_shares()
+        return self.verdict
+
+    def _take_receipts(self) -> None:
+        """Exactly one receipt per leader fill and follow edge (rule 35)."""
+        due = {
+            (fill.leader, follow.follower, fill.coin, fill.tid)
+            for fill in self.evidence.fills
+            for follow in self.follows[fill.leader]
+        }
+        for receipt in self.evidence.receipts:
+            key = (receipt.leader, receipt.follower, receipt.coin, receipt.tid)
+            if key not in due:
+                self.wrong(
+                    f"{receipt.follower}: receipt for no fill: {receipt.leader} {receipt.coin} tid {receipt.tid}"
+                )
+            elif key in self.receipts:
+                self.wrong(f"{receipt.follower}: second receipt for {receipt.leader} {receipt.coin} tid {receipt.tid}")
+            self.receipts[key] = receipt
+        for leader, follower, coin, tid in sorted(due - self.receipts.keys()):
+            self.wrong(f"{follower}: no receipt for {leader} {coin} tid {tid}")
+
+    def _edge(self, follow: Follow, coin: str) -> Entitled:
+        edges = self.edges[follow.follower, coin]
+        if follow.leader not in edges:
+            ratio = self.evidence.equity_ratios.get((follow.leader, follow.follower))
+            edges[follow.leader] = Entitled(follow, coin, ratio)
+        return edges[follow.leader]
+
+    def _start(self) -> None:
+        for (leader, coin), holding in self.evidence.holdings.items():
+            for follow in self.follows[leader]:
+                self._edge(follow, coin).start(holding.position, holding.entry_price, holding.price)
+                self._retarget(follow.follower, coin, Change(ZERO, holding.position, holding.price), 0)
+
+    def _retarget(self, follower: str, coin: str, change: Change, time_ms: int) -> None:
+        target = self.targets[follower, coin]
+        edges = list(self.edges[follower, coin].values())
+        span = net_target(edges, self.followers[follower], change, target.now)
+        if self.followers[follower].max_gross_usd is not None:
+            span = Span(
+                min(span.low, ZERO), max(span.high, ZERO)
+            )  # depends on every other coin's price: `check_executions` holds the cap itself
+        target.set(time_ms, span, change.price, flat=all(edge.held == NOTHING for edge in edges))
+
+    def _follow(self, event: list[LeaderFill]) -> None:
+        first, last = event[0], event[-1]
+        change = Change(first.start, last.end, last.price)
+        for follow in self.follows[first.leader]:
+            edge = self._edge(follow, first.coin)
+            gates = edge.gates(change) if change.is_increase else frozenset[str]()
+            held = edge.held
+            keys = ((fill.leader, follow.follower, fill.coin, fill.tid) for fill in event)
+            receipts = [self.receipts[key] for key in keys if key in self.receipts]
+            added = edge.apply(change, _kept(receipts))
+            self.verdict.entries += change.is_increase and added != NOTHING
+            step = _Step(change, gates, added, held, last)
+            for receipt in receipts:
+                if receipt.outcome != "merged_into":
+                    self._check_outcome(receipt, step)
+            self._retarget(follow.follower, first.coin, change, last.time_ms)
+
+    def _check_outcome(self, receipt: Receipt, step: _Step) -> None:
+        """What a receipt calls skipped, blocked or expired must follow from the policy."""
+        refused = receipt.outcome in GIVEN_BACK
+        wrong = None
+        if receipt.outcome not in ENTERED | GIVEN_BACK | IN_PART:
+            wrong = "that is no terminal outcome"
+        elif step.lowers:
+            tiny = receipt.reason == "nothing" and step.held.largest * step.change.price <= LEAST_ORDER_USD
+            if refused and step.held.certain and not tiny:
+                wrong = "it lowers a held position: exits are never stopped"
+        elif step.gates or step.added == NOTHING:
+            wrong = _why_kept_out(receipt, step.gates, refused=refused)
+        elif refused:
+            wrong = self._why_given_back(receipt, step)
+        if wrong:
+            said = f"{receipt.outcome}({receipt.reason})" if receipt.reason else receipt.outcome
+            self.wrong(f"{receipt.follower}: {receipt.leader} {receipt.coin} tid {receipt.tid} is {said}, but {wrong}")
+
+    def _why_given_back(self, receipt: Receipt, step: _Step) -> str | None:
+        if receipt.reason == "gross" and self.followers[receipt.follower].max_gross_usd is not None:
+            return None
+        if receipt.reason not in OF_THE_MOMENT:
+            return "every gate of the policy lets it in"
+        self.verdict.expired += 1
+        return None if self._supported(receipt, step.fill) else "nothing in the ledger supports that"
+
+    def _supported(self, receipt: Receipt, fill: LeaderFill) -> bool:
+        """Whether the ledger shows why an entry could have run out of time or price."""
+        follow = next(f for f in self.follows[fill.leader] if f.follower == receipt.follower)
+        band = Decimal(follow.entry_band_bps) / 10_000 * fill.price
+        until = fill.time_ms + 2 * follow.max_age_ms
+        moved = any(
+            abs(price - fill.price) * 2 > band
+            for time_ms, price in self.prices[fill.coin]
+            if fill.time_ms <= time_ms <= until
+        )
+        unfilled = any(
+            action.follower == receipt.follower
+            and fill.coin in action.unfilled
+            and fill.time_ms <= action.time_ms <= until
+            for action in self.evidence.ledger.actions
+        )
+        return moved or unfilled or receipt.time_ms - fill.time_ms >= follow.max_age_ms
+
+    def _compare_positions(self) -> None:
+        """Every position equals its target within a lot and the least order; what was closed leaves nothing."""
+        positions = self.evidence.ledger.positions
+        for follower, coin in sorted(self.targets.keys() | positions.keys()):
+            target = self.targets.get((follower, coin), Target())
+            position = positions.get((follower, coin), ZERO)
+            slack = ZERO if target.flat else self.evidence.lots[coin] + LEAST_ORDER_USD / target.price
+            wanted = target.now
+            self.verdict.positions += 1
+            self.verdict.exact += wanted.exact
+            if not wanted.low - slack <= position <= wanted.high + slack:
+                says = f"{wanted.low:f}" if wanted.exact else f"{wanted.low:f} to {wanted.high:f}"
+                self.wrong(f"{follower}: holds {position:f} {coin}, its policy says {says} (± {slack:f})")
+
+    def _check_shares(self) -> None:
+        verdict, counters = self.verdict, self.evidence.ledger.counters
+        if verdict.expired > MOST_EXPIRED * verdict.entries:
+            self.wrong(f"{verdict.expired} of {verdict.entries} entries expired: more than {MOST_EXPIRED:%}")
+        if verdict.exact < LEAST_EXACT * verdict.positions:
+            self.wrong(f"only {verdict.exact} of {verdict.positions} positions could be judged exactly")
+        if counters["unknown_signers"]:
+            self.wrong(f"the simulator saw {counters['unknown_signers']} signatures of signers it does not know")
+        traded = {execution.follower for execution in self.evidence.ledger.executions}
+        for leader, follows in self.follows.items():
+            if not any(follow.follower in traded for follow in follows):
+                self.wrong(f"{leader}: no follower of this leader traded")
+
+
+def _why_kept_out(receipt: Receipt, gates: frozenset[str], *, refused: bool) -> str | None:
+    rules = ", ".join(sorted(gates)) or "cap"
+    if not refused and receipt.outcome != "carried":
+        return f"the policy keeps it out ({rules})"
+    if gates and refused and receipt.reason not in gates:
+        return f"what keeps it out is {rules}"
+    return None
+
+
+def _kept(receipts: list[Receipt]) -> Span | None:
+    """The share of an event's increase that was kept, as its receipts claim; None is all of it."""
+    outcomes = {receipt.outcome for receipt in receipts if receipt.outcome != "merged_into"}
+    if outcomes and outcomes <= GIVEN_BACK:
+        return NOTHING
+    if outcomes & (IN_PART | GIVEN_BACK):
+        return Span(ZERO, Decimal(1))
+    return None
