@@ -1,0 +1,356 @@
+//! What leaves through the core's one door.
+use std::ops::Range;
+
+use crate::event::LaneId;
+use crate::num::{Pos, Px, Sz};
+use crate::sign::Digest;
+use crate::wire::{Address, Cloid};
+
+/// A coin by its place in the engine's table; `Engine::coin_name` gives its name.
+pub type CoinId = u32;
+
+/// The result of one step. Reused between steps and cleared by each.
+#[derive(Debug, Default)]
+pub struct Commands {
+    /// Actions to journal, sign and send, in this order.
+    pub attempts: Vec<Attempt>,
+    /// The JSON actions that `Attempt::action` points into.
+    pub bytes: Vec<u8>,
+    /// The client order ids that `Attempt::cloids` points into.
+    pub cloids: Vec<Cloid>,
+    /// Reads and subscriptions for the shell.
+    pub asks: Vec<Ask>,
+    /// Terminal records, numbered without gaps.
+    pub receipts: Vec<Receipt>,
+    /// What an operator should know.
+    pub alerts: Vec<Alert>,
+    /// Followers remain for this event: step `Event::Continue` after sending these attempts.
+    pub more: bool,
+    /// The state changed, so the event belongs in the journal.
+    pub changed: bool,
+    /// Values outside the journalled state that the decision used (quotes, budget). Journalled beside the event and given to
+    /// `Engine::restore_context` before the event at replay.
+    pub context: Vec<u8>,
+}
+
+impl Commands {
+    /// Empties everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.attempts.clear();
+        self.bytes.clear();
+        self.cloids.clear();
+        self.asks.clear();
+        self.receipts.clear();
+        self.alerts.clear();
+        self.more = false;
+        self.changed = false;
+        self.context.clear();
+    }
+}
+
+/// What an attempt does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptKind {
+    /// Orders, at least one of which adds risk.
+    Open,
+    /// Reduce-only orders; these may use the journal's emergency reserve.
+    Reduce,
+    /// A `noop` under the nonce of an attempt whose outcome is unknown.
+    Fence,
+}
+
+/// The kind of road an attempt takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Road {
+    /// A WebSocket post on the source with the lane's number.
+    WebSocket,
+    /// An HTTP request.
+    Http,
+}
+
+/// One unsigned action on its way. Journal it, then sign `digest` with `signer`, then send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Index into `Config::followers`.
+    pub follower: u32,
+    /// Index into `Engine::signers`.
+    pub signer: u32,
+    /// The way out.
+    pub lane: LaneId,
+    /// What kind of way that is.
+    pub road: Road,
+    /// Correlates the answer; unique over the journal's life.
+    pub post_id: u64,
+    /// What it does.
+    pub kind: AttemptKind,
+    /// Milliseconds-like counter of the signer; unique per signer except for a fence, which repeats its original's.
+    pub nonce: u64,
+    /// Venue time in Unix milliseconds after which the venue refuses the action.
+    pub expires_after: u64,
+    /// The account traded for, when the signer acts for a vault or sub-account.
+    pub vault: Option<Address>,
+    /// The EIP-712 digest to sign.
+    pub digest: Digest,
+    /// Where in `Commands::bytes` the JSON of the action is.
+    pub action: Range<usize>,
+    /// Where in `Commands::cloids` the client ids of its orders are, in order.
+    pub cloids: Range<usize>,
+}
+
+/// Work for the shell that no decision waits for in the same step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ask {
+    /// Post this body to `/info` and give the answer back as `Event::Info` with the token.
+    Info {
+        /// Correlates the answer; unique over the journal's life.
+        token: u64,
+        /// REST weight that the core has already taken from its budget.
+        weight: u32,
+        /// JSON body of the request.
+        body: Vec<u8>,
+    },
+    /// Subscribe to this on a connection of the fitting kind.
+    Subscribe {
+        /// JSON of the subscription object.
+        body: Vec<u8>,
+    },
+}
+
+impl Ask {
+    /// Appends `{"token", "request", "weight"}` or `{"subscribe"}`.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Ask::Info { token, weight, body } => {
+                out.extend_from_slice(format!("{{\"token\":{token},\"weight\":{weight},\"request\":").as_bytes());
+                out.extend_from_slice(body);
+            }
+            Ask::Subscribe { body } => {
+                out.extend_from_slice(b"{\"subscribe\":");
+                out.extend_from_slice(body);
+            }
+        }
+        out.push(b'}');
+    }
+}
+
+/// How a leader fill ended for one follow edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// The orders it led to were executed in full.
+    Filled = 0,
+    /// Executed in part; the rest of an entry was given back.
+    PartlyFilled = 1,
+    /// Decided together with another fill, whose receipt carries the numbers.
+    MergedInto = 2,
+    /// Part of the target, too small to send yet.
+    Carried = 3,
+    /// The policy says no.
+    Skipped = 4,
+    /// Safety says no.
+    Blocked = 5,
+    /// The entry became too old, or the market left it behind.
+    Expired = 6,
+    /// The venue refused.
+    Rejected = 7,
+}
+
+impl Outcome {
+    /// Every outcome, in numeric order.
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Filled,
+        Outcome::PartlyFilled,
+        Outcome::MergedInto,
+        Outcome::Carried,
+        Outcome::Skipped,
+        Outcome::Blocked,
+        Outcome::Expired,
+        Outcome::Rejected,
+    ];
+
+    /// The name used in journals, metrics and the database.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Outcome::Filled => "filled",
+            Outcome::PartlyFilled => "partly_filled",
+            Outcome::MergedInto => "merged_into",
+            Outcome::Carried => "carried",
+            Outcome::Skipped => "skipped",
+            Outcome::Blocked => "blocked",
+            Outcome::Expired => "expired",
+            Outcome::Rejected => "rejected",
+        }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
+        /// Why. A closed set: it is a metric label.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $variant,)* }
+
+        impl Reason {
+            /// Every reason, in numeric order.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant,)*];
+
+            /// The name used in journals, metrics and the database.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Reason::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Nothing to explain.
+    None = "none",
+    /// The coin is not in the market table.
+    UnknownCoin = "unknown_coin",
+    /// Spot and outcome coins are not copied.
+    NotAPerp = "not_a_perp",
+    /// The coin is delisted: nothing new is opened.
+    Delisted = "delisted",
+    /// `coins_allow` or `coins_block`.
+    CoinFiltered = "coin_filtered",
+    /// Below `min_value_usd`.
+    BelowMinValue = "below_min_value",
+    /// Above `max_value_usd`.
+    AboveMaxValue = "above_max_value",
+    /// The position was there before copying began and is ignored until flat or flipped.
+    ExistingPosition = "existing_position",
+    /// Mode `notional` without `scale_adds`: adds change nothing.
+    AddIgnored = "add_ignored",
+    /// The follower holds nothing of this leader's to reduce.
+    NothingHeld = "nothing_held",
+    /// A cap left no room.
+    Cap = "cap",
+    /// An equity needed for sizing is unread, zero or negative.
+    EquityUnreadable = "equity_unreadable",
+    /// The target is not a whole sendable order away: lot or $10 minimum.
+    BelowMinimum = "below_minimum",
+    /// The best opposite quote is beyond the entry band.
+    PriceBeyondBand = "price_beyond_band",
+    /// The entry was older than `max_age_ms`.
+    TooOld = "too_old",
+    /// The leader's ledger has a gap; entries wait for the backfill.
+    LeaderDirty = "leader_dirty",
+    /// The follower holds a position on this coin that the engine did not make.
+    ManualPosition = "manual_position",
+    /// The follower's signer is stopped.
+    SignerStopped = "signer_stopped",
+    /// The venue refused the follower's agent or account.
+    FollowerStopped = "follower_stopped",
+    /// The venue saw another signer than ours: no entries until restart.
+    Breaker = "breaker",
+    /// The venue has not enough margin for it.
+    Margin = "margin",
+    /// The venue's open-interest or position limits.
+    VenueLimit = "venue_limit",
+    /// The price is too far from the venue's reference.
+    PriceTooFar = "price_too_far",
+    /// The order would have increased the position it should reduce.
+    ReduceOnly = "reduce_only",
+    /// The venue found fault with the order itself.
+    Invalid = "invalid",
+    /// The book had nothing at the limit price.
+    NoMatch = "no_match",
+    /// An answer text nobody knows.
+    UnknownText = "unknown_text",
+    /// A number left the range of the arithmetic.
+    OutOfRange = "out_of_range",
+    /// A newer decision took its place.
+    Superseded = "superseded",
+    /// The account or its budget does not accept actions now.
+    VenueBusy = "venue_busy",
+}
+
+/// The one terminal record of one leader fill and one follow edge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Counts receipts over the journal's life, from 1, without gaps.
+    pub number: u64,
+    /// Index into `Config::leaders`.
+    pub leader: u32,
+    /// Index into `Config::followers`.
+    pub follower: u32,
+    /// Index into `Config::follows`.
+    pub follow: u32,
+    /// The fill's coin.
+    pub coin: CoinId,
+    /// The fill's venue time, Unix milliseconds.
+    pub time_ms: u64,
+    /// The fill's trade id; its identity together with leader, coin and time.
+    pub tid: u64,
+    /// Fills decided together share it.
+    pub decision: u64,
+    /// For `MergedInto`: the decision whose receipt carries the numbers.
+    pub merged_into: Option<u64>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why.
+    pub reason: Reason,
+    /// The outcome was unknown for a while.
+    pub was_unknown: bool,
+    /// The numbers, on the receipt that carries them.
+    pub numbers: Numbers,
+    /// When the core decided, venue time.
+    pub decided_ms: u64,
+    /// When the (last) attempt was planned, venue time; 0: none was.
+    pub planned_ms: u64,
+    /// When this became terminal, venue time.
+    pub settled_ms: u64,
+}
+
+/// The arithmetic of one decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Numbers {
+    /// Leader's position before the decision's fills.
+    pub leader_before: Pos,
+    /// Leader's position after them.
+    pub leader_after: Pos,
+    /// Leader's (last) price.
+    pub leader_price: Px,
+    /// E before, toward zero at eight decimals.
+    pub entitled_before: Pos,
+    /// E after, as decided; what an expired entry gives back is not in it.
+    pub entitled_after: Pos,
+    /// Signed size sent for it, over all attempts.
+    pub ordered: Pos,
+    /// Last limit price sent.
+    pub limit_price: Px,
+    /// Size executed.
+    pub filled: Sz,
+    /// Average price of the last execution.
+    pub average_price: Px,
+    /// Nonce of the last attempt; 0: none.
+    pub nonce: u64,
+}
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Worth knowing.
+    Info,
+    /// Something works less than it should.
+    Warning,
+    /// Money may be at risk until somebody acts.
+    Critical,
+}
+
+/// What an operator should know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// How bad.
+    pub level: Level,
+    /// From a closed set, for rules and tests.
+    pub code: &'static str,
+    /// Index into `Config::leaders`.
+    pub leader: Option<u32>,
+    /// Index into `Config::followers`.
+    pub follower: Option<u32>,
+    /// One sentence with the numbers.
+    pub text: String,
+}

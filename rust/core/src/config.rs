@@ -1,0 +1,240 @@
+//! The settings, checked once. The JSON is that of `hlfast.config.model.Config`; unknown fields are refused.
+use serde::Deserialize;
+
+use crate::config_check::{CheckedFollow, CheckedFollower, CheckedLeader, check};
+use crate::sign::Chain;
+
+/// A setting that can't be used, by its full name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting}: {problem}")]
+pub struct ConfigError {
+    /// Where, as in `follows[2].ratio`.
+    pub setting: String,
+    /// What is wrong and what to do.
+    pub problem: String,
+}
+
+impl ConfigError {
+    /// An error for one setting.
+    pub fn new(setting: impl Into<String>, problem: impl Into<String>) -> ConfigError {
+        ConfigError { setting: setting.into(), problem: problem.into() }
+    }
+}
+
+/// Which network signatures are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// Real money.
+    Mainnet,
+    /// Testnet and every simulator.
+    Testnet,
+}
+
+impl Network {
+    /// As signing names it.
+    #[must_use]
+    pub const fn chain(self) -> Chain {
+        match self {
+            Network::Mainnet => Chain::Mainnet,
+            Network::Testnet => Chain::Testnet,
+        }
+    }
+}
+
+/// Whether the core keeps within the venue's limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Limits {
+    /// Yes.
+    Venue,
+    /// No: benches, demo, tests.
+    Off,
+}
+
+/// Where the venue is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct Venue {
+    pub base_url: String,
+    pub ws_url: Option<String>,
+    pub limits: Limits,
+    pub dexs: Vec<String>,
+}
+
+/// How the hot path runs.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct EngineSettings {
+    pub user_connections: u32,
+    pub tape_connections: u32,
+    pub lane_connections: u32,
+    pub http_lane: bool,
+    pub tape: bool,
+    pub busy_poll: bool,
+    pub presign: bool,
+    pub pool_depth: u32,
+    pub ping_ms: u64,
+    pub stall_ms: u64,
+    pub reconcile_ms: u64,
+}
+
+/// When a record is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// Before its bytes leave.
+    Durable,
+    /// At most 10 ms after; survives kill -9, not power loss.
+    Relaxed,
+}
+
+/// Where decisions are written down.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct Journal {
+    pub directory: String,
+    pub durability: Durability,
+    pub snapshot_every: u64,
+}
+
+/// One keystore file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct Keystore {
+    pub path: String,
+    pub passphrase_file: String,
+}
+
+/// Where keys are.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct Keys {
+    pub credentials_directory: Option<String>,
+    pub keystores: Vec<Keystore>,
+    pub env: Vec<String>,
+    pub force_env_on_mainnet: bool,
+}
+
+/// The Prometheus endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "documented once, in hlfast.config.model")]
+pub struct Metrics {
+    pub enabled: bool,
+    pub host: String,
+    pub port: u16,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawLeader {
+    pub name: String,
+    pub address: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawFollower {
+    pub name: String,
+    pub account: String,
+    pub agent: String,
+    pub vault: bool,
+    pub max_order_usd: Option<String>,
+    pub max_position_usd: Option<String>,
+    pub max_gross_usd: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawMode {
+    Ratio,
+    Equity,
+    Notional,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawExisting {
+    Ignore,
+    Adopt,
+    AdoptWithin,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawFollow {
+    pub leader: String,
+    pub follower: String,
+    pub mode: RawMode,
+    pub ratio: Option<String>,
+    pub weight: Option<String>,
+    pub notional_usd: Option<String>,
+    pub scale_adds: bool,
+    pub existing: RawExisting,
+    pub adopt_band_bps: Option<u32>,
+    pub coins_allow: Option<Vec<String>>,
+    pub coins_block: Vec<String>,
+    pub min_value_usd: Option<String>,
+    pub max_value_usd: Option<String>,
+    pub max_order_usd: Option<String>,
+    pub max_position_usd: Option<String>,
+    pub max_age_ms: u64,
+    pub entry_band_bps: u32,
+    pub reduce_band_bps: u32,
+    pub emergency_band_bps: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawConfig {
+    pub network: Network,
+    pub venue: Venue,
+    pub journal: Journal,
+    pub leaders: Vec<RawLeader>,
+    pub followers: Vec<RawFollower>,
+    pub follows: Vec<RawFollow>,
+    pub engine: EngineSettings,
+    pub keys: Keys,
+    pub metrics: Metrics,
+}
+
+/// Everything the engine needs, valid by construction.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Network of signatures.
+    pub network: Network,
+    /// Where the venue is.
+    pub venue: Venue,
+    /// Where decisions are written down.
+    pub journal: Journal,
+    /// How the hot path runs.
+    pub engine: EngineSettings,
+    /// Where keys are.
+    pub keys: Keys,
+    /// The Prometheus endpoint.
+    pub metrics: Metrics,
+    /// Leaders, in the order of the settings.
+    pub leaders: Vec<CheckedLeader>,
+    /// Followers, in the order of the settings.
+    pub followers: Vec<CheckedFollower>,
+    /// Edges, in the order of the settings.
+    pub follows: Vec<CheckedFollow>,
+}
+
+impl Config {
+    /// Reads and checks the JSON of `hlfast.config.model.Config`.
+    ///
+    /// # Errors
+    /// The first setting that is missing, unknown or wrong, by name.
+    pub fn from_json(json: &[u8]) -> Result<Config, ConfigError> {
+        let raw: RawConfig =
+            serde_json::from_slice(json).map_err(|error| ConfigError::new("configuration", error.to_string()))?;
+        check(raw)
+    }
+}

@@ -1,0 +1,2 @@
+//! Frames to facts: strict, bounded, without floats.
+pub mod hex;
