@@ -1,0 +1,119 @@
+//! Reads a segment's records in order and tells a torn tail from damage.
+//!
+//! A write that a crash interrupted may have reached the disk in any of its parts, so an unreadable record alone
+//! proves nothing. Each record carries the highest sequence that was on stable storage when it was made: if any
+//! later, readable record says that the unreadable one had been there, it was damaged since, and the journal is refused.
+use super::FormatError;
+use super::record::{self, ALIGN, HEADER_LEN, Record};
+
+/// How far sequences of a search for later records may run ahead; a corrupt length can't make the search unbounded.
+const LOOKAHEAD: u64 = 1 << 32;
+
+/// Where the readable records of a segment end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ScanEnd {
+    /// Offset of the first byte after the last record.
+    pub offset: usize,
+    /// Sequence the next record would have.
+    pub next: u64,
+    /// Why the next record could not be read; `None` when only zeros follow.
+    pub torn: Option<&'static str>,
+    /// Highest stable sequence that any later, readable record of this segment claims; 0 when there is none.
+    pub later_synced: u64,
+}
+
+impl ScanEnd {
+    /// Refuses an end that lies before a record which had been on stable storage. `later_synced` is what later
+    /// segments claim (0: there are none).
+    ///
+    /// # Errors
+    /// [`FormatError::Corrupt`].
+    pub fn check(&self, later_synced: u64) -> Result<(), FormatError> {
+        if self.later_synced.max(later_synced) < self.next {
+            return Ok(());
+        }
+        let what = self.torn.unwrap_or("zeros where a record was");
+        Err(FormatError::Corrupt { offset: u64::try_from(self.offset).unwrap_or(u64::MAX), sequence: self.next, what })
+    }
+}
+
+/// Walks over the records of one segment held in memory.
+#[derive(Debug)]
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    offset: usize,
+    next: u64,
+}
+
+impl<'a> Scanner<'a> {
+    /// Starts at `offset` (a multiple of 8), where the record `next` is expected.
+    #[must_use]
+    pub fn new(bytes: &'a [u8], offset: usize, next: u64) -> Scanner<'a> {
+        Scanner { bytes, offset, next }
+    }
+
+    /// Offset of the record that [`Scanner::record`] would read next.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The next record, or `None` at the end; [`Scanner::end`] then says what kind of end it is.
+    pub fn record(&mut self) -> Option<Record<'a>> {
+        let (record, length) = record::parse(self.bytes.get(self.offset..)?).ok()?;
+        if record.sequence != self.next {
+            return None;
+        }
+        self.offset += length;
+        self.next += 1;
+        Some(record)
+    }
+
+    /// Judges the place where reading stopped.
+    #[must_use]
+    pub fn end(&self) -> ScanEnd {
+        let tail = self.bytes.get(self.offset..).unwrap_or_default();
+        let clean = ScanEnd { offset: self.offset, next: self.next, torn: None, later_synced: 0 };
+        if is_zero(tail) {
+            return clean;
+        }
+        let torn = match record::parse(tail) {
+            Ok(_) => "the sequence differs",
+            Err(what) => what,
+        };
+        ScanEnd { torn: Some(torn), later_synced: self.later_synced(tail), ..clean }
+    }
+
+    fn later_synced(&self, tail: &[u8]) -> u64 {
+        let mut highest = 0;
+        let mut at = ALIGN;
+        while at + HEADER_LEN <= tail.len() {
+            let rest = tail.get(at..).unwrap_or_default();
+            match self.later(rest) {
+                Some((record, length)) => {
+                    highest = highest.max(record.synced);
+                    at += length;
+                }
+                None => at += ALIGN,
+            }
+        }
+        highest
+    }
+
+    /// A record at the start of `rest` that is certainly later than the one awaited. The cheap tests come first: most
+    /// places hold no record.
+    fn later<'b>(&self, rest: &'b [u8]) -> Option<(Record<'b>, usize)> {
+        let (sequence, length) = record::peek(rest)?;
+        let plausible = sequence > self.next && sequence - self.next < LOOKAHEAD && length <= rest.len();
+        if !plausible {
+            return None;
+        }
+        record::parse(rest).ok()
+    }
+}
+
+/// True when `bytes` are zeros; by blocks, because a segment's unused rest is tens of megabytes.
+fn is_zero(bytes: &[u8]) -> bool {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    bytes.chunks(ZEROS.len()).all(|block| ZEROS.starts_with(block))
+}
