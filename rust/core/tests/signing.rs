@@ -1,4 +1,5 @@
 //! The venue's own examples, typed: action to hash, digest and deterministic signature.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use hlfast_core::num::{Px, Sz};
 use hlfast_core::sign::{Chain, Preimage, Refill, Secret, SignError, Signer, action_hash, l1_digest, recover};
 use hlfast_core::wire::{Action, Grouping, Order, Tif, encode_action, write_body};

@@ -1,6 +1,6 @@
 //! The digest of an L1 action: the action's hash wrapped in the venue's phantom agent, as EIP-712 typed data.
-use super::keccak::{keccak256, keccak256_many};
 use super::Digest;
+use super::keccak::{keccak256, keccak256_many};
 use crate::wire::Address;
 
 /// Which network a signature is for. It is a setting, never derived from a URL.

@@ -5,7 +5,9 @@ pub mod frame;
 mod json;
 mod msgpack;
 
-pub use action::{Action, Address, Builder, Cancel, CancelByCloid, Cloid, Grouping, Modify, Order, OrderRef, Tif, Twap};
+pub use action::{
+    Action, Address, Builder, Cancel, CancelByCloid, Cloid, Grouping, Modify, Order, OrderRef, Tif, Twap,
+};
 pub use body::{write_body, write_ws_post};
 pub use json::write_string as write_json_string;
 pub use msgpack::Msgpack;
