@@ -1,0 +1,123 @@
+"""Checks of the edges leader → follower: names, cycles, modes, limits."""
+
+from __future__ import annotations
+
+from hlfast.config import values
+from hlfast.config.model import Follow, Follower, Leader
+from hlfast.config.problems import Problem, suggestion
+from hlfast.config.values import MIN_ORDER_USD, Problems
+
+# Each sizing mode and the one field that belongs to it.
+_MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd"}
+# An order priced more than 80 % away from the reference is refused whole by the venue.
+_MAX_BAND_BPS = 8_000
+
+
+def check_follows(
+    problems: Problems, follows: tuple[Follow, ...], leaders: tuple[Leader, ...], followers: tuple[Follower, ...]
+) -> None:
+    """Check every edge by itself, then against the others."""
+    if not follows:
+        fix = "write at least one [[follows]] with leader, follower and mode"
+        problems.append(Problem("follows", "is empty, so nothing would be copied", fix))
+    leader_by_name = {leader.name: leader for leader in leaders}
+    follower_by_name = {follower.name: follower for follower in followers}
+    for at, follow in enumerate(follows):
+        setting = f"follows[{at}]"
+        if follow.leader not in leader_by_name:
+            fix = suggestion(follow.leader, leader_by_name)
+            problems.append(Problem(f"{setting}.leader", f'"{follow.leader[:70]}" names no leader', fix))
+        if follow.follower not in follower_by_name:
+            fix = suggestion(follow.follower, follower_by_name)
+            problems.append(Problem(f"{setting}.follower", f'"{follow.follower[:70]}" names no follower', fix))
+        _check_mode(problems, setting, follow)
+        _check_existing(problems, setting, follow)
+        _check_coins(problems, setting, follow)
+        _check_limits(problems, setting, follow)
+    pairs = [(f"follows[{at}]", f"{follow.leader}\0{follow.follower}") for at, follow in enumerate(follows)]
+    values.no_repeats(problems, pairs, "is the same pair", "keep one policy for the pair")
+    _check_cycles(problems, leaders, followers)
+
+
+def _check_mode(problems: Problems, setting: str, follow: Follow) -> None:
+    for mode, field in _MODE_FIELD.items():
+        given = getattr(follow, field)
+        if mode == follow.mode and given is None:
+            what = f'is missing: mode "{mode}" sizes by it'
+            problems.append(Problem(f"{setting}.{field}", what, f"set {field}, or choose another mode"))
+        elif mode != follow.mode and given is not None:
+            what = f'belongs to mode "{mode}", but the mode is "{follow.mode}"'
+            problems.append(Problem(f"{setting}.{field}", what, "leave it out, or change the mode"))
+    if follow.scale_adds and follow.mode != "notional":
+        what = f'belongs to mode "notional", but the mode is "{follow.mode}"'
+        problems.append(Problem(f"{setting}.scale_adds", what, "leave it out"))
+    values.factor(problems, f"{setting}.ratio", follow.ratio)
+    values.factor(problems, f"{setting}.weight", follow.weight)
+
+
+def _check_existing(problems: Problems, setting: str, follow: Follow) -> None:
+    band = follow.adopt_band_bps
+    if follow.existing == "adopt_within" and band is None:
+        what = 'is missing: existing = "adopt_within" needs it'
+        problems.append(
+            Problem(f"{setting}.adopt_band_bps", what, "set it in basis points of the leader's entry price")
+        )
+    elif follow.existing != "adopt_within" and band is not None:
+        what = f'belongs to existing = "adopt_within", but it is "{follow.existing}"'
+        problems.append(Problem(f"{setting}.adopt_band_bps", what, "leave it out, or change existing"))
+    elif band is not None:
+        values.whole(problems, f"{setting}.adopt_band_bps", band, 1, 10_000)
+
+
+def _check_coins(problems: Problems, setting: str, follow: Follow) -> None:
+    if follow.coins_allow is not None and not follow.coins_allow:
+        what = "is an empty list, so nothing would be copied"
+        problems.append(Problem(f"{setting}.coins_allow", what, "leave it out for every coin, or name some"))
+    for field in ("coins_allow", "coins_block"):
+        coins = [(f"{setting}.{field}[{at}]", coin) for at, coin in enumerate(getattr(follow, field) or ())]
+        for where, coin in coins:
+            if not coin or coin != coin.strip() or len(coin) > 40:
+                problems.append(Problem(where, f"{coin[:40]!r} is no coin", 'write it as the venue does, as in "BTC"'))
+        values.no_repeats(problems, coins, "is the same coin", "leave it out")
+    for coin in sorted(set(follow.coins_allow or ()) & set(follow.coins_block)):
+        what = f'"{coin}" is also in coins_allow'
+        problems.append(Problem(f"{setting}.coins_block", what, "keep it in one of the two lists"))
+
+
+def _check_limits(problems: Problems, setting: str, follow: Follow) -> None:
+    notional = values.usd(problems, f"{setting}.notional_usd", follow.notional_usd, least=MIN_ORDER_USD)
+    least = values.usd(problems, f"{setting}.min_value_usd", follow.min_value_usd)
+    most = values.usd(problems, f"{setting}.max_value_usd", follow.max_value_usd)
+    if least is not None and most is not None and least > most:
+        what = "is more than max_value_usd, so no entry would pass"
+        problems.append(Problem(f"{setting}.min_value_usd", what, "swap the two"))
+    order = values.usd(problems, f"{setting}.max_order_usd", follow.max_order_usd, least=MIN_ORDER_USD)
+    position = values.usd(problems, f"{setting}.max_position_usd", follow.max_position_usd, least=MIN_ORDER_USD)
+    if order is not None and position is not None and order > 2 * position:
+        what = "is more than twice max_position_usd: no order can be that large"
+        problems.append(Problem(f"{setting}.max_order_usd", what, "lower it"))
+    if notional is not None and position is not None and notional > position:
+        what = "is more than max_position_usd, which would cut every position"
+        problems.append(Problem(f"{setting}.notional_usd", what, "lower it or raise max_position_usd"))
+    values.whole(problems, f"{setting}.max_age_ms", follow.max_age_ms, 1, 600_000)
+    for field in ("entry_band_bps", "reduce_band_bps", "emergency_band_bps"):
+        values.whole(problems, f"{setting}.{field}", getattr(follow, field), 1, _MAX_BAND_BPS)
+    if follow.reduce_band_bps > follow.emergency_band_bps:
+        what = "is wider than emergency_band_bps, which is meant to be the last resort"
+        problems.append(Problem(f"{setting}.reduce_band_bps", what, "lower it or raise emergency_band_bps"))
+
+
+def _check_cycles(problems: Problems, leaders: tuple[Leader, ...], followers: tuple[Follower, ...]) -> None:
+    """Refuse a managed account as a leader: without such an account no circle can close, however long."""
+    managed = {follower.account: f"followers[{at}]" for at, follower in enumerate(followers)}
+    for at, leader in enumerate(leaders):
+        owner = managed.get(leader.address)
+        if owner is not None:
+            what = f"is the account of {owner}: a follower's trades are never copied on"
+            problems.append(Problem(f"leaders[{at}].address", what, "follow the trader it copies"))
+    agents = {follower.agent: f"followers[{at}]" for at, follower in enumerate(followers)}
+    for at, leader in enumerate(leaders):
+        owner = agents.get(leader.address)
+        if owner is not None:
+            what = f"is the agent of {owner}: agents have no trades of their own"
+            problems.append(Problem(f"leaders[{at}].address", what, "write the trader's account"))
