@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ORACLE := .venv-oracle
+PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
@@ -55,7 +56,14 @@ rust-test:
 py-test: setup oracle
 	$(BIN)/pytest -n 2
 
-bench: setup oracle
+# The same beside coincurve: a peer of the benches.
+$(PEER)/.locked: requirements/oracle-coincurve.txt
+	@echo 'Installing the official SDK and coincurve into $(PEER) …'
+	@$(PYTHON) -m venv $(PEER)
+	@$(PEER)/bin/python $(PIP) -r requirements/oracle-coincurve.txt
+	@touch $@
+
+bench: setup oracle $(PEER)/.locked
 	$(BIN)/python bench/run.py $(BENCH)
 
 fmt: setup
@@ -64,4 +72,4 @@ fmt: setup
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf target $(VENV) $(ORACLE) python/hlfast/*.so
+	rm -rf target $(VENV) $(ORACLE) $(PEER) python/hlfast/*.so

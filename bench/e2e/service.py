@@ -1,0 +1,103 @@
+"""`hlfast run` under test: its configuration, its command line, and when it has settled."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from e2e.exposition import Exposition
+from e2e.identity import LEADER, write_credentials
+from e2e.sink_process import BenchError
+
+if TYPE_CHECKING:
+    from e2e.identity import Follower
+
+SETTLE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What varies between rows; everything else is the default of `hlfast run`."""
+
+    durability: str = "relaxed"
+    busy_poll: bool = False
+    metrics: bool = True
+    pool_depth: int = 16
+    leaders: int = 1
+    tape: bool = False
+    min_value_usd: str | None = None
+
+
+def leader_addresses(count: int) -> list[str]:
+    """The scheduled leader first, then leaders that never trade."""
+    return [LEADER, *(f"0x{number:040x}" for number in range(0xA000, 0xA000 + count - 1))]
+
+
+def configuration(base_url: str, accounts: list[Follower], work: Path, options: Options) -> str:
+    """The TOML of one run: every follower copies its leader at ratio 1."""
+    leaders = leader_addresses(options.leaders)
+    text = [
+        'network = "testnet"',
+        f'[venue]\nbase_url = "{base_url}"\nlimits = "off"',
+        f'[journal]\ndirectory = "{work / "journal"}"\ndurability = "{options.durability}"',
+        # The sink's account answers are not read back during a round: a read would only add noise to what is measured.
+        (
+            f"[engine]\nuser_connections = 1\ntape = {str(options.tape).lower()}\nreconcile_ms = 600000\n"
+            f"busy_poll = {str(options.busy_poll).lower()}\npool_depth = {options.pool_depth}"
+        ),
+        f'[keys]\ncredentials_directory = "{work / "credentials"}"',
+        f"[metrics]\nenabled = {str(options.metrics).lower()}\nport = 0",
+    ]
+    text += [f'[[leaders]]\nname = "l{number}"\naddress = "{address}"' for number, address in enumerate(leaders)]
+    limit = f'\nmin_value_usd = "{options.min_value_usd}"' if options.min_value_usd else ""
+    for number, account in enumerate(accounts):
+        text.append(
+            f'[[followers]]\nname = "f{number}"\naccount = "{account.account}"\nagent = "{account.agent}"\n'
+            f'[[follows]]\nleader = "l{number % len(leaders)}"\nfollower = "f{number}"\nmode = "ratio"\nratio = "1"{limit}'
+        )
+    return "\n".join(text) + "\n"
+
+
+def command(base_url: str, accounts: list[Follower], work: Path, options: Options) -> list[str]:
+    """Write configuration and keys under `work`; return the command line."""
+    write_credentials(work / "credentials", accounts)
+    path = work / "hlfast.toml"
+    path.write_text(configuration(base_url, accounts, work, options), encoding="utf-8")
+    return [sys.executable, "-m", "hlfast", "run", "--config", str(path), "--json"]
+
+
+def metrics_url(work: Path) -> str:
+    """Where the started service serves its metrics."""
+    url: str = json.loads((work / "ready.json").read_text())["metrics_url"]
+    return url
+
+
+def scrape(url: str) -> Exposition:
+    """Read the metrics once."""
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return Exposition.parse(answer.read().decode())
+
+
+def settle(work: Path) -> None:
+    """Wait until the presignature pools are full and no account is still being read."""
+    if not json.loads((work / "ready.json").read_text()).get("metrics_url"):
+        time.sleep(2.0)
+        return
+    url, deadline = metrics_url(work), time.monotonic() + SETTLE_SECONDS
+    while time.monotonic() < deadline:
+        seen = scrape(url)
+        if seen.value("hlfast_recovery_unresolved_attempts") == 0 and pools_are_full(seen):
+            return
+        time.sleep(0.1)
+    raise BenchError("hlfast did not settle: pools are not full or accounts are unread")
+
+
+def pools_are_full(seen: Exposition) -> bool:
+    """True when every pool holds what it may hold."""
+    ready, depth = seen.value("hlfast_pool_presignatures_ready"), seen.value("hlfast_pool_presignatures_capacity")
+    return depth == 0 or ready >= depth

@@ -1,0 +1,190 @@
+"""hlfast pushed to its limits: distinct fills a second, scraping while it trades, and a thousand leaders and followers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+from e2e import identity, service
+from e2e.copiers import FAST, Copier, environment, hlfast
+from e2e.gates import Gate
+from e2e.sink_process import SinkProcess
+from e2e.tick_to_trade import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from e2e.copiers import Drive
+
+DECISIONS = 'hlfast_engine_stage_latency_seconds_count{stage="decide"}'
+CPU = "process_cpu_seconds_total"
+SCRAPE_SECONDS = 0.1
+# A write holds about 64 kB: the copier's socket is never empty, and one read of it is many frames.
+FRAMES_PER_WRITE = 160
+
+
+def throughput(rounds: int, seconds: float, work: Path, advance: Callable[[str], None]) -> dict[str, Any]:
+    """Distinct one-fill frames, as fast as the service takes them through its WebSocket callback, each with a decision."""
+    rates, per_core, sent_rates = [], [], []
+    copier = hlfast("hlfast relaxed", FAST, service.Options("relaxed"))
+    for number in range(rounds):
+        advance(f"throughput, round {number + 1}")
+        accounts = identity.followers(1)
+        work.mkdir(parents=True)
+        identity.write_agents(work / "agents", accounts)
+        with SinkProcess(identity.LEADER, work / "agents") as sink, copier.running(sink, accounts, work / "copier"):
+            url = service.metrics_url(work / "copier")
+            before, started = service.scrape(url), time.monotonic()
+            report = sink.command(op="flood", seconds=seconds, frames_per_write=FRAMES_PER_WRITE)
+            after = drained(url, before.value("hlfast_feed_fills_total") + report["fills"])
+            elapsed = time.monotonic() - started
+        decided = after.samples.get(DECISIONS, 0.0) - before.samples.get(DECISIONS, 0.0)
+        rates.append(decided / elapsed)
+        per_core.append(decided / max(after.value(CPU) - before.value(CPU), 1e-9))
+        sent_rates.append(report["fills"] / (report["elapsed_ns"] / 1e9))
+        shutil.rmtree(work)
+    gate = Gate(
+        "distinct fills decided a second and core, relaxed", median(per_core), 300_000, "fills/s", at_least=True
+    )
+    return {
+        "sent_per_s": sent_rates,
+        "decided_per_s": rates,
+        "decided_per_core_s": per_core,
+        "gates": [gate.result()],
+    }
+
+
+def drained(url: str, fills: float) -> service.Exposition:
+    """Scrape until every fill that was sent has been taken, or nothing moves for a second."""
+    seen, moved = service.scrape(url), time.monotonic()
+    while seen.value("hlfast_feed_fills_total") < fills and time.monotonic() - moved < 1.0:
+        time.sleep(0.02)
+        newer = service.scrape(url)
+        if newer.samples.get(DECISIONS) != seen.samples.get(DECISIONS):
+            moved = time.monotonic()
+        seen = newer
+    return seen
+
+
+class Scraper(threading.Thread):
+    """Reads the metrics ten times a second, as an impatient monitor would."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._url, self._stop_asked = url, threading.Event()
+        self.durations_s: list[float] = []
+
+    def run(self) -> None:
+        while not self._stop_asked.wait(SCRAPE_SECONDS):
+            started = time.monotonic()
+            with urllib.request.urlopen(self._url, timeout=5) as answer:
+                answer.read()
+            self.durations_s.append(time.monotonic() - started)
+
+    def stop(self) -> None:
+        self._stop_asked.set()
+        self.join()
+
+
+def scraping(rounds: int, share: float, work: Path, advance: Callable[[str], None]) -> dict[str, Any]:
+    """Tick-to-trade of one follower with a scrape every 100 ms, and without."""
+    copier = hlfast("hlfast relaxed, busy_poll", FAST, service.Options("relaxed", busy_poll=True))
+    drive = replace(copier.drives[1], events=1_000).shortened(share)
+    rows = {scraped: Row(copier.name, 1, drive.interval_us) for scraped in (False, True)}
+    durations: list[float] = []
+    for number in range(rounds):
+        for scraped, row in rows.items():
+            advance(f"scraping {'on' if scraped else 'off'}, round {number + 1}")
+            report, took = _scraped_round(copier, drive, work, scraped=scraped)
+            row.add(report)
+            durations += took
+            shutil.rmtree(work)
+    quiet, scraped_row = rows[False].result(1.0), rows[True].result(1.0)
+    ratio = median(rows[True].last.round_p99_ns) / median(rows[False].last.round_p99_ns)
+    gate = Gate("p99 with a scrape every 100 ms ÷ without", ratio, 1.1, "times")
+    return {
+        "without": quiet["last_us"],
+        "with": scraped_row["last_us"],
+        "scrape_ms_median": median(durations) * 1e3,
+        "faults": [fault for row in rows.values() if (fault := row.fault())],
+        "gates": [gate.result()],
+    }
+
+
+def _scraped_round(copier: Copier, drive: Drive, work: Path, *, scraped: bool) -> tuple[dict[str, Any], list[float]]:
+    accounts = identity.followers(1)
+    work.mkdir(parents=True)
+    identity.write_agents(work / "agents", accounts)
+    with SinkProcess(identity.LEADER, work / "agents") as sink, copier.running(sink, accounts, work / "copier"):
+        scraper = Scraper(service.metrics_url(work / "copier"))
+        if scraped:
+            scraper.start()
+        report = sink.command(
+            op="run", events=drive.events, warmup=drive.warmup, interval_us=drive.interval_us, followers=1
+        )
+        if scraped:
+            scraper.stop()
+        return report, scraper.durations_s
+
+
+def footprint(rounds: int, work: Path, advance: Callable[[str], None], count: int = 1_000) -> dict[str, Any]:
+    """Resident memory and time to the first subscription with many leaders, followers and pools."""
+    resident, first, ready = [], [], []
+    options = service.Options("durable", leaders=count, pool_depth=16)
+    for number in range(rounds):
+        advance(f"footprint, round {number + 1}")
+        accounts = identity.followers(count)
+        work.mkdir(parents=True)
+        identity.write_agents(work / "agents", accounts)
+        with SinkProcess(identity.LEADER, work / "agents") as sink:
+            place = work / "copier"
+            place.mkdir()
+            argv = service.command(sink.base_url, accounts, place, options)
+            started = time.monotonic()
+            with subprocess.Popen(
+                argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+            ) as process:
+                try:
+                    sink.command(op="wait_feed", seconds=60)
+                    first.append(time.monotonic() - started)
+                    assert process.stdout is not None, "opened with a pipe"
+                    (place / "ready.json").write_bytes(process.stdout.readline())
+                    ready.append(time.monotonic() - started)
+                    service.settle(place)
+                    resident.append(sum(resident_bytes(pid) for pid in family(process.pid)) / 2**20)
+                finally:
+                    process.terminate()
+                    process.wait(timeout=30)
+        shutil.rmtree(work)
+    gates = [
+        Gate(f"resident memory, {count:,} leaders, {count:,} followers, pools 16 deep", max(resident), 200.0, "MiB"),
+        Gate("first subscription after start", median(first), 1.0, "s"),
+    ]
+    return {
+        "resident_mib": resident,
+        "first_subscription_s": first,
+        "ready_s": ready,
+        "gates": [gate.result() for gate in gates],
+    }
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all its descendants."""
+    yield pid
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            yield from family(int(child))
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident set size."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,178 @@
+"""Measure everything: `bench/run.py` for the record, `bench/run.py --short` for CI.
+
+The full form writes bench/results/*.json and renders bench/RESULTS.md; the short form writes nothing and fails on the limits of
+bench/budget.toml. Each part can be run alone with `--only`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+import machine
+import report
+from e2e import copiers, gates, sink_process, tick_to_trade, under_load
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+Advance = Callable[[str], None]
+# CI's form: enough copiers to see that the order of things still holds.
+SHORT_COPIERS = {gates.ECHO_SPIN, gates.NAIVE, gates.LEAN_SPIN, gates.BEST, "hlfast durable"}
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How long and how wide to measure."""
+
+    short: bool
+    rounds: int
+
+    @property
+    def share(self) -> float:
+        """Part of each round's events that is sent."""
+        return 0.2 if self.short else 1.0
+
+    def copiers(self) -> list[copiers.Copier]:
+        """Who takes part in tick-to-trade."""
+        everyone = [*copiers.peers(), *copiers.products()]
+        return [copier for copier in everyone if not self.short or copier.name in SHORT_COPIERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section of the results."""
+
+    name: str
+    steps: int
+    run: Callable[[Path, Advance], dict[str, Any]]
+
+
+def parts(form: Form) -> list[Part]:
+    """Everything that is measured, in order."""
+    taking_part = form.copiers()
+
+    def tick(followers: int, rounds: int) -> Part:
+        def run(work: Path, advance: Advance) -> dict[str, Any]:
+            table = tick_to_trade.run(taking_part, followers, rounds, form.share, work, advance)
+            return {**table, "gates": [gate.result() for gate in gates.of_tick_to_trade(table)]}
+
+        driven = sum(followers in copier.drives for copier in taking_part)
+        return Part(f"tick_to_trade_{followers}", rounds * driven, run)
+
+    few = 1 if form.short else 3
+    scrape_rounds = 2 if form.short else form.rounds
+    return [
+        tick(1, form.rounds),
+        tick(100, few if form.short else form.rounds),
+        tick(1_000, few if form.short else form.rounds),
+        Part(
+            "throughput",
+            few,
+            lambda work, advance: under_load.throughput(few, 2.0 if form.short else 5.0, work, advance),
+        ),
+        Part(
+            "scraping",
+            2 * scrape_rounds,
+            lambda work, advance: under_load.scraping(scrape_rounds, form.share, work, advance),
+        ),
+        Part("footprint", few, lambda work, advance: under_load.footprint(few, work, advance)),
+    ]
+
+
+def over_budget(results: dict[str, dict[str, Any]]) -> list[str]:
+    """The generous wall limits of budget.toml that were missed, and rows that are no results at all."""
+    limits = tomllib.loads((HERE / "budget.toml").read_text(encoding="utf-8"))["wall"]
+    missed = []
+    for name, result in results.items():
+        missed += [f"{name}: {fault}" for fault in result.get("faults", [])]
+        for row in result.get("rows", []):
+            if row["fault"]:
+                missed.append(f"{name}, {row['copier']}: {row['fault']}")
+            elif row["copier"].startswith("hlfast") and row["last_in_signatures"] > limits[f"{name}_last_signatures"]:
+                missed.append(f"{name}, {row['copier']}: last order after {row['last_in_signatures']:.1f} signatures")
+        for gate in result.get("gates", []):
+            limit = limits.get(gate["what"])
+            if limit is not None and (gate["figure"] < limit if gate["at_least"] else gate["figure"] > limit):
+                missed.append(f"{gate['what']}: {gate['figure']:.4g} {gate['unit']}, limit {limit}")
+    return missed
+
+
+def measure(chosen: list[Part], console: Console) -> dict[str, dict[str, Any]]:
+    """Run the parts one after another under a progress bar. Journals lie beside the build, on a disk."""
+    sink_process.build()
+    work = Path(tempfile.mkdtemp(prefix="run-", dir=sink_process.TARGET))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    results = {}
+    try:
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("starting", total=sum(part.steps for part in chosen))
+            for part in chosen:
+
+                def advance(what: str) -> None:
+                    progress.update(task, description=what, advance=1)
+
+                described = machine.describe()
+                results[part.name] = {
+                    **part.run(work / "part", advance),
+                    "machine": described,
+                    "journal_file_system": machine.journal_file_system(work),
+                    "command": f"bench/run.py --only {part.name}",
+                }
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return results
+
+
+def main() -> int:
+    """Parse, measure, print; exit code 1 when a limit of budget.toml is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--short", action="store_true", help="a few minutes, for CI; writes no results")
+    parser.add_argument("--rounds", type=int, help="interleaved rounds (default 7; short form 2)")
+    parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    arguments = parser.parse_args()
+    form = Form(short=arguments.short, rounds=arguments.rounds or (2 if arguments.short else 7))
+    known = parts(form)
+    if unknown := set(arguments.only or ()) - {part.name for part in known}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in known)}")
+    chosen = [part for part in known if not arguments.only or part.name in arguments.only]
+
+    console = Console(stderr=True)
+    if os.getloadavg()[0] > 1.0:
+        console.print("[yellow]This machine is busy: figures will be noise, only ratios may be read.[/]")
+    results = measure(chosen, console)
+    if not arguments.short:
+        RESULTS.mkdir(exist_ok=True)
+        for name, result in results.items():
+            (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        report.write(HERE / "RESULTS.md", RESULTS)
+    if arguments.json:
+        print(json.dumps(results))
+    else:
+        print(report.tables(results))
+    missed = over_budget(results)
+    for line in missed:
+        console.print(f"[red]over budget[/] {line}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
