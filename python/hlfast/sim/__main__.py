@@ -1,0 +1,5 @@
+"""`python -m hlfast.sim`."""
+
+from hlfast.sim.command import main
+
+main()

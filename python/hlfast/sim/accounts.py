@@ -1,0 +1,173 @@
+"""Accounts: balances, positions, agents, and the history that `/info` shows of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from hlfast.sim.numbers import ratio, times
+from hlfast.sim.orders import Order
+from hlfast.sim.universe import Asset
+
+HISTORY_ROWS = 2_000  # orders the venue remembers of one account
+FILL_ROWS = 10_000  # fills reachable by time
+DEFAULT_LEVERAGE = 20
+
+
+@dataclass(slots=True)
+class Position:
+    """`cost` is the signed value at which `size` was entered; `isolated` its own pot of raw USD, None when cross."""
+
+    size: int = 0
+    cost: int = 0
+    isolated: int | None = None
+
+    @property
+    def entry_price(self) -> int:
+        """Average entry price of what is open."""
+        return ratio(self.cost, self.size)
+
+
+@dataclass(slots=True)
+class Agent:
+    """An API wallet of an account; `valid_until_ms` as the venue reports it."""
+
+    address: str
+    name: str
+    valid_until_ms: int
+
+
+@dataclass(slots=True)
+class Leverage:
+    """Margin mode and leverage of one asset."""
+
+    is_cross: bool
+    value: int
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """A user, vault or sub-account. Raw USD is cash after all trades at their prices: equity = raw + Σ size × mark."""
+
+    address: str
+    role: str = "user"
+    name: str = ""
+    master: str | None = None
+    raw: dict[str, int] = field(default_factory=lambda: {"": 0})
+    spot: dict[int, int] = field(default_factory=dict)
+    spot_cost: dict[int, int] = field(default_factory=dict)
+    positions: dict[int, Position] = field(default_factory=dict)
+    leverages: dict[int, Leverage] = field(default_factory=dict)
+    agents: dict[str, Agent] = field(default_factory=dict)
+    sub_accounts: list[str] = field(default_factory=list)
+    builder_fees: dict[str, int] = field(default_factory=dict)
+    vault_equity: dict[str, int] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    by_oid: dict[int, Order] = field(default_factory=dict)
+    by_cloid: dict[str, Order] = field(default_factory=dict)
+    history: deque[Order] = field(default_factory=deque)
+    fills: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILL_ROWS))
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    fundings: list[dict[str, Any]] = field(default_factory=list)
+    abstraction: str = "disabled"
+    referrer: str | None = None
+    deposited: bool = False
+    volume: int = 0
+    requests_used: int = 0
+    requests_bought: int = 0
+    deposits: int = 0
+    cancel_all_ms: int | None = None
+
+    def position(self, asset: Asset) -> int:
+        """Signed size held: the position of a perp, the balance of a spot pair's base token."""
+        if asset.is_spot:
+            return self.spot.get(asset.base_token, 0)
+        held = self.positions.get(asset.asset_id)
+        return held.size if held else 0
+
+    def leverage(self, asset: Asset) -> Leverage:
+        """Margin mode and leverage; the venue's default where the account never set it."""
+        chosen = self.leverages.get(asset.asset_id)
+        return chosen or Leverage(not asset.isolated_only, min(DEFAULT_LEVERAGE, asset.max_leverage))
+
+    def remember(self, order: Order) -> None:
+        """Keep an order findable by oid and cloid, forgetting the oldest beyond what the venue keeps."""
+        self.by_oid[order.oid] = order
+        if order.cloid is not None:
+            self.by_cloid[order.cloid] = order
+        self.history.append(order)
+        # Open orders stay findable for ever, so the scan may put some back; one full turn bounds it.
+        for _ in range(len(self.history)):
+            if len(self.history) <= HISTORY_ROWS:
+                return
+            oldest = self.history.popleft()
+            if oldest.oid in self.orders:
+                self.history.append(oldest)
+                continue
+            self.by_oid.pop(oldest.oid, None)
+            if oldest.cloid is not None and self.by_cloid.get(oldest.cloid) is oldest:
+                del self.by_cloid[oldest.cloid]
+
+    def trade_perp(self, asset: Asset, signed_size: int, price: int) -> tuple[int, int, int]:
+        """Apply one fill to a perp position and the cash behind it.
+
+        Returns:
+            (start position, closed PnL without fee, size that was closed).
+        """
+        held = self.positions.get(asset.asset_id)
+        leverage = self.leverage(asset)
+        if held is None:
+            held = self.positions[asset.asset_id] = Position(isolated=None if leverage.is_cross else 0)
+        start = held.size
+        closed = min(abs(start), abs(signed_size)) if start * signed_size < 0 else 0
+        if closed:
+            closed_signed = closed if start > 0 else -closed
+            cost = held.cost * closed // abs(start)
+            pnl = times(price, closed_signed) - cost
+            self._settle_close(asset, held, closed_signed, price)
+            held.cost -= cost
+            held.size -= closed_signed
+        else:
+            pnl = 0
+        opened = signed_size + (closed if start > 0 else -closed)
+        if opened:
+            self._settle_open(asset, held, opened, price, leverage.value)
+        if held.size == 0:
+            if held.isolated:
+                self.raw[asset.dex] += held.isolated
+            del self.positions[asset.asset_id]
+        return start, pnl, closed
+
+    def _settle_close(self, asset: Asset, held: Position, closed_signed: int, price: int) -> None:
+        value = times(price, closed_signed)
+        if held.isolated is None:
+            self.raw[asset.dex] = self.raw.get(asset.dex, 0) + value
+            return
+        # The part's share of the pot at this price goes back to the free balance.
+        equity = held.isolated + times(price, held.size)
+        released = equity * abs(closed_signed) // abs(held.size)
+        held.isolated += value - released
+        self.raw[asset.dex] = self.raw.get(asset.dex, 0) + released
+
+    def _settle_open(self, asset: Asset, held: Position, opened: int, price: int, leverage: int) -> None:
+        value = times(price, opened)
+        held.size += opened
+        held.cost += value
+        if held.isolated is None:
+            self.raw[asset.dex] = self.raw.get(asset.dex, 0) - value
+            return
+        margin = abs(value) // leverage
+        held.isolated += margin - value
+        self.raw[asset.dex] = self.raw.get(asset.dex, 0) - margin
+
+
+def direction(asset: Asset, start: int, signed_size: int) -> str:
+    """Return the venue's display text of a fill."""
+    if asset.is_spot:
+        return "Buy" if signed_size > 0 else "Sell"
+    end = start + signed_size
+    if start * end < 0:
+        return "Long > Short" if start > 0 else "Short > Long"
+    verb = "Open" if abs(end) > abs(start) else "Close"
+    return f"{verb} {'Long' if (end if verb == 'Open' else start) > 0 else 'Short'}"

@@ -1,0 +1,222 @@
+"""Subscriptions: what a client may ask for, how the venue spells it back, and the first frame of each channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hlfast.sim.accounts import Account
+from hlfast.sim.info import Info
+from hlfast.sim.info.market import INTERVAL_MS
+from hlfast.sim.info.request import BadRequest, read_text, read_user
+from hlfast.sim.venue import Venue
+
+Data = Any
+FAST_LEVELS = 5
+
+
+class UnknownCoin(Exception):
+    """The venue says nothing and closes the socket."""
+
+
+class Unreadable(Exception):
+    """The venue answers on the error channel that it couldn't parse the request."""
+
+
+def read_subscription(sent: Any, venue: Venue) -> dict[str, Any]:
+    """Return a subscription in the venue's own spelling, defaults filled in.
+
+    Raises:
+        Unreadable: unknown type or misfit fields.
+        UnknownCoin: a coin that isn't listed, or a book precision that isn't offered.
+    """
+    if not isinstance(sent, dict) or not isinstance(sent.get("type"), str):
+        raise Unreadable
+    reader = _READERS.get(sent["type"])
+    if reader is None:
+        raise Unreadable
+    try:
+        fields: dict[str, Any] = reader(sent, venue)
+    except BadRequest:
+        raise Unreadable from None
+    return {"type": sent["type"], **fields}
+
+
+def _coin(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    coin = read_text(sent, "coin")
+    if coin not in venue.universe.by_coin:
+        raise UnknownCoin
+    return {"coin": coin}
+
+
+def _l2_book(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    fields = _coin(sent, venue)
+    figures, mantissa = sent.get("nSigFigs"), sent.get("mantissa")
+    if figures not in (None, 2, 3, 4, 5) or mantissa not in (None, 2, 5) or (mantissa and figures != 5):
+        raise UnknownCoin
+    return fields | {"nSigFigs": figures, "mantissa": mantissa, "fast": bool(sent.get("fast", False))}
+
+
+def _candle(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    interval = read_text(sent, "interval")
+    if interval not in INTERVAL_MS:
+        raise UnknownCoin
+    return _coin(sent, venue) | {"interval": interval}
+
+
+def _user(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    return {"user": read_user(sent)}
+
+
+def _user_fills(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    return {"user": read_user(sent), "aggregateByTime": bool(sent.get("aggregateByTime", False))}
+
+
+def _user_coin(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    return {"user": read_user(sent)} | _coin(sent, venue)
+
+
+def _dex(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    dex = read_text(sent, "dex", "")
+    if dex not in venue.universe.meta:
+        raise UnknownCoin
+    return {"dex": dex} if dex else {}
+
+
+def _user_dex(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    return {"user": read_user(sent), "dex": _dex(sent, venue).get("dex", "")}
+
+
+def _nothing(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    return {}
+
+
+_READERS: dict[str, Callable[[dict[str, Any], Venue], dict[str, Any]]] = {
+    "trades": _coin,
+    "bbo": _coin,
+    "l2Book": _l2_book,
+    "activeAssetCtx": _coin,
+    "candle": _candle,
+    "allMids": _dex,
+    "userFills": _user_fills,
+    "userEvents": _user,
+    "orderUpdates": _user,
+    "userFundings": _user,
+    "userNonFundingLedgerUpdates": _user,
+    "userHistoricalOrders": _user,
+    "userTwapSliceFills": _user,
+    "userTwapHistory": _user,
+    "notification": _user,
+    "webData3": _user,
+    "spotState": _user,
+    "activeAssetData": _user_coin,
+    "clearinghouseState": _user_dex,
+    "openOrders": _user_dex,
+    "allDexsClearinghouseState": _user,
+    "twapStates": _user_dex,
+    "outcomeMetaUpdates": _nothing,
+}
+
+
+class Snapshots:
+    """First frames and full re-pushes of channels that carry state."""
+
+    def __init__(self, venue: Venue, info: Info) -> None:
+        self._venue = venue
+        self._info = info
+
+    def state(self, sub: dict[str, Any]) -> tuple[str, Data] | None:
+        """Return (channel, data) of a channel whose every frame is the whole state; None for the others."""
+        kind = sub["type"]
+        if "user" in sub:
+            return self._user_state(kind, sub, self._info.account.find(sub["user"]))
+        if "coin" in sub:
+            return self._coin_state(kind, sub)
+        if kind == "allMids":
+            dex = sub.get("dex", "")
+            data: dict[str, Any] = {"mids": self._info.market.mids(dex)}
+            return kind, ({"dex": dex} | data if dex else data)
+        if kind == "outcomeMetaUpdates":
+            return kind, {"updates": []}
+        return None
+
+    def _coin_state(self, kind: str, sub: dict[str, Any]) -> tuple[str, Data] | None:
+        asset = self._venue.universe.by_coin[sub["coin"]]
+        now = self._venue.time_ms()
+        market = self._info.market
+        if kind == "bbo":
+            return kind, market.bbo(asset, now)
+        if kind == "l2Book":
+            return kind, self.l2(sub, now)
+        if kind == "activeAssetCtx":
+            if asset.is_spot:
+                return "activeSpotAssetCtx", {"coin": asset.coin, "ctx": market.spot_context(asset)}
+            return kind, {"coin": asset.coin, "ctx": market.context(asset)}
+        if kind == "candle":
+            step = INTERVAL_MS[sub["interval"]]
+            return kind, market.candle(asset, sub["interval"], now // step * step)
+        return None
+
+    def l2(self, sub: dict[str, Any], time_ms: int) -> dict[str, Any]:
+        """Return a book frame's data for one subscription."""
+        asset = self._venue.universe.by_coin[sub["coin"]]
+        if not sub["fast"]:
+            figures, mantissa = sub["nSigFigs"], sub["mantissa"] or 1
+            return self._info.market.l2(asset, time_ms, figures=figures, mantissa=mantissa)
+        return self._info.market.l2(asset, time_ms, levels=FAST_LEVELS) | {"fast": True}
+
+    def _user_state(self, kind: str, sub: dict[str, Any], account: Account) -> tuple[str, Data] | None:
+        reader = self._info.account
+        user = account.address
+        if kind == "webData3":
+            return kind, reader.web_data(account)
+        if kind == "clearinghouseState":
+            state = reader.state(account, sub["dex"])
+            return kind, {"dex": sub["dex"], "user": user, "clearinghouseState": state}
+        if kind == "openOrders":
+            return kind, {"dex": sub["dex"], "user": user, "orders": reader.frontend_orders(account, sub["dex"])}
+        if kind == "twapStates":
+            return kind, {"dex": sub["dex"], "user": user, "states": []}
+        if kind == "spotState":
+            return kind, {"user": user, "spotState": reader.spot_state(account)}
+        if kind == "activeAssetData":
+            return kind, reader.active_asset(account, self._venue.universe.by_coin[sub["coin"]])
+        if kind == "allDexsClearinghouseState":
+            states = [[dex, reader.state(account, dex)] for dex in self._venue.universe.dex_names]
+            return kind, {"user": user, "clearinghouseStates": states}
+        return None
+
+    def first(self, sub: dict[str, Any]) -> tuple[str, Data] | None:
+        """Return (channel, data) of the frame after the acknowledgement, None where the channel has none."""
+        state = self.state(sub)
+        if state is not None:
+            return state
+        kind = sub["type"]
+        if kind == "trades":
+            return kind, self._venue.recent_trades.get(sub["coin"], [])
+        rows = self._rows(kind, sub)
+        if rows is None:
+            return None
+        name, values = rows
+        return kind, {"isSnapshot": True, "user": sub["user"], name: values}
+
+    def _rows(self, kind: str, sub: dict[str, Any]) -> tuple[str, Data] | None:
+        history = self._info.history
+        if "user" not in sub:
+            return None
+        account = self._info.account.find(sub["user"])
+        if kind == "userFills":
+            return "fills", history.latest_fills(account, aggregate=sub["aggregateByTime"])
+        if kind == "userFundings":
+            return "fundings", [{"time": row["time"], **row["delta"]} for row in account.fundings]
+        if kind == "userNonFundingLedgerUpdates":
+            return "nonFundingLedgerUpdates", account.ledger
+        if kind == "userHistoricalOrders":
+            return "orderHistory", history.order_history(account)
+        if kind == "userTwapSliceFills":
+            return "twapSliceFills", []
+        if kind == "userTwapHistory":
+            return "history", []
+        return None
+
+

@@ -1,0 +1,226 @@
+"""One WebSocket of a client: its requests, its subscriptions, its frames."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+from aiohttp import WSMsgType, web
+
+from hlfast.sim.actions import ParseError, parse_envelope
+from hlfast.sim.channels import UnknownCoin, Unreadable, read_subscription
+from hlfast.sim.hub import frame
+from hlfast.sim.info import BadRequest
+from hlfast.sim.limits import POSTS_IN_FLIGHT, SUBSCRIPTIONS, Source, action_weight, info_weight, row_weight
+
+if TYPE_CHECKING:
+    from hlfast.sim.server import Server
+
+MAX_FRAME = 4 * 1024 * 1024
+MAX_BACKLOG = 32 * 1024 * 1024  # a client this far behind is cut off rather than buffered without end
+PONG = b'{"channel":"pong"}'
+
+
+class PostRequest(msgspec.Struct):
+    type: str
+    payload: msgspec.Raw
+
+
+class ClientFrame(msgspec.Struct):
+    method: str
+    subscription: Any = None
+    id: int | None = None
+    request: PostRequest | None = None
+
+
+_decoder = msgspec.json.Decoder(ClientFrame)
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return an unmasked WebSocket text frame, as servers send them."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class Connection:
+    """Frames are written straight to the transport, so that a block's frames leave within the block's callback."""
+
+    def __init__(self, server: Server, transport: asyncio.Transport, address: str, source: Source) -> None:
+        self._server = server
+        self._transport = transport
+        self._address = address
+        self._source = source
+        self._subs: dict[bytes, dict[str, Any]] = {}
+        self.last_sent_s = time.monotonic()
+
+    def send(self, payload: bytes) -> None:
+        """Write one text frame; a client too far behind is cut off."""
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > MAX_BACKLOG:
+            self.abort()
+            return
+        self.last_sent_s = time.monotonic()
+        self._transport.write(text_frame(payload))
+
+    def abort(self) -> None:
+        """Drop the socket without a close frame: the client sees code 1006."""
+        self._transport.abort()
+
+    async def run(self, socket: web.WebSocketResponse) -> None:
+        """Serve until the client goes."""
+        async for message in socket:
+            if message.type is WSMsgType.TEXT:
+                self._on_text(message.data)
+            elif message.type is WSMsgType.ERROR:
+                break
+
+    def close(self) -> None:
+        """Forget everything that this socket held."""
+        for sub in list(self._subs.values()):
+            self._drop(sub)
+
+    def _on_text(self, text: str) -> None:
+        if not self._server.limits.may_send(self._address):
+            self._error("Too many messages.")
+            return
+        try:
+            sent = _decoder.decode(text)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            self._unparsed(text)
+            return
+        if sent.method == "ping":
+            self.send(PONG)
+        elif sent.method == "post" and sent.id is not None and sent.request is not None:
+            self._post(sent.id, sent.request, text)
+        elif sent.method in ("subscribe", "unsubscribe"):
+            self._subscription(sent.method, sent.subscription, text)
+        else:
+            self._unparsed(text)
+
+    def _error(self, text: str) -> None:
+        self.send(frame("error", text))
+
+    def _unparsed(self, text: str) -> None:
+        self._error(f"Error parsing JSON into valid websocket request: {text}")
+
+    def _subscription(self, method: str, sent: Any, text: str) -> None:
+        try:
+            sub = read_subscription(sent, self._server.venue)
+        except Unreadable:
+            self._unparsed(text)
+            return
+        except UnknownCoin:
+            self.abort()
+            return
+        spelled = orjson.dumps(sub)
+        if method == "unsubscribe":
+            if spelled not in self._subs:
+                self._error(f"Already unsubscribed: {spelled.decode()}")
+                return
+            self._drop(sub)
+            self._acknowledge(method, sub)
+            return
+        if spelled in self._subs:
+            self._error(f"Already subscribed: {spelled.decode()}")
+            return
+        refusal = self._refusal(sub)
+        if refusal is not None:
+            self._error(refusal)
+            return
+        self._take(sub, spelled)
+        self._acknowledge(method, sub)
+        first = self._server.hub.snapshots.first(sub)
+        if first is not None:
+            self.send(frame(*first))
+
+    def _acknowledge(self, method: str, sub: dict[str, Any]) -> None:
+        self.send(frame("subscriptionResponse", {"method": method, "subscription": sub}))
+
+    def _refusal(self, sub: dict[str, Any]) -> str | None:
+        if not self._server.limits.is_enforced:
+            return None
+        if self._source.subscriptions >= SUBSCRIPTIONS:
+            return f"Cannot subscribe to more than {SUBSCRIPTIONS} channels."
+        user = sub.get("user")
+        most = self._server.settings.max_users
+        if user is not None and user not in self._source.users and len(self._source.users) >= most:
+            return f"Cannot track more than {most} total users."
+        return None
+
+    def _take(self, sub: dict[str, Any], spelled: bytes) -> None:
+        self._subs[spelled] = sub
+        self._source.subscriptions += 1
+        if "user" in sub:
+            self._source.users[sub["user"]] += 1
+        self._server.hub.join(self, sub)
+
+    def _drop(self, sub: dict[str, Any]) -> None:
+        del self._subs[orjson.dumps(sub)]
+        self._source.subscriptions -= 1
+        user = sub.get("user")
+        if user is not None:
+            self._source.users[user] -= 1
+            if not self._source.users[user]:
+                del self._source.users[user]
+        self._server.hub.leave(self, sub)
+
+    def _post(self, post_id: int, request: PostRequest, text: str) -> None:
+        if self._server.limits.is_enforced and self._source.posts >= POSTS_IN_FLIGHT:
+            self._error(f"too many pending post requests id={post_id}")
+            return
+        if request.type == "info":
+            self._post_info(post_id, request.payload, text)
+        elif request.type == "action":
+            self._post_action(post_id, request.payload, text)
+        else:
+            self._unparsed(text)
+
+    def _reply(self, post_id: int, kind: str, payload: Any) -> None:
+        self.send(frame("post", {"id": post_id, "response": {"type": kind, "payload": payload}}))
+
+    def _limited(self, post_id: int) -> None:
+        self._server.venue.record.counters["rate_limited"] += 1
+        self._reply(post_id, "error", "429 Too Many Requests")
+
+    def _post_info(self, post_id: int, payload: msgspec.Raw, text: str) -> None:
+        body = orjson.loads(bytes(payload))
+        kind = body.get("type") if isinstance(body, dict) else None
+        if kind not in self._server.info.types:
+            self._unparsed(text)
+            return
+        if not self._server.limits.spend(self._address, info_weight(str(kind))):
+            self._limited(post_id)
+            return
+        try:
+            answer = self._server.info.answer(body)
+        except BadRequest:
+            self._unparsed(text)
+            return
+        self._server.limits.charge(self._address, row_weight(str(kind), answer))
+        self._reply(post_id, "info", {"type": kind, "data": answer})
+
+    def _post_action(self, post_id: int, payload: msgspec.Raw, text: str) -> None:
+        try:
+            envelope = parse_envelope(bytes(payload))
+        except ParseError:
+            self._unparsed(text)
+            return
+        items = self._server.count_of(envelope.action)
+        if not self._server.limits.spend(self._address, action_weight(items)):
+            self._limited(post_id)
+            return
+        self._source.posts += 1
+
+        def reply(answer: dict[str, Any]) -> None:
+            self._source.posts -= 1
+            self._reply(post_id, "action", answer)
+
+        self._server.submit(envelope, self._address, reply)

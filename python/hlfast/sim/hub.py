@@ -1,0 +1,166 @@
+"""Who subscribed to what, and the publication of blocks and periodic states to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
+import orjson
+
+from hlfast.sim.blocks import Block
+from hlfast.sim.channels import Snapshots
+from hlfast.sim.info import Info
+from hlfast.sim.info.history import aggregated
+from hlfast.sim.venue import Venue
+
+# Channels that are pushed whole again and again, and how often (measured on the live venue in 2026).
+FAST_MS = 500
+CONTEXT_MS = 1_000
+STATE_MS = 5_000
+
+
+class Receiver(Protocol):
+    """A connection that frames can be written to."""
+
+    def send(self, payload: bytes) -> None:
+        """Write one text frame; a closed or clogged connection drops it."""
+
+
+class Topic:
+    """One subscription, spelled canonically, and its receivers."""
+
+    __slots__ = ("last", "pushed_ms", "receivers", "sub")
+
+    def __init__(self, sub: dict[str, Any]) -> None:
+        self.sub = sub
+        self.receivers: dict[Receiver, None] = {}
+        self.pushed_ms = 0
+        self.last: object = None
+
+    def send(self, channel: str, data: Any) -> None:
+        """Encode once, write to everybody."""
+        payload = frame(channel, data)
+        for receiver in list(self.receivers):
+            receiver.send(payload)
+
+
+def frame(channel: str, data: Any) -> bytes:
+    """Return the venue's envelope of a channel."""
+    return orjson.dumps({"channel": channel, "data": data})
+
+
+class Hub:
+    """Topics by (type, coin or user or nothing)."""
+
+    def __init__(self, venue: Venue, info: Info) -> None:
+        self._venue = venue
+        self._info = info
+        self.snapshots = Snapshots(venue, info)
+        self._topics: dict[tuple[str, str], dict[bytes, Topic]] = {}
+
+    @staticmethod
+    def _key(sub: dict[str, Any]) -> tuple[str, str]:
+        return sub["type"], sub.get("user") or sub.get("coin") or ""
+
+    def join(self, receiver: Receiver, sub: dict[str, Any]) -> None:
+        """Add a receiver; its first frame is the caller's business."""
+        topics = self._topics.setdefault(self._key(sub), {})
+        spelled = orjson.dumps(sub)
+        topic = topics.get(spelled)
+        if topic is None:
+            topic = topics[spelled] = Topic(sub)
+            topic.pushed_ms = self._venue.time_ms()
+        topic.receivers[receiver] = None
+
+    def leave(self, receiver: Receiver, sub: dict[str, Any]) -> None:
+        """Take a receiver out."""
+        topics = self._topics.get(self._key(sub), {})
+        spelled = orjson.dumps(sub)
+        topic = topics.get(spelled)
+        if topic is None:
+            return
+        topic.receivers.pop(receiver, None)
+        if not topic.receivers:
+            del topics[spelled]
+            if not topics:
+                del self._topics[self._key(sub)]
+
+    def _of(self, kind: str, name: str) -> Iterable[Topic]:
+        found = self._topics.get((kind, name))
+        return list(found.values()) if found else ()
+
+    def publish(self, block: Block) -> None:
+        """Send everything that a block changed; all frames carry its time."""
+        for user, fills in block.fills.items():
+            for topic in self._of("userFills", user):
+                rows = aggregated(fills) if topic.sub["aggregateByTime"] else fills
+                topic.send("userFills", {"user": user, "fills": rows})
+            for topic in self._of("userEvents", user):
+                topic.send("user", {"fills": fills})
+        for user, cancels in block.venue_cancels.items():
+            for topic in self._of("userEvents", user):
+                topic.send("user", {"nonUserCancel": cancels})
+        for user, updates in block.order_updates.items():
+            for topic in self._of("orderUpdates", user):
+                topic.send("orderUpdates", updates)
+            for topic in self._of("userHistoricalOrders", user):
+                topic.send("userHistoricalOrders", {"user": user, "orderHistory": updates})
+        for user, rows in block.ledger_updates.items():
+            for topic in self._of("userNonFundingLedgerUpdates", user):
+                data = {"user": user, "nonFundingLedgerUpdates": rows}
+                topic.send("userNonFundingLedgerUpdates", data)
+        for coin, trades in block.trades.items():
+            for topic in self._of("trades", coin):
+                topic.send("trades", trades)
+        for coin in block.coins:
+            self._publish_quotes(coin, block.time_ms)
+        for coin in block.trades:
+            self._publish_candles(coin)
+
+    def _publish_quotes(self, coin: str, time_ms: int) -> None:
+        for topic in self._of("bbo", coin):
+            data = self._info.market.bbo(self._venue.universe.by_coin[coin], time_ms)
+            if data["bbo"] != topic.last:
+                topic.last = data["bbo"]
+                topic.send("bbo", data)
+
+    def _publish_candles(self, coin: str) -> None:
+        for topic in self._of("candle", coin):
+            state = self.snapshots.state(topic.sub)
+            if state is not None:
+                topic.send(*state)
+
+    def push_states(self) -> None:
+        """Send the channels that repeat their whole state, each at its own pace; called about every 100 ms."""
+        now = self._venue.time_ms()
+        for topic in list(self._all()):
+            period = _period_ms(topic.sub)
+            if period is None or now - topic.pushed_ms < period:
+                continue
+            topic.pushed_ms = now
+            state = self.snapshots.state(topic.sub)
+            if state is not None:
+                topic.send(*state)
+
+    def _all(self) -> Iterator[Topic]:
+        for topics in self._topics.values():
+            yield from topics.values()
+
+
+def _period_ms(sub: dict[str, Any]) -> int | None:
+    kind = sub["type"]
+    if kind == "l2Book":
+        return FAST_MS if sub["fast"] else STATE_MS
+    if kind == "activeAssetCtx":
+        return CONTEXT_MS
+    if kind in (
+        "allMids",
+        "clearinghouseState",
+        "openOrders",
+        "spotState",
+        "allDexsClearinghouseState",
+        "webData3",
+        "activeAssetData",
+    ):
+        return STATE_MS
+    return None

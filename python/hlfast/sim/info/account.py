@@ -1,0 +1,311 @@
+"""State of accounts: margin, spot balances, leverage, open orders, roles and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hlfast.sim.accounts import Account
+from hlfast.sim.exchange import FREE_REQUESTS
+from hlfast.sim.info.request import BadRequest, read_text, read_user
+from hlfast.sim.numbers import SCALE, ratio, times, usd, wire
+from hlfast.sim.trading import Trading
+from hlfast.sim.universe import USDC, Asset
+from hlfast.sim.venue import Venue
+
+_FEES: dict[str, Any] = {
+    "dailyUserVlm": [],
+    "feeSchedule": {
+        "cross": "0.00045",
+        "add": "0.00015",
+        "spotCross": "0.0007",
+        "spotAdd": "0.0004",
+        "tiers": {"vip": [], "mm": []},
+        "referralDiscount": "0.04",
+        "stakingDiscountTiers": [],
+    },
+    "userCrossRate": "0.00045",
+    "userAddRate": "0.00015",
+    "userSpotCrossRate": "0.0007",
+    "userSpotAddRate": "0.0004",
+    "activeReferralDiscount": "0.0",
+    "trial": None,
+    "feeTrialEscrow": "0.0",
+    "nextTrialAvailableTimestamp": None,
+    "stakingLink": None,
+    "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
+}
+
+
+class AccountInfo:
+    """What everybody may know of an address. An agent's address answers empty, without an error."""
+
+    def __init__(self, venue: Venue, trading: Trading) -> None:
+        self._venue = venue
+        self._trading = trading
+
+    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        """Return the handler of each request type."""
+        return {
+            "clearinghouseState": lambda body: self.state(self._account(body), self._dex(body)),
+            "spotClearinghouseState": lambda body: self.spot_state(self._account(body)),
+            "activeAssetData": self._active_asset,
+            "openOrders": lambda body: [o.row() for o in self.open_orders(self._account(body), self._dex(body))],
+            "frontendOpenOrders": lambda body: self.frontend_orders(self._account(body), self._dex(body)),
+            "userRole": self._role,
+            "extraAgents": lambda body: [
+                {"address": agent.address, "name": agent.name, "validUntil": agent.valid_until_ms}
+                for agent in self._account(body).agents.values()
+                if agent.name
+            ],
+            "userRateLimit": self._rate_limit,
+            "userFees": lambda body: _FEES if read_user(body) else None,
+            "userAbstraction": lambda body: self._account(body).abstraction,
+            "userDexAbstraction": lambda body: None if read_user(body) else None,
+            "subAccounts": self._sub_accounts,
+            "subAccounts2": self._sub_accounts_by_dex,
+            "userVaultEquities": self._vault_equities,
+            "leadingVaults": lambda body: [],
+            "vaultDetails": lambda body: None,
+            "vaultSummaries": lambda body: [],
+            "maxBuilderFee": lambda body: self._account(body).builder_fees.get(read_user(body, "builder"), 0),
+            "approvedBuilders": lambda body: [a for a, fee in self._account(body).builder_fees.items() if fee],
+            "referral": self._referral,
+            "legalCheck": lambda body: {"ipAllowed": True, "acceptedTerms": True, "userAllowed": True},
+            "isVip": lambda body: False,
+            "preTransferCheck": lambda body: {
+                "fee": "0.0",
+                "isSanctioned": False,
+                "userExists": read_user(body) in self._venue.accounts,
+                "userHasSentTx": False,
+            },
+            "userToMultiSigSigners": lambda body: None if read_user(body) else None,
+            "delegations": lambda body: [] if read_user(body) else [],
+            "delegatorSummary": lambda body: {
+                "delegated": "0.0",
+                "undelegated": "0.0",
+                "totalPendingWithdrawal": "0.0",
+                "nPendingWithdrawals": 0,
+            },
+            "delegatorRewards": lambda body: [] if read_user(body) else [],
+            "delegatorHistory": lambda body: [] if read_user(body) else [],
+            "liquidatable": lambda body: [],
+        }
+
+    def find(self, address: str) -> Account:
+        """Return an account for reading; an unknown one is empty and isn't kept."""
+        return self._venue.accounts.get(address) or Account(address)
+
+    def _account(self, body: dict[str, Any]) -> Account:
+        return self.find(read_user(body))
+
+    def _dex(self, body: dict[str, Any]) -> str:
+        dex = read_text(body, "dex", "")
+        if dex not in self._venue.universe.meta:
+            raise BadRequest
+        return dex
+
+    def state(self, account: Account, dex: str) -> dict[str, Any]:
+        """Return `clearinghouseState` of one dex."""
+        margin = self._venue.margin
+        cross = margin.cross_value(account, dex)
+        isolated = margin.isolated_value(account, dex)
+        cross_notional = margin.notional(account, dex, cross_only=True)
+        used = margin.used(account, dex)
+        rows = []
+        raw_isolated = 0
+        for asset_id, held in account.positions.items():
+            asset = self._venue.universe.by_id[asset_id]
+            if asset.dex == dex:
+                raw_isolated += held.isolated or 0
+                rows.append({"type": "oneWay", "position": self._position_row(account, asset)})
+        raw = account.raw.get(dex, 0)
+        return {
+            "marginSummary": {
+                "accountValue": usd(cross + isolated),
+                "totalNtlPos": usd(margin.notional(account, dex, cross_only=False)),
+                "totalRawUsd": usd(raw + raw_isolated),
+                "totalMarginUsed": usd(used + isolated),
+            },
+            "crossMarginSummary": {
+                "accountValue": usd(cross),
+                "totalNtlPos": usd(cross_notional),
+                "totalRawUsd": usd(raw),
+                "totalMarginUsed": usd(used),
+            },
+            "crossMaintenanceMarginUsed": usd(margin.maintenance(account, dex)),
+            "withdrawable": usd(margin.withdrawable(account, dex)),
+            "assetPositions": rows,
+            "time": self._venue.time_ms(),
+        }
+
+    def _position_row(self, account: Account, asset: Asset) -> dict[str, Any]:
+        held = account.positions[asset.asset_id]
+        leverage = account.leverage(asset)
+        mark = self._venue.mark(asset)
+        value = times(mark, held.size)
+        pnl = value - held.cost
+        shown: dict[str, Any] = {"type": "cross" if held.isolated is None else "isolated", "value": leverage.value}
+        if held.isolated is not None:
+            shown["rawUsd"] = usd(held.isolated)
+            used = held.isolated + value
+        else:
+            used = abs(value) // leverage.value
+        liquidation = self._venue.margin.liquidation_price(account, asset)
+        return {
+            "coin": asset.coin,
+            "szi": wire(held.size),
+            "leverage": shown,
+            "entryPx": wire(abs(_six_digits(held.entry_price))),
+            "positionValue": usd(abs(value)),
+            "unrealizedPnl": usd(pnl),
+            "returnOnEquity": wire(ratio(pnl * leverage.value, abs(held.cost))),
+            "liquidationPx": None if liquidation is None else usd(liquidation),
+            "marginUsed": usd(used),
+            "maxLeverage": asset.max_leverage,
+            "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+        }
+
+    def spot_state(self, account: Account) -> dict[str, Any]:
+        """Return `spotClearinghouseState`."""
+        tokens = self._venue.universe.tokens
+        return {
+            "balances": [
+                {
+                    "coin": tokens[token]["name"],
+                    "token": token,
+                    "total": wire(total),
+                    "hold": wire(self._trading.spot_hold(account, token)),
+                    "entryNtl": usd(account.spot_cost.get(token, 0)),
+                }
+                for token, total in sorted(account.spot.items())
+                if total or token == USDC
+            ]
+        }
+
+    def active_asset(self, account: Account, asset: Asset) -> dict[str, Any]:
+        """Return `activeAssetData`, the only view of leverage without a position."""
+        leverage = account.leverage(asset)
+        mark = self._venue.mark(asset)
+        free = max(0, self._venue.margin.free(account, asset.dex))
+        held = account.positions.get(asset.asset_id)
+        shown: dict[str, Any] = {"type": "cross" if leverage.is_cross else "isolated", "value": leverage.value}
+        if not leverage.is_cross:
+            shown["rawUsd"] = usd(held.isolated or 0) if held else "0.0"
+        room = []
+        for sign in (1, -1):
+            # Turning a position round first frees its own margin, and then opens as much again.
+            bound = times(mark, abs(held.size)) // leverage.value if held and held.size * sign < 0 else 0
+            room.append(free + 2 * bound)
+        sizes = [money * leverage.value * SCALE // mark // asset.lot * asset.lot for money in room]
+        return {
+            "user": account.address,
+            "coin": asset.coin,
+            "leverage": shown,
+            "maxTradeSzs": [wire(size) for size in sizes],
+            "availableToTrade": [usd(money) for money in room],
+            "markPx": wire(mark),
+        }
+
+    def _active_asset(self, body: dict[str, Any]) -> Any:
+        asset = self._venue.universe.by_coin.get(read_text(body, "coin"))
+        if asset is None or asset.is_spot:
+            raise BadRequest
+        return self.active_asset(self._account(body), asset)
+
+    def open_orders(self, account: Account, dex: str) -> list[Any]:
+        """Return the open orders of one dex; spot orders come with the main one."""
+        dexs = {dex, "spot"} if dex == "" else {dex}
+        return [order for order in account.orders.values() if order.asset.dex in dexs]
+
+    def frontend_orders(self, account: Account, dex: str) -> list[dict[str, Any]]:
+        """Return the rows of `frontendOpenOrders`."""
+        return [order.frontend_row() for order in self.open_orders(account, dex)]
+
+    def _role(self, body: dict[str, Any]) -> dict[str, Any]:
+        address = read_user(body)
+        found = self._venue.agents.get(address)
+        if found is not None:
+            return {"role": "agent", "data": {"user": found[0].address}}
+        account = self._venue.accounts.get(address)
+        if account is None or not account.deposited:
+            return {"role": "missing"}
+        if account.role == "subAccount":
+            return {"role": "subAccount", "data": {"master": account.master}}
+        return {"role": account.role}
+
+    def _rate_limit(self, body: dict[str, Any]) -> dict[str, Any]:
+        account = self._account(body)
+        return {
+            "cumVlm": usd(account.volume // 10**6 * 10**6),
+            "nRequestsUsed": account.requests_used,
+            "nRequestsCap": FREE_REQUESTS + account.volume // SCALE,
+            "nRequestsSurplus": account.requests_bought,
+        }
+
+    def _sub_accounts(self, body: dict[str, Any]) -> Any:
+        account = self._account(body)
+        return [
+            {
+                "name": sub.name,
+                "subAccountUser": sub.address,
+                "master": account.address,
+                "clearinghouseState": self.state(sub, ""),
+                "spotState": self.spot_state(sub),
+            }
+            for sub in map(self.find, account.sub_accounts)
+        ] or None
+
+    def _sub_accounts_by_dex(self, body: dict[str, Any]) -> Any:
+        rows = self._sub_accounts(body) or []
+        for row in rows:
+            sub = self.find(row["subAccountUser"])
+            del row["clearinghouseState"]
+            row["dexToClearinghouseState"] = [[dex, self.state(sub, dex)] for dex in self._venue.universe.dex_names]
+        return rows or None
+
+    def _vault_equities(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        address = read_user(body)
+        return [
+            {"vaultAddress": vault.address, "equity": usd(vault.vault_equity[address]), "lockedUntilTimestamp": 0}
+            for vault in self._venue.accounts.values()
+            if vault.vault_equity.get(address)
+        ]
+
+    def _referral(self, body: dict[str, Any]) -> dict[str, Any]:
+        account = self._account(body)
+        return {
+            "referredBy": {"referrer": account.address, "code": account.referrer} if account.referrer else None,
+            "cumVlm": usd(account.volume),
+            "unclaimedRewards": "0.0",
+            "claimedRewards": "0.0",
+            "builderRewards": "0.0",
+            "referrerState": {"stage": "ready", "data": {"required": "10000.0"}},
+            "rewardHistory": [],
+        }
+
+    def web_data(self, account: Account) -> dict[str, Any]:
+        """Return the data of a `webData3` frame."""
+        unnamed = next((agent for agent in account.agents.values() if not agent.name), None)
+        return {
+            "userState": {
+                "agentAddress": unnamed.address if unnamed else None,
+                "agentValidUntil": unnamed.valid_until_ms if unnamed else None,
+                "cumLedger": usd(account.deposits),
+                "serverTime": self._venue.time_ms(),
+                "isVault": account.role == "vault",
+                "user": account.address,
+                "abstraction": account.abstraction,
+            },
+            "perpDexStates": [
+                {"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": []} for _ in self._venue.universe.dex_names
+            ],
+        }
+
+
+
+def _six_digits(price: int) -> int:
+    """Cut an average price to what the venue prints: about six significant digits."""
+    digits = len(str(abs(price)))
+    step = 10 ** max(digits - 8, 0)
+    return price // step * step

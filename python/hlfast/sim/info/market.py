@@ -1,0 +1,239 @@
+"""Market data: meta of all kinds, mids, books, contexts, candles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from hlfast.sim.blocks import Block
+from hlfast.sim.info.request import BadRequest, read_int, read_text
+from hlfast.sim.numbers import parse, wire
+from hlfast.sim.trading import Trading
+from hlfast.sim.universe import Asset
+from hlfast.sim.venue import Venue
+
+BOOK_LEVELS = 20
+FUNDING_PER_HOUR = "0.0000125"  # the venue's floor rate: 0.01 % in 8 hours
+MAX_CANDLES = 5_000
+INTERVAL_MS = {
+    "1m": 60_000,
+    "3m": 180_000,
+    "5m": 300_000,
+    "15m": 900_000,
+    "30m": 1_800_000,
+    "1h": 3_600_000,
+    "2h": 7_200_000,
+    "4h": 14_400_000,
+    "8h": 28_800_000,
+    "12h": 43_200_000,
+    "1d": 86_400_000,
+    "3d": 259_200_000,
+    "1w": 604_800_000,
+    "1M": 2_592_000_000,
+}
+
+
+class MarketInfo:
+    """What everybody may know of assets and books."""
+
+    def __init__(self, venue: Venue, trading: Trading) -> None:
+        self._venue = venue
+        self._trading = trading
+
+    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+        """Return the handler of each request type."""
+        universe = self._venue.universe
+        return {
+            "meta": self._meta,
+            "metaAndAssetCtxs": self._meta_and_contexts,
+            "allPerpMetas": lambda body: [universe.meta[dex] for dex in universe.dex_names],
+            "perpDexs": lambda body: universe.perp_dexs,
+            "spotMeta": lambda body: universe.spot_meta,
+            "spotMetaAndAssetCtxs": lambda body: [
+                universe.spot_meta,
+                [self.spot_context(asset) for asset in universe.by_dex["spot"]],
+            ],
+            "allMids": lambda body: self.mids(read_text(body, "dex", "")),
+            "l2Book": self._l2_book,
+            "recentTrades": self._recent_trades,
+            "candleSnapshot": self._candles,
+            "fundingHistory": self._funding_history,
+            "predictedFundings": lambda body: [],
+            "exchangeStatus": lambda body: {"time": self._venue.time_ms(), "specialStatuses": None},
+            "perpsAtOpenInterestCap": lambda body: [],
+            "perpDexLimits": lambda body: None,
+            "outcomeMeta": lambda body: {"outcomes": [], "questions": []},
+            "maxMarketOrderNtls": lambda body: [[25, "30000000.0"], [20, "5000000.0"], [10, "2000000.0"], [3, "500000.0"]],
+        }
+
+    def asset(self, coin: str) -> Asset | None:
+        """Return the asset of a feed name."""
+        return self._venue.universe.by_coin.get(coin)
+
+    def _book(self, asset: Asset) -> Any:
+        # Quotes of a book that nobody has touched yet appear on first sight; that is no event of any block.
+        return self._trading.open_book(asset, Block(0, self._venue.time_ms()))
+
+    def _meta(self, body: dict[str, Any]) -> Any:
+        meta = self._venue.universe.meta.get(read_text(body, "dex", ""))
+        if meta is None:
+            raise BadRequest
+        return meta
+
+    def _meta_and_contexts(self, body: dict[str, Any]) -> Any:
+        meta = self._meta(body)
+        dex = read_text(body, "dex", "")
+        return [meta, [self.context(asset) for asset in self._venue.universe.by_dex[dex]]]
+
+    def mid_price(self, asset: Asset) -> int:
+        """Return the middle of the best prices, the last trade's where a side is empty."""
+        book = self._book(asset)
+        bid, ask = book.best(is_buy=True), book.best(is_buy=False)
+        return (bid.price + ask.price) // 2 if bid and ask else book.last_price
+
+    def mids(self, dex: str) -> dict[str, str]:
+        """Return the mids of one dex; the main one's answer includes spot."""
+        by_dex = self._venue.universe.by_dex
+        if dex == "spot" or dex not in by_dex:
+            raise BadRequest
+        assets = by_dex[dex] + (by_dex["spot"] if dex == "" else [])
+        return {asset.coin: wire(self.mid_price(asset)) for asset in assets if not asset.is_delisted}
+
+    def context(self, asset: Asset) -> dict[str, Any]:
+        """Return a perp's context."""
+        book = self._book(asset)
+        bid, ask = book.best(is_buy=True), book.best(is_buy=False)
+        mark = wire(book.mid)
+        both = bid is not None and ask is not None
+        return {
+            "funding": FUNDING_PER_HOUR,
+            "openInterest": wire(self._open_interest(asset)),
+            "prevDayPx": wire(asset.mid),
+            "dayNtlVlm": "0.0",
+            "premium": "0.0" if both else None,
+            "oraclePx": mark,
+            "markPx": mark,
+            "midPx": wire((bid.price + ask.price) // 2) if both else None,
+            "impactPxs": [wire(bid.price), wire(ask.price)] if both else None,
+            "dayBaseVlm": "0.0",
+        }
+
+    def _open_interest(self, asset: Asset) -> int:
+        total = 0
+        for account in [*self._venue.accounts.values(), self._venue.maker]:
+            held = account.positions.get(asset.asset_id)
+            total += max(held.size, 0) if held else 0
+        return total
+
+    def spot_context(self, asset: Asset) -> dict[str, Any]:
+        """Return a spot pair's context."""
+        return {
+            "prevDayPx": wire(asset.mid),
+            "dayNtlVlm": "0.0",
+            "markPx": wire(self._venue.mark(asset)),
+            "midPx": wire(self.mid_price(asset)),
+            "circulatingSupply": "1000000000.0",
+            "coin": asset.coin,
+            "totalSupply": "1000000000.0",
+            "dayBaseVlm": "0.0",
+        }
+
+    def bbo(self, asset: Asset, time_ms: int) -> dict[str, Any]:
+        """Return the data of a `bbo` frame."""
+        book = self._book(asset)
+        sides = [book.levels(is_buy=is_buy, limit=1) for is_buy in (True, False)]
+        return {"coin": asset.coin, "time": time_ms, "bbo": [_level(side[0]) if side else None for side in sides]}
+
+    def l2(
+        self, asset: Asset, time_ms: int, *, levels: int = BOOK_LEVELS, figures: int | None = None, mantissa: int = 1
+    ) -> dict[str, Any]:
+        """Return a book of up to `levels` a side, its prices rounded outwards to `figures` significant digits."""
+        book = self._book(asset)
+        sides = []
+        for is_buy in (True, False):
+            rows = book.levels(is_buy=is_buy, limit=levels if figures is None else 10_000)
+            if figures is not None:
+                rows = _rounded(rows, figures, mantissa, is_buy=is_buy)[:levels]
+            sides.append([_level(row) for row in rows])
+        return {"coin": asset.coin, "time": time_ms, "levels": sides}
+
+    def _l2_book(self, body: dict[str, Any]) -> Any:
+        asset = self.asset(read_text(body, "coin"))
+        if asset is None:
+            return None
+        figures = read_int(body, "nSigFigs", 0)
+        mantissa = read_int(body, "mantissa", 1)
+        if figures not in (0, 2, 3, 4, 5) or mantissa not in (1, 2, 5) or (mantissa != 1 and figures != 5):
+            raise BadRequest
+        return self.l2(asset, self._venue.time_ms(), figures=figures or None, mantissa=mantissa)
+
+    def _recent_trades(self, body: dict[str, Any]) -> Any:
+        coin = read_text(body, "coin")
+        return list(reversed(self._venue.recent_trades.get(coin, []))) if self.asset(coin) else None
+
+    def candle(self, asset: Asset, interval: str, start_ms: int) -> dict[str, Any]:
+        """Return the candle that starts at `start_ms`, built from the trades that the venue still has."""
+        end = start_ms + INTERVAL_MS[interval] - 1
+        book = self._venue.book(asset)
+        rows = [
+            row
+            for row in self._venue.recent_trades.get(asset.coin, [])
+            if isinstance(row["time"], int) and start_ms <= row["time"] <= end
+        ]
+        prices = [_scaled(row["px"]) for row in rows] or [book.last_price]
+        return {
+            "t": start_ms,
+            "T": end,
+            "s": asset.coin,
+            "i": interval,
+            "o": wire(prices[0]),
+            "c": wire(prices[-1]),
+            "h": wire(max(prices)),
+            "l": wire(min(prices)),
+            "v": wire(sum(_scaled(row["sz"]) for row in rows)),
+            "n": len(rows),
+        }
+
+    def _candles(self, body: dict[str, Any]) -> Any:
+        request = body.get("req")
+        if not isinstance(request, dict):
+            raise BadRequest
+        asset = self.asset(read_text(request, "coin"))
+        interval = read_text(request, "interval")
+        if asset is None or interval not in INTERVAL_MS:
+            raise BadRequest
+        step = INTERVAL_MS[interval]
+        end = min(read_int(request, "endTime", self._venue.time_ms()), self._venue.time_ms())
+        first = max(read_int(request, "startTime"), end - MAX_CANDLES * step) // step * step
+        return [self.candle(asset, interval, start) for start in range(first, end + 1, step)][-MAX_CANDLES:]
+
+    def _funding_history(self, body: dict[str, Any]) -> Any:
+        asset = self.asset(read_text(body, "coin"))
+        if asset is None or asset.is_spot:
+            raise BadRequest
+        end = min(read_int(body, "endTime", self._venue.time_ms()), self._venue.time_ms())
+        hour = INTERVAL_MS["1h"]
+        first = -(-read_int(body, "startTime") // hour) * hour
+        return [
+            {"coin": asset.coin, "fundingRate": FUNDING_PER_HOUR, "premium": "0.0", "time": time_ms}
+            for time_ms in range(first, end + 1, hour)[:500]
+        ]
+
+
+def _level(row: tuple[int, int, int]) -> dict[str, Any]:
+    return {"px": wire(row[0]), "sz": wire(row[1]), "n": row[2]}
+
+
+def _scaled(text: object) -> int:
+    return parse(str(text))
+
+
+def _rounded(rows: list[tuple[int, int, int]], figures: int, mantissa: int, *, is_buy: bool) -> list[tuple[int, int, int]]:
+    merged: dict[int, tuple[int, int, int]] = {}
+    for price, size, count in rows:
+        step = 10 ** max(len(str(price)) - figures, 0) * mantissa
+        level = price // step * step if is_buy else -(-price // step) * step
+        known = merged.get(level, (level, 0, 0))
+        merged[level] = (level, known[1] + size, known[2] + count)
+    return list(merged.values())
+

@@ -1,0 +1,149 @@
+"""The venue's limits per source address (documents of August 2026), enforced only with `limits = "venue"`."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+MINUTE_S = 60.0
+WEIGHT_PER_MINUTE = 1_200
+CONNECTIONS = 10
+NEW_CONNECTIONS_PER_MINUTE = 30
+SUBSCRIPTIONS = 1_000
+MESSAGES_PER_MINUTE = 2_000
+POSTS_IN_FLIGHT = 100
+
+_WEIGHTS = dict.fromkeys(
+    (
+        "l2Book",
+        "allMids",
+        "clearinghouseState",
+        "orderStatus",
+        "spotClearinghouseState",
+        "exchangeStatus",
+    ),
+    2,
+) | {"userRole": 60}
+_ROWS_PER_WEIGHT = dict.fromkeys(
+    (
+        "recentTrades",
+        "historicalOrders",
+        "userFills",
+        "userFillsByTime",
+        "fundingHistory",
+        "userFunding",
+        "userNonFundingLedgerUpdates",
+        "twapHistory",
+        "userTwapSliceFills",
+        "userTwapSliceFillsByTime",
+        "delegatorHistory",
+        "delegatorRewards",
+    ),
+    20,
+) | {"candleSnapshot": 60}
+
+
+def info_weight(kind: str) -> int:
+    """Return what a request of this type costs before its rows are known."""
+    return _WEIGHTS.get(kind, 20)
+
+
+def row_weight(kind: str, answer: Any) -> int:
+    """Return what the rows of an answer cost on top."""
+    per = _ROWS_PER_WEIGHT.get(kind)
+    return len(answer) // per if per and isinstance(answer, list) else 0
+
+
+def action_weight(items: int) -> int:
+    """Return what an exchange action of so many items costs."""
+    return 1 + items // 40
+
+
+class Window:
+    """A sum over the last minute."""
+
+    __slots__ = ("_rows", "_total")
+
+    def __init__(self) -> None:
+        self._rows: deque[tuple[float, int]] = deque()
+        self._total = 0
+
+    def total(self, now_s: float) -> int:
+        """Return the sum of what the last minute added."""
+        while self._rows and self._rows[0][0] <= now_s - MINUTE_S:
+            self._total -= self._rows.popleft()[1]
+        return self._total
+
+    def add(self, amount: int, now_s: float) -> None:
+        """Add to the sum."""
+        self._rows.append((now_s, amount))
+        self._total += amount
+
+
+class Source:
+    """One client address: its budgets and what it holds open."""
+
+    def __init__(self) -> None:
+        self.weight = Window()
+        self.opened = Window()
+        self.messages = Window()
+        self.connections = 0
+        self.subscriptions = 0
+        self.posts = 0
+        self.users: Counter[str] = Counter()
+
+
+class Limits:
+    """All source addresses; the clock is monotonic seconds, injected."""
+
+    def __init__(self, is_enforced: Callable[[], bool], now_s: Callable[[], float]) -> None:
+        self._is_enforced = is_enforced
+        self._now_s = now_s
+        self._sources: dict[str, Source] = {}
+
+    @property
+    def is_enforced(self) -> bool:
+        """Tell whether the venue's limits hold."""
+        return self._is_enforced()
+
+    def source(self, address: str) -> Source:
+        """Return the books of one client address."""
+        found = self._sources.get(address)
+        if found is None:
+            found = self._sources[address] = Source()
+        return found
+
+    def spend(self, address: str, weight: int) -> bool:
+        """Take REST weight; False when the minute's budget doesn't cover it (nothing is taken then)."""
+        window = self.source(address).weight
+        now = self._now_s()
+        if self.is_enforced and window.total(now) + weight > WEIGHT_PER_MINUTE:
+            return False
+        window.add(weight, now)
+        window.total(now)
+        return True
+
+    def charge(self, address: str, weight: int) -> None:
+        """Take weight that an answer cost only once its rows were known."""
+        if weight:
+            self.source(address).weight.add(weight, self._now_s())
+
+    def may_connect(self, address: str) -> bool:
+        """Count a new connection; False when the address has too many or opens them too fast."""
+        source, now = self.source(address), self._now_s()
+        full = source.connections >= CONNECTIONS or source.opened.total(now) >= NEW_CONNECTIONS_PER_MINUTE
+        if self.is_enforced and full:
+            return False
+        source.opened.add(1, now)
+        source.connections += 1
+        return True
+
+    def may_send(self, address: str) -> bool:
+        """Count a client message; False when the minute's messages are used up."""
+        window, now = self.source(address).messages, self._now_s()
+        if self.is_enforced and window.total(now) >= MESSAGES_PER_MINUTE:
+            return False
+        window.add(1, now)
+        window.total(now)
+        return True

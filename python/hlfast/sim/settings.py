@@ -1,0 +1,56 @@
+"""Every switch of the simulated venue. Those that the control door may change at run time are mutable fields here."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=0, le=10**9)]
+
+
+class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Prices of behaviour are whole numbers: milliseconds, basis points, USD.
+
+    Switches marked "unconfirmed" stand for questions that the venue's documents leave open.
+    """
+
+    network: Literal["mainnet", "testnet"] = "testnet"  # the official SDK signs as testnet for any foreign URL
+    limits: Literal["venue", "off"] = "off"
+    auto_fund_usd: Count = 0  # 0: an unknown signer is refused
+    block_ms: Count = 20  # the venue's blocks take about 70 ms; 0: each action is a block of its own, at once
+    latency_ms: Count = 0  # age that an action must reach before a block takes it
+    spread_bps: Count = 2  # of the synthetic maker, best bid to best ask
+    depth_usd: Count = 20_000_000  # of the synthetic maker, on each side
+    levels: Annotated[int, Meta(ge=1, le=20)] = 8
+    asset_suffix: bool = True  # item errors end in " asset=N", as live ones do
+    repeated_cloid: Literal["accept", "refuse"] = "accept"  # unconfirmed
+    partial_gtc: Literal["resting", "filled"] = "resting"  # unconfirmed
+    agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
+    reply_first: bool = False  # post replies before (True) or after (False) the feeds of their block
+    volume_gates: bool = False  # scheduleCancel and sub-accounts need $1M and $100k of volume
+    dex_collateral: bool = True  # builder dexs draw collateral from the main balance when an order needs it
+    idle_close_s: Annotated[int, Meta(ge=1, le=3600)] = 60
+    max_users: Count = 10  # unique users in subscriptions of one source address, with limits "venue"
+    halted: bool = False  # every order is refused with "Trading is halted."
+
+
+MUTABLE = frozenset(Settings.__struct_fields__) - {"network"}
+
+
+def change(settings: Settings, changes: dict[str, object]) -> None:
+    """Apply run-time changes, all or none.
+
+    Raises:
+        ValueError: an unknown switch, one that is fixed at start, or a value outside its range.
+    """
+    for name in changes:
+        if name not in MUTABLE:
+            raise ValueError(f"{name!r} is no switch that can change at run time; known: {', '.join(sorted(MUTABLE))}")
+    try:
+        fresh = msgspec.convert(msgspec.to_builtins(settings) | changes, Settings)
+    except msgspec.ValidationError as error:
+        raise ValueError(str(error)) from None
+    for name in changes:
+        setattr(settings, name, getattr(fresh, name))

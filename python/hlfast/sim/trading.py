@@ -1,0 +1,467 @@
+"""Order entry, matching and settlement: what the venue does with an order once its signature stands."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from hlfast.sim.accounts import Account, direction
+from hlfast.sim.blocks import Block
+from hlfast.sim.book import Book, ladder
+from hlfast.sim.numbers import times, usd, wire
+from hlfast.sim.orders import Order
+from hlfast.sim.record import FillRow
+from hlfast.sim.universe import Asset
+from hlfast.sim.venue import Venue
+
+# Base tier, in 1e-5 of notional (August 2026): perp taker 0.045 %, maker 0.015 %; spot 0.070 % and 0.040 %.
+PERP_TAKER, PERP_MAKER, SPOT_TAKER, SPOT_MAKER = 45, 15, 70, 40
+FEE_UNIT = 100_000
+CENT_6 = 100  # fees are charged as printed: six decimals
+RECENT_TRADES = 30
+
+
+@dataclass(slots=True, frozen=True)
+class Match:
+    """One trade about to be settled. The aggressor took what the resting order offered."""
+
+    aggressor: Order
+    resting: Order
+    size: int
+    price: int
+
+
+class Trading:
+    """Moves orders through books; every change lands in the block it is given."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._quotes: dict[int, list[Order]] = {}
+        self._worn: set[int] = set()
+        self._triggers: dict[int, dict[int, Order]] = {}
+
+    def open_book(self, asset: Asset, block: Block) -> Book:
+        """Return the asset's book with the synthetic maker's quotes in it."""
+        book = self._venue.book(asset)
+        if asset.asset_id not in self._quotes:
+            self._quote(book, block)
+        elif asset.asset_id in self._worn:
+            self._refill(book)
+        return book
+
+    def move(self, asset: Asset, mid: int, block: Block, *, spread_bps: int | None = None, depth_usd: int | None = None) -> None:
+        """Put the synthetic maker around a new mid; it takes resting orders that it meets, and triggers fire."""
+        book = self._venue.book(asset)
+        book.mid = mid
+        if spread_bps is not None:
+            book.spread_bps = spread_bps
+        if depth_usd is not None:
+            book.depth_usd = depth_usd
+        self._quote(book, block)
+        self._fire_triggers(asset, mid, block)
+
+    def _quote(self, book: Book, block: Block) -> None:
+        asset, venue = book.asset, self._venue
+        settings = venue.settings
+        book.drop_owner(venue.maker)
+        spread = settings.spread_bps if book.spread_bps is None else book.spread_bps
+        depth = settings.depth_usd if book.depth_usd is None else book.depth_usd
+        quotes: list[Order] = []
+        if depth and not asset.is_delisted:
+            for is_buy, price, size in ladder(asset, book.mid, max(spread, 1), depth, settings.levels):
+                order = Order(
+                    venue.next_oid(), venue.maker, asset, is_buy, price, size, size, "Alo", False, None, block.time_ms
+                )
+                self._sweep(book, order, block)
+                order.remaining = size
+                quotes.append(order)
+        for order in quotes:
+            book.add(order)
+        self._quotes[asset.asset_id] = quotes
+        self._worn.discard(asset.asset_id)
+        block.coins.add(asset.coin)
+
+    def _refill(self, book: Book) -> None:
+        for order in self._quotes[book.asset.asset_id]:
+            if order.remaining == order.size:
+                continue
+            if order.remaining == 0:
+                order.remaining = order.size
+                book.add(order)
+            else:
+                order.remaining = order.size
+        self._worn.discard(book.asset.asset_id)
+
+    def refill_worn(self, block: Block) -> None:
+        """Bring the maker's taken quotes back; called between blocks."""
+        for asset_id in list(self._worn):
+            book = self._venue.books[asset_id]
+            self._refill(book)
+            block.coins.add(book.asset.coin)
+
+    def admit(self, order: Order, block: Block) -> str | None:
+        """Send a checked order into its book; the returned text is the item error, None when it rests or filled."""
+        book = self.open_book(order.asset, block)
+        if order.tif == "Alo" and self._crosses(book, order):
+            bid, ask = book.best(is_buy=True), book.best(is_buy=False)
+            shown = f"{wire_price(bid)}@{wire_price(ask)}"
+            return f"Post only order would have immediately matched, bbo was {shown}."
+        refusal = self._margin_refusal(order)
+        if refusal:
+            return refusal
+        if order.tif != "Alo":
+            self._sweep(book, order, block)
+        if order.remaining == 0:
+            self.finish(order, "filled", block, announce_open=True)
+        elif order.tif in ("Ioc", "FrontendMarket"):
+            if order.filled == 0:
+                empty = not (book.asks if order.is_buy else book.bids)
+                if order.tif == "FrontendMarket" and empty:
+                    return "No liquidity available for market order."
+                return "Order could not immediately match against any resting orders."
+            # What is left of a partly filled IOC is gone without an error of its own.
+            self.finish(order, "canceled", block, announce_open=True)
+        else:
+            self._rest(book, order, block)
+        return None
+
+    def _rest(self, book: Book, order: Order, block: Block) -> None:
+        order.owner.orders[order.oid] = order
+        order.owner.remember(order)
+        book.add(order)
+        self.announce(order, block)
+        block.coins.add(order.asset.coin)
+
+    def _crosses(self, book: Book, order: Order) -> bool:
+        best = book.best(is_buy=not order.is_buy)
+        return best is not None and (order.price >= best.price if order.is_buy else order.price <= best.price)
+
+    def _margin_refusal(self, order: Order) -> str | None:
+        account, asset = order.owner, order.asset
+        if asset.is_spot:
+            token = asset.quote_token if order.is_buy else asset.base_token
+            need = times(order.price, order.remaining) if order.is_buy else order.remaining
+            if account.spot.get(token, 0) - self.spot_hold(account, token) < need:
+                return "Order has insufficient spot balance to trade"
+            return None
+        position = account.position(asset)
+        signed = order.remaining if order.is_buy else -order.remaining
+        increase = abs(position + signed) - abs(position) if position * signed < 0 else order.remaining
+        if increase <= 0:
+            return None
+        need = times(order.price, increase) // account.leverage(asset).value
+        margin = self._venue.margin
+        free = margin.free(account, asset.dex)
+        if free < need and asset.dex and self._venue.settings.dex_collateral and asset.quote_token == 0:
+            moved = min(need - free, max(0, margin.withdrawable(account, "")))
+            account.raw[""] -= moved
+            account.raw[asset.dex] = account.raw.get(asset.dex, 0) + moved
+            free += moved
+        return "Insufficient margin to place order." if free < need else None
+
+    def spot_hold(self, account: Account, token: int) -> int:
+        """Return how much of a token resting spot orders keep."""
+        total = 0
+        for order in account.orders.values():
+            if order.asset.is_spot:
+                if order.is_buy and order.asset.quote_token == token:
+                    total += times(order.price, order.remaining)
+                elif not order.is_buy and order.asset.base_token == token:
+                    total += order.remaining
+        return total
+
+    def _sweep(self, book: Book, taker: Order, block: Block) -> None:
+        opposite = book.asks if taker.is_buy else book.bids
+        while taker.remaining and opposite:
+            resting = opposite[0][2]
+            if resting.price > taker.price if taker.is_buy else resting.price < taker.price:
+                return
+            if resting.owner is taker.owner:
+                # Self-trade prevention: the resting order goes, nothing trades.
+                self.withdraw(resting, "selfTradeCanceled", block)
+                continue
+            size = min(taker.remaining, self._tradable(resting))
+            if size == 0:
+                self.withdraw(resting, "reduceOnlyCanceled", block)
+                continue
+            self.settle(Match(taker, resting, size, resting.price), block)
+            if resting.remaining == 0:
+                book.remove(resting)
+                if resting.owner is not self._venue.maker:
+                    self.finish(resting, "filled", block)
+            if resting.owner is self._venue.maker:
+                self._worn.add(book.asset.asset_id)
+
+    @staticmethod
+    def _tradable(resting: Order) -> int:
+        if not resting.reduce_only:
+            return resting.remaining
+        position = resting.owner.position(resting.asset)
+        opposite = position < 0 if resting.is_buy else position > 0
+        return min(resting.remaining, abs(position)) if opposite else 0
+
+    def settle(self, match: Match, block: Block) -> None:
+        """Move positions and money of both sides and publish the trade."""
+        taker, resting = match.aggressor, match.resting
+        buyer, seller = (taker, resting) if taker.is_buy else (resting, taker)
+        mixed = hashlib.blake2b(b"%d %d" % (buyer.oid, seller.oid), digest_size=7).digest()
+        tid = int.from_bytes(mixed, "big") >> 6
+        tx_hash = taker.tx_hash or resting.tx_hash or "0x" + "0" * 64
+        asset = taker.asset
+        for order, crossed in ((taker, True), (resting, False)):
+            order.remaining -= match.size
+            order.filled += match.size
+            order.filled_value += times(match.price, match.size)
+            self._settle_side(order, match, tid, tx_hash, crossed, block)
+        self.publish_trade(
+            asset, taker.side, wire(match.price), wire(match.size), tid, tx_hash, buyer.owner, seller.owner, block
+        )
+        self._venue.book(asset).last_price = match.price
+
+    def publish_trade(
+        self,
+        asset: Asset,
+        side: str,
+        price: str,
+        size: str,
+        tid: int,
+        tx_hash: str,
+        buyer: Account,
+        seller: Account,
+        block: Block,
+    ) -> None:
+        """Put a row on the public tape; `side` is the aggressor's."""
+        row = {
+            "coin": asset.coin,
+            "side": side,
+            "px": price,
+            "sz": size,
+            "time": block.time_ms,
+            "hash": tx_hash,
+            "tid": tid,
+            "users": [buyer.address, seller.address],
+        }
+        block.trades.setdefault(asset.coin, []).append(row)
+        block.coins.add(asset.coin)
+        recent = self._venue.recent_trades.setdefault(asset.coin, [])
+        recent.append(row)
+        del recent[:-RECENT_TRADES]
+
+    def _settle_side(self, order: Order, match: Match, tid: int, tx_hash: str, crossed: bool, block: Block) -> None:
+        account, asset, venue = order.owner, order.asset, self._venue
+        signed = match.size if order.is_buy else -match.size
+        value = times(match.price, match.size)
+        is_maker = account is venue.maker
+        if asset.is_spot:
+            start, pnl = self._trade_spot(account, asset, signed, value)
+            rate = SPOT_TAKER if crossed else SPOT_MAKER
+            token = asset.base_token if order.is_buy else asset.quote_token
+            fee = 0 if is_maker else (match.size if order.is_buy else value) * rate // FEE_UNIT
+            account.spot[token] = account.spot.get(token, 0) - fee
+        else:
+            start, pnl, _ = account.trade_perp(asset, signed, match.price)
+            rate = PERP_TAKER if crossed else PERP_MAKER
+            token = asset.quote_token
+            fee = 0 if is_maker else value * rate // FEE_UNIT // CENT_6 * CENT_6
+            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+        venue.fees[token] = venue.fees.get(token, 0) + fee
+        if is_maker:
+            return
+        account.volume += value
+        row: dict[str, Any] = {
+            "coin": asset.coin,
+            "px": wire(match.price),
+            "sz": wire(match.size),
+            "side": order.side,
+            "time": block.time_ms,
+            "startPosition": wire(start),
+            "dir": direction(asset, start, signed),
+            "closedPnl": usd(pnl),
+            "hash": tx_hash,
+            "oid": order.oid,
+            "crossed": crossed,
+            "fee": wire(fee),
+            "tid": tid,
+        }
+        if order.cloid is not None:
+            row["cloid"] = order.cloid
+        row["feeToken"] = venue.universe.tokens[token]["name"]
+        row["twapId"] = None
+        self.publish_fill(account, row, block, nonce=order.nonce, signer=order.signer)
+        self._shrink_reduce_only(account, asset, block)
+
+    def _trade_spot(self, account: Account, asset: Asset, signed: int, value: int) -> tuple[int, int]:
+        start = account.spot.get(asset.base_token, 0)
+        cost_before = account.spot_cost.get(asset.base_token, 0)
+        pnl = 0
+        if signed > 0:
+            account.spot_cost[asset.base_token] = cost_before + value
+        else:
+            part = cost_before * min(-signed, start) // start if start > 0 else 0
+            account.spot_cost[asset.base_token] = cost_before - part
+            pnl = value - part
+        account.spot[asset.base_token] = start + signed
+        account.spot[asset.quote_token] = account.spot.get(asset.quote_token, 0) + (value if signed < 0 else -value)
+        return start, pnl
+
+    def publish_fill(
+        self,
+        account: Account,
+        row: dict[str, Any],
+        block: Block,
+        *,
+        nonce: int | None,
+        signer: str | None,
+        leader: bool = False,
+    ) -> None:
+        """Show a fill to its account, its subscribers and the checkers' record."""
+        account.fills.append(row)
+        block.fills.setdefault(account.address, []).append(row)
+        record = self._venue.record
+        record.fills.append(
+            FillRow(
+                record.next_number(),
+                account.address,
+                row["coin"],
+                row["side"],
+                row["px"],
+                row["sz"],
+                row["time"],
+                row["oid"],
+                row["tid"],
+                row["crossed"],
+                row.get("cloid"),
+                nonce,
+                signer,
+                leader,
+            )
+        )
+
+    def _shrink_reduce_only(self, account: Account, asset: Asset, block: Block) -> None:
+        # Resting reduce-only orders never outgrow the position: sz shrinks with it, origSz stays.
+        position = account.position(asset)
+        for order in [o for o in account.orders.values() if o.reduce_only and o.asset is asset and o.remaining]:
+            if order.trigger is not None:
+                continue
+            room = abs(position) if (position < 0 if order.is_buy else position > 0) else 0
+            if room == 0:
+                self.withdraw(order, "reduceOnlyCanceled", block)
+            else:
+                order.remaining = min(order.remaining, room)
+
+    def finish(self, order: Order, status: str, block: Block, *, announce_open: bool = False) -> None:
+        """Give an order its last status and tell its account."""
+        owner = order.owner
+        if announce_open:
+            remaining, order.remaining = order.remaining, order.size
+            self.announce(order, block)
+            order.remaining = remaining
+        known = order.oid in owner.by_oid
+        owner.orders.pop(order.oid, None)
+        order.status = status
+        order.status_ms = block.time_ms
+        if not known:
+            owner.remember(order)
+        self.announce(order, block)
+        if status == "filled":
+            self._wake_children(order, block)
+        elif order.children:
+            for child in order.children:
+                self.withdraw(child, "canceled", block)
+
+    def _wake_children(self, order: Order, block: Block) -> None:
+        for child in order.children:
+            if child.status == "open":
+                self.arm(child, block)
+
+    def announce(self, order: Order, block: Block) -> None:
+        """Publish the order's present status."""
+        order.status_ms = order.status_ms or block.time_ms
+        block.order_updates.setdefault(order.owner.address, []).append(order.update())
+
+    def reject(self, order: Order, status: str, block: Block) -> None:
+        """Remember a refused order: it has an oid in the history although the answer shows none."""
+        order.status, order.status_ms = status, block.time_ms
+        order.owner.remember(order)
+        self.announce(order, block)
+
+    def withdraw(self, order: Order, status: str, block: Block) -> None:
+        """Cancel an order that rests or waits for its trigger."""
+        if order.status != "open":
+            return
+        self._venue.book(order.asset).remove(order)
+        self._triggers.get(order.asset.asset_id, {}).pop(order.oid, None)
+        if order.owner is self._venue.maker:
+            return
+        if status != "canceled":
+            cancels = block.venue_cancels.setdefault(order.owner.address, [])
+            cancels.append({"coin": order.asset.coin, "oid": order.oid})
+        self.finish(order, status, block)
+        block.coins.add(order.asset.coin)
+
+    def arm(self, order: Order, block: Block) -> None:
+        """Let a trigger order wait for its price."""
+        owner = order.owner
+        owner.orders[order.oid] = order
+        if order.oid not in owner.by_oid:
+            owner.remember(order)
+        self._triggers.setdefault(order.asset.asset_id, {})[order.oid] = order
+        self.announce(order, block)
+
+    def _fire_triggers(self, asset: Asset, mark: int, block: Block) -> None:
+        for order in list(self._triggers.get(asset.asset_id, {}).values()):
+            terms = order.trigger
+            if terms is None or (mark < terms.price if terms.above else mark > terms.price):
+                continue
+            del self._triggers[asset.asset_id][order.oid]
+            order.owner.orders.pop(order.oid, None)
+            order.status, order.status_ms = "triggered", block.time_ms
+            self.announce(order, block)
+            self._execute_trigger(order, block)
+
+    def _execute_trigger(self, order: Order, block: Block) -> None:
+        position = order.owner.position(order.asset)
+        if order.reduce_only:
+            opposite = position < 0 if order.is_buy else position > 0
+            room = abs(position) if opposite else 0
+            order.size = order.remaining = room if order.is_position_tpsl else min(order.remaining, room)
+            if room == 0:
+                self.finish(order, "reduceOnlyRejected", block)
+                return
+        terms, order.trigger = order.trigger, None
+        order.status = "open"
+        if terms is not None and terms.is_market:
+            order.tif = "FrontendMarket"
+        error = self.admit(order, block)
+        if error is not None:
+            self.finish(order, rejected_status(error), block)
+        for sibling in order.parent.children if order.parent else []:
+            if sibling is not order:
+                self.withdraw(sibling, "siblingFilledCanceled", block)
+
+
+def wire_price(order: Order | None) -> str:
+    """Spell a best price for the post-only text; the venue trims it."""
+    return "none" if order is None else wire(order.price).removesuffix(".0")
+
+
+_REJECTED = {
+    "Price must be divisible": "tickRejected",
+    "Order must have minimum": "minTradeNtlRejected",
+    "Insufficient margin": "perpMarginRejected",
+    "Reduce only order": "reduceOnlyRejected",
+    "Post only order": "badAloPxRejected",
+    "Order could not immediately": "iocCancelRejected",
+    "Invalid TP/SL": "badTriggerPxRejected",
+    "No liquidity": "marketOrderNoLiquidityRejected",
+    "Order has insufficient spot": "insufficientSpotBalanceRejected",
+    "Order price too far": "oracleRejected",
+    "Order would cause position": "perpMaxPositionRejected",
+    "Too many open orders": "tooManyOpenOrdersRejected",
+}
+
+
+def rejected_status(error: str) -> str:
+    """Return the history status that belongs to an item error."""
+    return next((status for prefix, status in _REJECTED.items() if error.startswith(prefix)), "rejected")
