@@ -10,7 +10,7 @@ from hlfast.config import values
 from hlfast.config.follows import check_follows
 from hlfast.config.model import Config, EngineSettings, Follower, Keys, Leader
 from hlfast.config.problems import Problem, redact
-from hlfast.config.values import VENUE_HOSTS, Problems
+from hlfast.config.values import Problems, venue_network
 
 # Of one source address (protocol notes, 2026-08).
 VENUE_CONNECTIONS = 10
@@ -43,12 +43,12 @@ def _check_venue(problems: Problems, config: Config) -> None:
     if venue.ws_url is not None:
         ws_host = values.url(problems, "venue.ws_url", venue.ws_url, ("ws", "wss"))
     for setting, one in (("venue.base_url", host), ("venue.ws_url", ws_host)):
-        belongs = VENUE_HOSTS.get(one or "")
+        belongs = venue_network(one)
         if belongs is not None and belongs != config.network:
             what = f'is "{config.network}" while {setting} is the venue\'s {belongs}'
             problems.append(Problem("network", what, f'write network = "{belongs}" or change the address'))
             break
-    real = [one in VENUE_HOSTS for one in (host, ws_host) if one is not None]
+    real = [venue_network(one) is not None for one in (host, ws_host) if one is not None]
     if len(real) == 2 and real[0] != real[1]:
         what = "and venue.base_url are two different venues"
         problems.append(Problem("venue.ws_url", what, "leave it out: it follows from base_url"))
@@ -66,7 +66,7 @@ def _check_engine(problems: Problems, engine: EngineSettings, *, within_limits: 
     for field, least, most in (
         ("user_connections", 1, 100),
         ("tape_connections", 1, 100),
-        ("lane_connections", 0, 100),
+        ("lane_connections", 1, 100),
         ("pool_depth", 1, 4096),
         # The venue closes a socket on which it sent nothing for 60 s; a ping makes it answer.
         ("ping_ms", 100, 50_000),
@@ -74,9 +74,6 @@ def _check_engine(problems: Problems, engine: EngineSettings, *, within_limits: 
         ("reconcile_ms", 1_000, 3_600_000),
     ):
         values.whole(problems, f"engine.{field}", getattr(engine, field), least, most)
-    if engine.lane_connections == 0 and not engine.http_lane:
-        fix = "write http_lane = true or lane_connections = 2"
-        problems.append(Problem("engine.lane_connections", "is 0 and http_lane is off: no order could leave", fix))
     total = engine.user_connections + engine.lane_connections + (engine.tape_connections if engine.tape else 0)
     if within_limits and total > VENUE_CONNECTIONS:
         what = f"user, tape and lane connections are {total} together; the venue allows {VENUE_CONNECTIONS} an address"

@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from hlfast.config.problems import Problem
 
-# The venue's own hosts (protocol notes, 2026-08) and the network each one belongs to.
-VENUE_HOSTS = {
-    "api.hyperliquid.xyz": "mainnet",
-    "api.hyperliquid-testnet.xyz": "testnet",
+# The venue's own domains (protocol notes, 2026-08) and the network each one belongs to.
+_VENUE_DOMAINS = {
+    "hyperliquid.xyz": "mainnet",
+    "hyperliquid-testnet.xyz": "testnet",
 }
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 _DECIMAL = re.compile(r"[0-9]{1,16}(?:\.([0-9]+))?")
@@ -24,6 +24,14 @@ MAX_FACTOR = Decimal(1000)
 MIN_ORDER_USD = Decimal(10)  # "Order must have minimum value of $10."
 
 Problems = list[Problem]
+
+
+def venue_network(host: str | None) -> str | None:
+    """Return the network of one of the venue's own hosts; None for any other host."""
+    for domain, network in _VENUE_DOMAINS.items():
+        if host == domain or (host is not None and host.endswith(f".{domain}")):
+            return network
+    return None
 
 
 def address(problems: Problems, setting: str, value: str) -> str:
@@ -115,6 +123,6 @@ def url(problems: Problems, setting: str, value: str, schemes: tuple[str, str]) 
         problems.append(Problem(setting, "carries more than host and path", "write it without user, '?' and '#'"))
         return None
     host = parts.hostname.lower()
-    if host in VENUE_HOSTS and parts.scheme != secure:
+    if venue_network(host) is not None and parts.scheme != secure:
         problems.append(Problem(setting, f"sends to {host} unencrypted", f"write {secure}://{host}"))
     return host

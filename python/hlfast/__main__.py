@@ -1,0 +1,5 @@
+"""`python -m hlfast`: the same as `hlfast`."""
+
+from hlfast.cli import main
+
+main()

@@ -1,0 +1,133 @@
+"""The list of commands. Each is imported when it is run, so that `hlfast --help` answers at once."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+# What ended a command, for scripts.
+EXIT_OK = 0
+EXIT_WRONG = 1  # it ran, and what it found or did is not right
+EXIT_CANNOT = 2  # it could not begin: usage, settings, keys, files
+
+# name → where its function lives. The one-line help below is all that is known of it until it runs.
+_PLACES = {
+    "demo": "hlfast.demo.command:demo",
+    "run": "hlfast.cli.run:run",
+    "check": "hlfast.cli.check:check",
+    "sim": "hlfast.sim.command:sim",
+}
+_HELP = """Copy any Hyperliquid trader into any number of accounts.
+
+[bold]First steps[/bold]
+
+  hlfast demo                    see it work, without network, account or key
+  hlfast sim                     a test venue for your own client
+  hlfast check -c hlfast.toml    find trouble before money does
+  hlfast run -c hlfast.toml      copy
+"""
+_EPILOG = """Settings: one TOML file, then variables HLFAST_SECTION__FIELD, which win over it.
+
+Exit codes: 0 fine · 1 it ran and something is not right · 2 it could not begin (usage, settings, keys)."""
+
+
+class CommandLine(TyperGroup):
+    """A group whose commands are stubs until one is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Swap the stub of the chosen command for the real one."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, (_real(name) if name in _PLACES else command), rest
+
+
+app = typer.Typer(
+    cls=CommandLine,
+    help=_HELP,
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    # A traceback with local variables could print what nobody may see.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"hlfast {version('hlfast')}")
+        except PackageNotFoundError:
+            typer.echo("hlfast, run from its source tree")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("demo", help="Replay recorded traders on the simulated exchange, copy them, and judge the result.")
+def _demo() -> None:
+    pass
+
+
+@app.command("check", help="Check settings, keys, agents, clock and limits; one line each, with what to do.")
+def _check() -> None:
+    pass
+
+
+@app.command("run", help="Copy: the engine, until it is stopped.")
+def _run() -> None:
+    pass
+
+
+@app.command("sim", help="Run the simulated exchange by itself.")
+def _sim() -> None:
+    pass
+
+
+def _real(name: str) -> Any:
+    module, _, function = _PLACES[name].partition(":")
+    try:
+        found = getattr(importlib.import_module(module), function)
+    except ImportError as error:
+        refuse(f"hlfast {name} cannot start: {error}", "install hlfast with its dependencies (make setup, or pip)")
+    alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+    alone.command(name)(found)
+    return typer.main.get_command(alone)
+
+
+def refuse(what: str, fix: str) -> NoReturn:
+    """Print what is wrong and what to do next, and end with `EXIT_CANNOT`."""
+    typer.echo(f"{what}\n  → {fix}", err=True)
+    raise typer.Exit(EXIT_CANNOT)
+
+
+def main() -> None:
+    """Run the command line and end the process."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if not _is_ours(error):
+            raise
+        typer.echo(f"hlfast: {error}", err=True)
+        sys.exit(EXIT_CANNOT)
+
+
+def _is_ours(error: Exception) -> bool:
+    """Tell a refusal of ours from a defect. `hlfast.errors` loads the extension, so it is not imported before."""
+    errors = sys.modules.get("hlfast.errors")
+    return errors is not None and isinstance(error, errors.HlfastError)
