@@ -54,7 +54,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class VenueAction:
-    """One action that reached the simulator. `unfilled` names the coins of orders that did not fill in full."""
+    """One action that reached the simulator. `unfilled`: it was refused, or an order in it did not fill."""
 
     follower: str  # Follower.name, or "" for a signer that belongs to none
     nonce: int
@@ -62,8 +62,7 @@ class VenueAction:
     kind: str  # order, noop, updateLeverage, …
     accepted: bool
     time_ms: int
-    unfilled: frozenset[str] = frozenset()
-    error: str = ""
+    unfilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ What it trusts
     The simulator's ledger, and that rows injected in one call are one leader event.
 What it takes from receipts, because nothing else knows it
     Which entries expired, were rejected, or filled in part, so that their share of E was given back. A claim counts
-    only if the ledger supports it (`_supported`): the coin's price left the entry band, an order of that follower in
-    that coin did not fill, or the receipt is older than the entry's allowed age. Too many such claims fail the run.
+    only if the ledger supports it (`_supported`): the coin's price left the entry band, an order of that follower
+    did not fill then, or the receipt is older than the entry's allowed age. Too many such claims fail the run.
 What it never takes from receipts
     Sizes, positions, ratios, and whether a policy lets an increase in.
 """
@@ -204,9 +204,7 @@ class _Judge:
             if fill.time_ms <= time_ms <= until
         )
         unfilled = any(
-            action.follower == receipt.follower
-            and fill.coin in action.unfilled
-            and fill.time_ms <= action.time_ms <= until
+            action.unfilled and action.follower == receipt.follower and fill.time_ms <= action.time_ms <= until
             for action in self.evidence.ledger.actions
         )
         return moved or unfilled or receipt.time_ms - fill.time_ms >= follow.max_age_ms
