@@ -159,7 +159,8 @@ class _Judge:
             held = edge.held
             keys = ((fill.leader, follow.follower, fill.coin, fill.tid) for fill in event)
             receipts = [self.receipts[key] for key in keys if key in self.receipts]
-            added = edge.apply(change, _kept(receipts))
+            kept = Span(ZERO, Decimal(1)) if self.evidence.interrupted else _kept(receipts)
+            added = edge.apply(change, kept)
             self.verdict.entries += change.is_increase and added != NOTHING
             step = _Step(change, gates, added, held, last)
             for receipt in receipts:
@@ -191,7 +192,9 @@ class _Judge:
         if receipt.reason not in OF_THE_MOMENT:
             return "every gate of the policy lets it in"
         self.verdict.expired += 1
-        return None if self._supported(receipt, step.fill) else "nothing in the ledger supports that"
+        if self.evidence.interrupted or self._supported(receipt, step.fill):
+            return None
+        return "nothing in the ledger supports that"
 
     def _supported(self, receipt: Receipt, fill: LeaderFill) -> bool:
         """Whether the ledger shows why an entry could have run out of time or price."""
@@ -224,13 +227,16 @@ class _Judge:
                 self.wrong(f"{follower}: holds {position:f} {coin}, its policy says {says} (± {slack:f})")
 
     def _check_shares(self) -> None:
-        verdict, counters = self.verdict, self.evidence.ledger.counters
+        unknown = self.evidence.ledger.counters["unknown_signers"]
+        if unknown:
+            self.wrong(f"the simulator saw {unknown} signatures of signers it does not know")
+        verdict = self.verdict
+        if self.evidence.interrupted:
+            return
         if verdict.expired > MOST_EXPIRED * verdict.entries:
             self.wrong(f"{verdict.expired} of {verdict.entries} entries expired: more than {MOST_EXPIRED:%}")
         if verdict.exact < LEAST_EXACT * verdict.positions:
             self.wrong(f"only {verdict.exact} of {verdict.positions} positions could be judged exactly")
-        if counters["unknown_signers"]:
-            self.wrong(f"the simulator saw {counters['unknown_signers']} signatures of signers it does not know")
         traded = {execution.follower for execution in self.evidence.ledger.executions}
         for leader, follows in self.follows.items():
             if not any(follow.follower in traded for follow in follows):

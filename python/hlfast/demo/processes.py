@@ -30,12 +30,8 @@ class Child:
         self._rest: asyncio.Task[None] | None = None
 
     @classmethod
-    async def start(cls, name: str, *arguments: str, directory: Path) -> Child:
-        """Run `python -m …` and wait for its ready line.
-
-        Raises:
-            ProcessError: it ended, stayed silent, or said something else.
-        """
+    async def spawn(cls, name: str, *arguments: str, directory: Path) -> Child:
+        """Run `python -m …` and don't wait."""
         log = directory / f"{name}.log"
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -46,14 +42,31 @@ class Child:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
             )
-        child = cls(name, process, log)
-        try:
-            await asyncio.wait_for(child._get_ready(), READY_S)
-        except (TimeoutError, ValueError) as why:
-            await child.kill()
-            raise ProcessError(f"{name} wasn't ready within {READY_S:.0f} s: {why}\n{child.tail()}") from why
-        child._rest = asyncio.create_task(child._discard())
+        return cls(name, process, log)
+
+    @classmethod
+    async def start(cls, name: str, *arguments: str, directory: Path) -> Child:
+        """Run `python -m …` and wait for its ready line.
+
+        Raises:
+            ProcessError: it ended, stayed silent, or said something else.
+        """
+        child = await cls.spawn(name, *arguments, directory=directory)
+        await child.wait_ready()
         return child
+
+    async def wait_ready(self, seconds: float = READY_S) -> None:
+        """Wait for the ready line; end the process if it doesn't come.
+
+        Raises:
+            ProcessError: it ended, stayed silent, or said something else.
+        """
+        try:
+            await asyncio.wait_for(self._get_ready(), seconds)
+        except (TimeoutError, ValueError) as why:
+            await self.kill()
+            raise ProcessError(f"{self.name} wasn't ready within {seconds:.0f} s: {why}\n{self.tail()}") from why
+        self._rest = asyncio.create_task(self._discard())
 
     @property
     def running(self) -> bool:
@@ -70,6 +83,12 @@ class Child:
             self.ready = dict(json.loads(line))
         except (ValueError, TypeError) as why:
             raise ValueError(f"expected one JSON object, got {line[:200]!r}") from why
+
+    async def said_ready(self) -> bool:
+        """Whether the ready line has come; doesn't wait for it."""
+        with contextlib.suppress(TimeoutError, ValueError):
+            await asyncio.wait_for(self._get_ready(), 0.01)
+        return bool(self.ready)
 
     async def _discard(self) -> None:
         assert self.process.stdout is not None  # noqa: S101 - it was asked for

@@ -134,7 +134,7 @@ class Cast:
         )
 
 
-def cast(recordings: Sequence[Recording], agents: Sequence[str]) -> Cast:
+def cast(recordings: Sequence[Recording], agents: Sequence[str], policies: Sequence[Policy] = POLICIES) -> Cast:
     """Give each agent address a follower: first one plain copy of every leader, then every policy in turn."""
     leaders = tuple(Leader(name=recording.name, address=recording.address) for recording in recordings)
     sizes = [size_of(recording) for recording in recordings]
@@ -142,7 +142,7 @@ def cast(recordings: Sequence[Recording], agents: Sequence[str]) -> Cast:
     follows: list[Follow] = []
     for index, agent in enumerate(agents):
         extra = index - len(leaders)
-        policy = PLAIN if extra < 0 else POLICIES[extra % len(POLICIES)]
+        policy = PLAIN if extra < 0 else policies[extra % len(policies)]
         name = f"follower-{index + 1:02}"
         first = index % len(leaders)
         followers.append(Follower(name=name, account=account_of(name), agent=agent, **policy.account(sizes[first])))

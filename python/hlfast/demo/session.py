@@ -175,7 +175,7 @@ class Session:
             await asyncio.sleep(max(0.0, start + offset - time.monotonic()))
             if not engine.running:
                 raise ProcessError(f"the engine ended with exit code {engine.process.returncode}\n{engine.tail()}")
-            rows = [_row_of(fill) for fill in group]
+            rows = [row_of(fill) for fill in group]
             answer = await sim.control("leader_fills", address=recording.address, rows=rows)
             self._note_fills(number, recording.name, group, answer["fills"])
 
@@ -253,7 +253,7 @@ class Session:
         }
 
 
-def _row_of(fill: Fill) -> dict[str, Any]:
+def row_of(fill: Fill) -> dict[str, Any]:
     """The recorded row, with the position that the fill before it left."""
     row = {name: str(value) if isinstance(value, Decimal) else value for name, value in fill.row.items()}
     return row | {"startPosition": f"{fill.start:f}"}

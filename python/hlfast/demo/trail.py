@@ -110,10 +110,10 @@ def read_ledger(ledger: Mapping[str, Any], config: Config) -> VenueLedger:
         for row in ledger["actions"]
     ]
     positions = {
-        (accounts[address], coin): Decimal(str(size))
+        (accounts[address], coin): Decimal(held["szi"])
         for address, coins in ledger["positions"].items()
         if address in accounts
-        for coin, size in coins.items()
+        for coin, held in coins.items()
     }
     return VenueLedger(tuple(executions), tuple(actions), positions, dict(ledger["counters"]))
 

@@ -44,7 +44,7 @@ def test_read_ledger_keeps_the_followers_part() -> None:
             action | {"ok": True, "response": refused, "nonce": 10},
             action | {"ok": False, "response": "", "signer": None, "nonce": 11},
         ],
-        "positions": {follower.account: {"ETH": "-1.5"}, "0xleader": {"ETH": "1"}},
+        "positions": {follower.account: {"ETH": {"szi": "-1.5"}}, "0xleader": {"ETH": {"szi": "1"}}},
         "counters": {"unknown_signers": 1},
     }
     read = read_ledger(ledger, settings)
