@@ -81,23 +81,27 @@ def _equity(size: Size, **more: Any) -> dict[str, Any]:
 
 
 PLAIN = Policy(lambda s: _ratio(s, existing="adopt"))
+# In an order that gives each packaged leader policies which its trading can show: caps to those who open again and
+# again, adoption to those who hold from before the start.
 POLICIES = (
-    Policy(_notional),
+    Policy(lambda s: _notional(s, scale_adds=True)),
     Policy(lambda s: _ratio(s, coins_block=s.coins[:1], existing="adopt")),
     Policy(_equity),
     Policy(lambda s: _ratio(s, "0.2", existing="adopt")),
     Policy(lambda s: _ratio(s, "0.5", existing="adopt"), also=2),
     Policy(lambda s: _ratio(s, max_position_usd=_usd(s.copied_usd / 4))),
-    Policy(lambda s: _notional(s, scale_adds=True)),
     Policy(lambda s: _ratio(s, existing="adopt_within", adopt_band_bps=200)),
-    Policy(lambda s: _ratio(s, max_value_usd=_usd(s.position_usd / 3))),
-    Policy(lambda s: _ratio(s, coins_allow=s.coins[:2], existing="adopt")),
-    Policy(_ratio, account=lambda s: {"max_position_usd": _usd(s.copied_usd / 5)}, also=1),
+    Policy(_ratio, account=lambda s: {"max_gross_usd": _usd(s.copied_usd / 2)}),
+    Policy(lambda s: _ratio(s, max_value_usd=_usd(s.position_usd / 3), existing="adopt")),
+    Policy(lambda s: _ratio(s, coins_allow=s.coins[:2])),
+    Policy(
+        lambda s: _ratio(s, existing="adopt"), account=lambda s: {"max_position_usd": _usd(s.copied_usd / 5)}, also=1
+    ),
     Policy(lambda s: _ratio(s, min_value_usd=_usd(s.position_usd / 5), existing="adopt")),
     Policy(lambda s: _ratio(s, "2", max_order_usd=_usd(ORDER_USD))),
-    Policy(_ratio, account=lambda s: {"max_gross_usd": _usd(s.copied_usd / 2)}),
-    Policy(lambda s: _notional(s, min_value_usd=_usd(s.position_usd / 50))),
     Policy(lambda s: _ratio(s, existing="adopt"), account=lambda s: {"max_order_usd": _usd(s.copied_usd * 3)}),
+    Policy(lambda s: _notional(s, min_value_usd=_usd(s.position_usd / 50))),
+    Policy(_ratio),
     Policy(lambda s: _equity(s, coins_block=s.coins[1:2])),
     Policy(lambda s: _ratio(s, "0.5", max_position_usd=_usd(s.copied_usd / 3)), also=3),
 )
