@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from eth_account import Account
@@ -25,7 +24,6 @@ def main() -> None:
     parser.add_argument("--base-url", required=True)
     parser.add_argument("--leader", required=True)
     parser.add_argument("--keys", required=True, help="file with one hexadecimal agent key a line")
-    parser.add_argument("--threads", type=int, default=0, help="send through this many threads; 0: one after another")
     arguments = parser.parse_args()
 
     info = Info(arguments.base_url)
@@ -33,7 +31,6 @@ def main() -> None:
     with Path(arguments.keys).open(encoding="ascii") as lines:
         wallets = [Account.from_key(line.strip()) for line in lines]
     followers = [Exchange(wallet, arguments.base_url, meta=meta, spot_meta=spot_meta) for wallet in wallets]
-    pool = ThreadPoolExecutor(arguments.threads) if arguments.threads else None
 
     def copy(exchange: Exchange, fill: dict[str, str]) -> None:
         is_buy = fill["side"] == "B"
@@ -52,10 +49,7 @@ def main() -> None:
             return
         for fill in data["fills"]:
             for exchange in followers:
-                if pool is None:
-                    copy(exchange, fill)
-                else:
-                    pool.submit(copy, exchange, fill)
+                copy(exchange, fill)
 
     info.subscribe({"type": "userFills", "user": arguments.leader}, on_fills)
     print(json.dumps({"ready": True}), flush=True)
