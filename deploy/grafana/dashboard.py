@@ -1,7 +1,7 @@
 """Write deploy/grafana/dashboards/hlfast.json: `python deploy/grafana/dashboard.py`.
 
-The dashboard is a list of rows of panels; a panel is a title, a unit, what it tells, and its queries. Grafana's own JSON says the
-same in twenty times the lines, so this file is what people edit, and a test holds the JSON to it.
+The dashboard is a list of rows of panels; a panel is a title, a unit, what it tells, and its queries. Grafana's JSON
+says the same in many times the lines, so this file is what people edit, and a test holds the JSON to it.
 """
 
 from __future__ import annotations
@@ -55,26 +55,367 @@ def quantiles(histogram: str, labels: str = "") -> tuple[tuple[str, str], ...]:
 
 STAGES = "hlfast_engine_stage_latency_seconds"
 STAGE_P99 = f"histogram_quantile(0.99, sum by (le, stage) (rate({STAGES}_bucket{{{TARGET}}}[$__rate_interval])))"
+READY_BUCKETS = f'sum by (le) (increase({STAGES}_bucket{{stage="ready",{TARGET}}}[$__rate_interval]))'
+ADDRESS_SHARE = 1_200
 
-ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
-    (
-        "At a glance",
-        (
-            Panel("Engines up", "none", "Engines that Prometheus reaches.", (("sum(up{job=\"hlfast\"})", ""),), "stat", 4),
-            Panel("Frame to first bytes, p99", "s", "From a leader's frame to the first order's bytes.", quantiles(STAGES, 'stage="ready"')[1:2], "stat", 4, 0.01),
-            Panel("Attempts", "reqps", "Signed actions handed to a lane.", ((rate("hlfast_lane_attempts_total"), ""),), "stat", 4),
-            Panel("Leaders uncovered", "none", "Leaders that no feed covers now: their trades are not copied.", ((gauge("hlfast_shell_leaders_uncovered"), ""),), "stat", 4, 1),
-            Panel("Lanes up", "none", "WebSocket lanes that take orders.", ((gauge("hlfast_shell_lanes_up"), ""),), "stat", 4),
-            Panel("Journal reserve in use", "none", "1: the disk is full; entries are stopped, reductions go on.", ((gauge("hlfast_journal_reserve_active", "max"), ""),), "stat", 4, 1),
-        ),
+GLANCE = (
+    Panel("Engines up", "none", "Engines that Prometheus reaches.", (('sum(up{job="hlfast"})', ""),), "stat", 4),
+    Panel(
+        "Frame to first bytes, p99",
+        "s",
+        "From a leader's frame to the first order's bytes.",
+        quantiles(STAGES, 'stage="ready"')[1:2],
+        "stat",
+        4,
+        0.01,
     ),
-    (
-        "Latency",
+    Panel(
+        "Leaders uncovered",
+        "none",
+        "Leaders that no feed covers now: their trades are not copied.",
+        ((gauge("hlfast_shell_leaders_uncovered"), ""),),
+        "stat",
+        4,
+        1,
+    ),
+    Panel(
+        "Unresolved attempts",
+        "none",
+        "Actions whose outcome is unknown; each is fenced, then looked up.",
+        ((gauge("hlfast_order_unresolved_attempts"), ""),),
+        "stat",
+        4,
+        1,
+    ),
+    Panel(
+        "Breaker",
+        "none",
+        "1: the venue saw another signer than ours. No entries until restart; reductions go on.",
+        ((gauge("hlfast_risk_breaker_tripped", "max"), ""),),
+        "stat",
+        4,
+        1,
+    ),
+    Panel(
+        "Journal reserve in use",
+        "none",
+        "1: the disk is full. Entries are stopped; reductions go on.",
+        ((gauge("hlfast_journal_reserve_active", "max"), ""),),
+        "stat",
+        4,
+        1,
+    ),
+)
+
+LATENCY = (
+    Panel(
+        "Frame to first bytes",
+        "s",
+        "Receive, decide, journal, sign and frame of the first chunk of followers.",
+        quantiles(STAGES, 'stage="ready"'),
+    ),
+    Panel(
+        "Frame to last bytes written",
+        "s",
+        "Until the shell has handed the last follower's order to the transport.",
+        quantiles(STAGES, 'stage="written"'),
+    ),
+    Panel("p99 by stage", "s", "Where the time goes.", ((STAGE_P99, "{{stage}}"),)),
+    Panel(
+        "Frame to first bytes, heatmap",
+        "s",
+        "Every event that led to a send, by how long it took.",
+        ((READY_BUCKETS, "{{le}}"),),
+        "heatmap",
+        WIDTH,
+    ),
+)
+
+ORDERS = (
+    Panel(
+        "Receipts by outcome",
+        "reqps",
+        "One receipt per leader fill and follow edge.",
+        ((rate("hlfast_copy_receipts_total", "outcome"), "{{outcome}}"),),
+    ),
+    Panel(
+        "Skipped, blocked, expired and rejected, by reason",
+        "reqps",
+        "Why something was not copied. A reason that is new here deserves a look.",
+        ((rate('hlfast_copy_reasons_total{reason!="none"}', "reason"), "{{reason}}"),),
+    ),
+    Panel(
+        "Attempts by road",
+        "reqps",
+        f"Signed actions handed to a lane. The venue allows one source address {ADDRESS_SHARE:,} a minute.",
+        ((rate("hlfast_lane_attempts_total", "road"), "{{road}}"),),
+    ),
+)
+
+FEEDS = (
+    Panel(
+        "Feeds up",
+        "none",
+        "Open connections by kind.",
+        ((gauge("hlfast_shell_user_feeds_up"), "user"), (gauge("hlfast_shell_tape_feeds_up"), "tape")),
+        width=6,
+    ),
+    Panel(
+        "Feed age",
+        "s",
+        "Time since the last byte of the most silent open feed.",
+        ((gauge("hlfast_feed_age_seconds", "max", "kind"), "{{kind}}"),),
+        width=6,
+    ),
+    Panel(
+        "Feed lag",
+        "s",
+        "From a fill's venue time until its frame was here.",
+        quantiles("hlfast_feed_lag_seconds"),
+        width=6,
+    ),
+    Panel(
+        "Feeds and connections lost",
+        "reqps",
+        "Connections that ended, and feeds dropped because they were silent.",
         (
-            Panel("Frame to first bytes", "s", "Receive, decide, journal, sign and frame of the first chunk of followers.", quantiles(STAGES, 'stage="ready"')),
-            Panel("Frame to last bytes written", "s", "Until the shell has handed the last follower's order to the transport.", quantiles(STAGES, 'stage="written"')),
-            Panel("p99 by stage", "s", "Where the time goes.", ((STAGE_P99, "{{stage}}"),)),
-            Panel("Frame to first bytes, heatmap", "s", "Every event with a send, by how long it took.", ((f'sum by (le) (increase({STAGES}_bucket{{stage="ready",{TARGET}}}[$__rate_interval]))', "{{le}}"),), "heatmap", WIDTH),
+            (rate("hlfast_shell_connections_lost_total"), "lost"),
+            (rate("hlfast_shell_feed_stalls_total"), "stalled"),
+        ),
+        width=6,
+    ),
+)
+
+LANES = (
+    Panel(
+        "Lanes",
+        "none",
+        "WebSocket lanes that take orders, and those whose socket takes no more now.",
+        ((gauge("hlfast_shell_lanes_up"), "up"), (gauge("hlfast_shell_lanes_paused"), "paused")),
+        width=6,
+    ),
+    Panel(
+        "Venue budget left",
+        "none",
+        "REST weight and WebSocket messages that this address may still spend in the running minute.",
+        ((gauge("hlfast_lane_weight_left"), "weight"), (gauge("hlfast_lane_messages_left"), "messages")),
+        width=6,
+    ),
+    Panel(
+        "Posts in flight",
+        "none",
+        "The venue allows 100 over WebSocket.",
+        (
+            (gauge("hlfast_lane_posts_in_flight"), "WebSocket"),
+            (gauge("hlfast_shell_http_posts_in_flight"), "HTTP"),
+        ),
+        width=6,
+    ),
+    Panel(
+        "Back-pressure",
+        "reqps",
+        "Times a lane's socket was full, and writes that a lane did not take.",
+        (
+            (rate("hlfast_shell_lane_pauses_total"), "paused"),
+            (rate("hlfast_shell_writes_refused_total"), "refused"),
+        ),
+        width=6,
+    ),
+)
+
+SIGNING = (
+    Panel(
+        "Presignatures ready",
+        "none",
+        "Over all signers. Empty pools cost about 40 µs an order, nothing else.",
+        ((gauge("hlfast_presign_ready_presignatures"), "ready"),),
+    ),
+    Panel(
+        "Signatures by way",
+        "reqps",
+        "Presigned, or hedged because the pool was empty or is off.",
+        ((rate("hlfast_sign_signatures_total", "how"), "{{how}}"),),
+    ),
+    Panel(
+        "Refill and verification",
+        "reqps",
+        "Presignatures made, pools found empty, refills that failed, and sent signatures recovered to their signer.",
+        (
+            (rate("hlfast_presign_made_total"), "made"),
+            (rate("hlfast_presign_empty_total"), "empty"),
+            (rate("hlfast_presign_failed_total"), "failed"),
+            (rate("hlfast_verify_checked_total"), "verified"),
         ),
     ),
 )
+
+JOURNAL = (
+    Panel("fdatasync", "s", "One sync of the journal.", quantiles("hlfast_journal_sync_latency_seconds")),
+    Panel("Records", "reqps", "Records made.", ((rate("hlfast_journal_records_total"), "records"),), width=5),
+    Panel("Bytes", "Bps", "Handed to the kernel.", ((rate("hlfast_journal_written_bytes_total"), "bytes"),), width=5),
+    Panel(
+        "Not yet on stable storage",
+        "none",
+        "Records that a power loss now would take (`relaxed`), or that wait for no send (`durable`).",
+        ((gauge("hlfast_journal_unsynced_records"), "records"),),
+        width=6,
+    ),
+)
+
+PROCESS = (
+    Panel(
+        "Loop lag", "s", "How late the event loop ran its timers.", quantiles("hlfast_engine_loop_lag_seconds"), width=6
+    ),
+    Panel(
+        "Reads of the venue",
+        "none",
+        "Reads not yet answered.",
+        ((gauge("hlfast_shell_reads_waiting"), "waiting"),),
+        width=6,
+    ),
+    Panel(
+        "Clock skew",
+        "s",
+        "Venue time less wall clock.",
+        ((gauge("hlfast_shell_clock_skew_seconds", "max", "instance"), "{{instance}}"),),
+        width=6,
+    ),
+    Panel(
+        "Resident memory",
+        "bytes",
+        "Of the process.",
+        ((gauge("process_resident_memory_bytes", "max", "instance"), "{{instance}}"),),
+        width=6,
+    ),
+    Panel(
+        "Processor",
+        "percentunit",
+        "Cores used; a never-sleeping loop uses one whole.",
+        ((rate("process_cpu_seconds_total", "instance"), "{{instance}}"),),
+        width=8,
+    ),
+    Panel(
+        "Open files", "none", "Descriptors.", ((gauge("process_open_fds", "max", "instance"), "{{instance}}"),), width=8
+    ),
+    Panel(
+        "Log events lost",
+        "reqps",
+        "Dropped because the log's ring was full.",
+        ((rate("hlfast_shell_log_events_lost_total"), "lost"),),
+        width=8,
+    ),
+)
+
+ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
+    ("At a glance", GLANCE),
+    ("Latency", LATENCY),
+    ("Orders", ORDERS),
+    ("Feeds", FEEDS),
+    ("Lanes", LANES),
+    ("Signing", SIGNING),
+    ("Journal", JOURNAL),
+    ("Process", PROCESS),
+)
+
+
+def options(panel: Panel) -> dict[str, Any]:
+    """What each kind of picture is told."""
+    if panel.kind == "stat":
+        return {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "background", "graphMode": "area"}
+    if panel.kind == "heatmap":
+        return {"calculate": False, "yAxis": {"unit": panel.unit}, "color": {"scheme": "Spectral"}, "cellGap": 1}
+    return {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi", "sort": "desc"}}
+
+
+def thresholds(panel: Panel) -> dict[str, Any]:
+    """Green, and red from where somebody should look."""
+    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+    if panel.red_from is not None:
+        steps.append({"color": "red", "value": panel.red_from})
+    return {"mode": "absolute", "steps": steps}
+
+
+def draw(panel: Panel, number: int, x: int, y: int, height: int) -> dict[str, Any]:
+    """One panel in Grafana's words."""
+    targets = [
+        {
+            "refId": chr(ord("A") + index),
+            "expr": expression,
+            "legendFormat": legend or "__auto",
+            "format": "heatmap" if panel.kind == "heatmap" else "time_series",
+            "datasource": SOURCE,
+        }
+        for index, (expression, legend) in enumerate(panel.queries)
+    ]
+    return {
+        "id": number,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.tells,
+        "datasource": SOURCE,
+        "gridPos": {"x": x, "y": y, "w": panel.width, "h": height},
+        "targets": targets,
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": 0 if panel.unit != "s" else None, "thresholds": thresholds(panel)},
+            "overrides": [],
+        },
+        "options": options(panel),
+    }
+
+
+def build() -> dict[str, Any]:
+    """The whole dashboard."""
+    panels: list[dict[str, Any]] = []
+    y = 0
+    for title, row in ROWS:
+        panels.append(
+            {
+                "id": len(panels) + 1,
+                "type": "row",
+                "title": title,
+                "collapsed": False,
+                "panels": [],
+                "gridPos": {"x": 0, "y": y, "w": WIDTH, "h": 1},
+            }
+        )
+        y += 1
+        x, height = 0, 4 if row[0].kind == "stat" else 8
+        for panel in row:
+            if x + panel.width > WIDTH:
+                x, y = 0, y + height
+            panels.append(draw(panel, len(panels) + 1, x, y, height))
+            x += panel.width
+        y += height
+    instance = {
+        "name": "instance",
+        "type": "query",
+        "label": "Engine",
+        "datasource": SOURCE,
+        "query": {"query": "label_values(hlfast_build_info, instance)", "refId": "instance"},
+        "refresh": 2,
+        "includeAll": True,
+        "multi": True,
+        "allValue": ".+",
+        "current": {"text": "All", "value": "$__all"},
+    }
+    return {
+        "uid": "hlfast",
+        "title": "hlfast",
+        "tags": ["hlfast"],
+        "timezone": "utc",
+        "schemaVersion": 41,
+        "refresh": "5s",
+        "time": {"from": "now-30m", "to": "now"},
+        "graphTooltip": 1,
+        "templating": {"list": [instance]},
+        "panels": panels,
+    }
+
+
+def text() -> str:
+    """The file's content."""
+    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    OUT.write_text(text(), encoding="utf-8")

@@ -119,7 +119,10 @@ def trade(exchange: Exchange, user: str) -> None:
     )
     new_oid = changed["response"]["data"]["statuses"][0]["resting"]["oid"]
     call("exchange.cancel", lambda: exchange.cancel("ETH", new_oid))
-    call("exchange.order_alo", lambda: exchange.order("ETH", True, 0.1, 1_000, {"limit": {"tif": "Alo"}}, cloid=Cloid.from_int(9)))
+    call(
+        "exchange.order_alo",
+        lambda: exchange.order("ETH", True, 0.1, 1_000, {"limit": {"tif": "Alo"}}, cloid=Cloid.from_int(9)),
+    )
     call("exchange.cancel_by_cloid", lambda: exchange.cancel_by_cloid("ETH", Cloid.from_int(9)))
     stop = {"trigger": {"triggerPx": 1_500, "isMarket": True, "tpsl": "sl"}}
     call("exchange.order_trigger", lambda: exchange.order("ETH", False, 0.6, 1_400, stop, reduce_only=True))
