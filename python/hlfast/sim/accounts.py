@@ -48,7 +48,7 @@ class Leverage:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A user, vault or sub-account. Raw USD is cash after all trades at their prices: equity = raw + Σ size × mark."""
+    """A user, vault or sub-account. Raw USD is cash after all trades; equity is raw plus each position at mark."""
 
     address: str
     role: str = "user"

@@ -1,7 +1,7 @@
 """The typed actions of `/exchange`, field for field in the order in which the venue hashes them.
 
 The venue parses JSON into typed structs and packs those again before it hashes, so a client that signs another order, a
-non-canonical number or a mixed-case address recovers to a stranger's address. These structs do the same: `msgspec` packs
+non-canonical number or a mixed-case address recovers to a stranger's address. These structs do the same: msgspec packs
 fields as declared, leaves unset options out, and `__post_init__` brings values to the venue's own spelling.
 """
 
@@ -31,11 +31,13 @@ def canonical(text: str) -> str:
     return text
 
 
-class Part(msgspec.Struct, omit_defaults=True, gc=False):
+class Part(msgspec.Struct, omit_defaults=True, gc=False, rename="camel"):
     """A map inside an action; options left at None aren't packed."""
 
 
 class Limit(Part):
+    """A limit order's time in force."""
+
     tif: str
 
     def __post_init__(self) -> None:
@@ -44,17 +46,21 @@ class Limit(Part):
 
 
 class Trigger(Part):
-    isMarket: bool
-    triggerPx: Decimal
+    """When a trigger order fires, and whether as a market order."""
+
+    is_market: bool
+    trigger_px: Decimal
     tpsl: str
 
     def __post_init__(self) -> None:
-        self.triggerPx = canonical(self.triggerPx)
+        self.trigger_px = canonical(self.trigger_px)
         if self.tpsl not in ("tp", "sl"):
             raise ValueError(f"unknown variant `{self.tpsl}`")
 
 
 class OrderType(Part):
+    """Exactly one of limit and trigger."""
+
     limit: Limit | None = None
     trigger: Trigger | None = None
 
@@ -64,6 +70,8 @@ class OrderType(Part):
 
 
 class OrderWire(Part):
+    """One order: asset, buy, price, size, reduce-only, type, client order id."""
+
     a: U32
     b: bool
     p: Decimal
@@ -82,6 +90,8 @@ class OrderWire(Part):
 
 
 class Builder(Part):
+    """Who gets a builder fee, in tenths of a basis point."""
+
     b: Address
     f: U64
 
@@ -90,15 +100,21 @@ class Builder(Part):
 
 
 class Priority(Part):
+    """A priority fee in 1e-8 of the filled notional."""
+
     p: U64
 
 
 class CancelWire(Part):
+    """Asset and oid of one cancel."""
+
     a: U32
     o: U64
 
 
 class CancelCloidWire(Part):
+    """Asset and client order id of one cancel."""
+
     asset: U32
     cloid: Cloid
 
@@ -107,11 +123,15 @@ class CancelCloidWire(Part):
 
 
 class ModifyWire(Part):
+    """The old order and its replacement."""
+
     oid: U64 | str
     order: OrderWire
 
 
 class TwapWire(Part):
+    """Asset, buy, size, reduce-only, minutes, randomised."""
+
     a: U32
     b: bool
     s: Decimal
@@ -120,11 +140,13 @@ class TwapWire(Part):
     t: bool
 
 
-class Action(msgspec.Struct, tag_field="type", omit_defaults=True):
+class Action(msgspec.Struct, tag_field="type", omit_defaults=True, rename="camel"):
     """Base of the L1 actions: signed by an account or its agent through the hash of their packed bytes."""
 
 
 class OrderAction(Action, tag="order"):
+    """Place a batch of orders."""
+
     orders: list[OrderWire]
     grouping: str | Priority
     builder: Builder | None = None
@@ -135,6 +157,8 @@ class OrderAction(Action, tag="order"):
 
 
 class CancelAction(Action, tag="cancel"):
+    """Cancel by oid; `f` asks for the fast lane."""
+
     cancels: list[CancelWire]
     f: bool | None = None
 
@@ -143,6 +167,8 @@ class CancelAction(Action, tag="cancel"):
 
 
 class CancelByCloidAction(Action, tag="cancelByCloid"):
+    """Cancel by client order id."""
+
     cancels: list[CancelCloidWire]
     f: bool | None = None
 
@@ -151,6 +177,8 @@ class CancelByCloidAction(Action, tag="cancelByCloid"):
 
 
 class ModifyAction(Action, tag="modify"):
+    """Replace one order; `a` places it whatever became of the old one."""
+
     oid: U64 | str
     order: OrderWire
     a: bool | None = None
@@ -160,6 +188,8 @@ class ModifyAction(Action, tag="modify"):
 
 
 class BatchModifyAction(Action, tag="batchModify"):
+    """Replace several orders."""
+
     modifies: list[ModifyWire]
     a: bool | None = None
 
@@ -168,137 +198,179 @@ class BatchModifyAction(Action, tag="batchModify"):
 
 
 class ScheduleCancelAction(Action, tag="scheduleCancel"):
+    """Set or clear the dead man's switch."""
+
     time: U64 | None = None
 
 
 class UpdateLeverageAction(Action, tag="updateLeverage"):
+    """Set leverage and margin mode of one asset."""
+
     asset: U32
-    isCross: bool
+    is_cross: bool
     leverage: U32
 
 
 class UpdateIsolatedMarginAction(Action, tag="updateIsolatedMargin"):
+    """Move margin, in 1e-6 USDC, into or out of an isolated position."""
+
     asset: U32
-    isBuy: bool
+    is_buy: bool
     ntli: int
 
 
 class TwapOrderAction(Action, tag="twapOrder"):
+    """Start a TWAP."""
+
     twap: TwapWire
 
 
 class TwapCancelAction(Action, tag="twapCancel"):
+    """Stop a TWAP."""
+
     a: U32
     t: U64
 
 
 class VaultTransferAction(Action, tag="vaultTransfer"):
-    vaultAddress: Address
-    isDeposit: bool
+    """Deposit to or withdraw from a vault, in 1e-6 USDC."""
+
+    vault_address: Address
+    is_deposit: bool
     usd: U64
 
     def __post_init__(self) -> None:
-        self.vaultAddress = self.vaultAddress.lower()
+        self.vault_address = self.vault_address.lower()
 
 
 class CreateSubAccountAction(Action, tag="createSubAccount"):
+    """Open a sub-account."""
+
     name: str
 
 
 class SubAccountModifyAction(Action, tag="subAccountModify"):
-    subAccountUser: Address
+    """Rename a sub-account."""
+
+    sub_account_user: Address
     name: str
 
     def __post_init__(self) -> None:
-        self.subAccountUser = self.subAccountUser.lower()
+        self.sub_account_user = self.sub_account_user.lower()
 
 
 class SubAccountTransferAction(Action, tag="subAccountTransfer"):
-    subAccountUser: Address
-    isDeposit: bool
+    """Move perp USDC between master and sub-account, in 1e-6 USDC."""
+
+    sub_account_user: Address
+    is_deposit: bool
     usd: U64
 
     def __post_init__(self) -> None:
-        self.subAccountUser = self.subAccountUser.lower()
+        self.sub_account_user = self.sub_account_user.lower()
 
 
 class SubAccountSpotTransferAction(Action, tag="subAccountSpotTransfer"):
-    subAccountUser: Address
-    isDeposit: bool
+    """Move a spot token between master and sub-account."""
+
+    sub_account_user: Address
+    is_deposit: bool
     token: str
     amount: Decimal
 
     def __post_init__(self) -> None:
-        self.subAccountUser = self.subAccountUser.lower()
+        self.sub_account_user = self.sub_account_user.lower()
 
 
 class NoopAction(Action, tag="noop"):
-    pass
+    """Burn a nonce."""
 
 
 class ReserveRequestWeightAction(Action, tag="reserveRequestWeight"):
+    """Buy address requests."""
+
     weight: U64
     destination: Address | None = None
 
 
 class AgentSetAbstractionAction(Action, tag="agentSetAbstraction"):
+    """Set the account mode by one letter."""
+
     abstraction: str
 
 
 class AgentEnableDexAbstractionAction(Action, tag="agentEnableDexAbstraction"):
-    pass
+    """Turn the old dex abstraction on."""
 
 
 class SetReferrerAction(Action, tag="setReferrer"):
+    """Name a referrer's code."""
+
     code: str
 
 
 class EvmUserModifyAction(Action, tag="evmUserModify"):
-    usingBigBlocks: bool
+    """Choose block sizes of the other chain."""
+
+    using_big_blocks: bool
 
 
 class SetDisplayNameAction(Action, tag="setDisplayName"):
-    displayName: str
+    """Set a display name."""
+
+    display_name: str
 
 
-class UserSigned(msgspec.Struct, tag_field="type"):
+class UserSigned(msgspec.Struct, tag_field="type", rename="camel"):
     """Base of the user-signed actions: typed data, signed by the account's own key, never by an agent."""
 
-    signatureChainId: str
-    hyperliquidChain: str
+    signature_chain_id: str
+    hyperliquid_chain: str
 
 
 class ApproveAgentAction(UserSigned, tag="approveAgent"):
-    agentAddress: Address
+    """Register, replace or (zero address) remove an agent."""
+
+    agent_address: Address
     nonce: U64
-    agentName: str | None = None
+    agent_name: str | None = None
 
 
 class ApproveBuilderFeeAction(UserSigned, tag="approveBuilderFee"):
-    maxFeeRate: str
+    """Allow a builder up to a percent string."""
+
+    max_fee_rate: str
     builder: Address
     nonce: U64
 
 
 class UserSetAbstractionAction(UserSigned, tag="userSetAbstraction"):
+    """Set the account mode."""
+
     user: Address
     abstraction: str
     nonce: U64
 
 
 class UserDexAbstractionAction(UserSigned, tag="userDexAbstraction"):
+    """Set the old dex abstraction."""
+
     user: Address
     enabled: bool
     nonce: U64
 
 
 class UsdSendAction(UserSigned, tag="usdSend"):
+    """Send perp USDC."""
+
     destination: str
     amount: str
     time: U64
 
 
 class SpotSendAction(UserSigned, tag="spotSend"):
+    """Send a spot token."""
+
     destination: str
     token: str
     amount: str
@@ -306,24 +378,30 @@ class SpotSendAction(UserSigned, tag="spotSend"):
 
 
 class WithdrawAction(UserSigned, tag="withdraw3"):
+    """Withdraw USDC from the venue."""
+
     destination: str
     amount: str
     time: U64
 
 
 class UsdClassTransferAction(UserSigned, tag="usdClassTransfer"):
+    """Move USDC between perps and spot."""
+
     amount: str
-    toPerp: bool
+    to_perp: bool
     nonce: U64
 
 
 class SendAssetAction(UserSigned, tag="sendAsset"):
+    """Send a token between dexs and accounts."""
+
     destination: str
-    sourceDex: str
-    destinationDex: str
+    source_dex: str
+    destination_dex: str
     token: str
     amount: str
-    fromSubAccount: str
+    from_sub_account: str
     nonce: U64
 
 
@@ -370,18 +448,18 @@ class Signature(msgspec.Struct, gc=False):
     v: int
 
 
-class Envelope(msgspec.Struct):
+class Envelope(msgspec.Struct, rename="camel"):
     """The body of `/exchange`. Absent and null options are the same."""
 
     action: AnyAction
     nonce: U64
     signature: Signature
-    vaultAddress: Address | None = None
-    expiresAfter: U64 | None = None
+    vault_address: Address | None = None
+    expires_after: U64 | None = None
 
     def __post_init__(self) -> None:
-        if self.vaultAddress is not None:
-            self.vaultAddress = self.vaultAddress.lower()
+        if self.vault_address is not None:
+            self.vault_address = self.vault_address.lower()
 
 
 _decoder = msgspec.json.Decoder(Envelope)

@@ -8,18 +8,18 @@ from typing import Any
 from hlfast.sim.accounts import Account
 from hlfast.sim.info import Info
 from hlfast.sim.info.market import INTERVAL_MS
-from hlfast.sim.info.request import BadRequest, read_text, read_user
+from hlfast.sim.info.request import BadRequestError, read_text, read_user
 from hlfast.sim.venue import Venue
 
 Data = Any
 FAST_LEVELS = 5
 
 
-class UnknownCoin(Exception):
+class UnknownCoinError(Exception):
     """The venue says nothing and closes the socket."""
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The venue answers on the error channel that it couldn't parse the request."""
 
 
@@ -27,25 +27,25 @@ def read_subscription(sent: Any, venue: Venue) -> dict[str, Any]:
     """Return a subscription in the venue's own spelling, defaults filled in.
 
     Raises:
-        Unreadable: unknown type or misfit fields.
-        UnknownCoin: a coin that isn't listed, or a book precision that isn't offered.
+        UnreadableError: unknown type or misfit fields.
+        UnknownCoinError: a coin that isn't listed, or a book precision that isn't offered.
     """
     if not isinstance(sent, dict) or not isinstance(sent.get("type"), str):
-        raise Unreadable
+        raise UnreadableError
     reader = _READERS.get(sent["type"])
     if reader is None:
-        raise Unreadable
+        raise UnreadableError
     try:
         fields: dict[str, Any] = reader(sent, venue)
-    except BadRequest:
-        raise Unreadable from None
+    except BadRequestError:
+        raise UnreadableError from None
     return {"type": sent["type"], **fields}
 
 
 def _coin(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     coin = read_text(sent, "coin")
     if coin not in venue.universe.by_coin:
-        raise UnknownCoin
+        raise UnknownCoinError
     return {"coin": coin}
 
 
@@ -53,22 +53,22 @@ def _l2_book(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     fields = _coin(sent, venue)
     figures, mantissa = sent.get("nSigFigs"), sent.get("mantissa")
     if figures not in (None, 2, 3, 4, 5) or mantissa not in (None, 2, 5) or (mantissa and figures != 5):
-        raise UnknownCoin
+        raise UnknownCoinError
     return fields | {"nSigFigs": figures, "mantissa": mantissa, "fast": bool(sent.get("fast", False))}
 
 
 def _candle(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     interval = read_text(sent, "interval")
     if interval not in INTERVAL_MS:
-        raise UnknownCoin
+        raise UnknownCoinError
     return _coin(sent, venue) | {"interval": interval}
 
 
-def _user(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+def _user(sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
     return {"user": read_user(sent)}
 
 
-def _user_fills(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+def _user_fills(sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
     return {"user": read_user(sent), "aggregateByTime": bool(sent.get("aggregateByTime", False))}
 
 
@@ -79,7 +79,7 @@ def _user_coin(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
 def _dex(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     dex = read_text(sent, "dex", "")
     if dex not in venue.universe.meta:
-        raise UnknownCoin
+        raise UnknownCoinError
     return {"dex": dex} if dex else {}
 
 
@@ -87,7 +87,7 @@ def _user_dex(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     return {"user": read_user(sent), "dex": _dex(sent, venue).get("dex", "")}
 
 
-def _nothing(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+def _nothing(_sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
     return {}
 
 
@@ -144,18 +144,16 @@ class Snapshots:
         asset = self._venue.universe.by_coin[sub["coin"]]
         now = self._venue.time_ms()
         market = self._info.market
-        if kind == "bbo":
-            return kind, market.bbo(asset, now)
-        if kind == "l2Book":
-            return kind, self.l2(sub, now)
-        if kind == "activeAssetCtx":
-            if asset.is_spot:
-                return "activeSpotAssetCtx", {"coin": asset.coin, "ctx": market.spot_context(asset)}
-            return kind, {"coin": asset.coin, "ctx": market.context(asset)}
-        if kind == "candle":
-            step = INTERVAL_MS[sub["interval"]]
-            return kind, market.candle(asset, sub["interval"], now // step * step)
-        return None
+        if kind == "activeAssetCtx" and asset.is_spot:
+            return "activeSpotAssetCtx", {"coin": asset.coin, "ctx": market.spot_context(asset)}
+        makers: dict[str, Callable[[], Data]] = {
+            "bbo": lambda: market.bbo(asset, now),
+            "l2Book": lambda: self.l2(sub, now),
+            "activeAssetCtx": lambda: {"coin": asset.coin, "ctx": market.context(asset)},
+            "candle": lambda: market.candle(asset, sub["interval"], market.candle_start(now, sub["interval"])),
+        }
+        make = makers.get(kind)
+        return None if make is None else (kind, make())
 
     def l2(self, sub: dict[str, Any], time_ms: int) -> dict[str, Any]:
         """Return a book frame's data for one subscription."""
@@ -167,24 +165,26 @@ class Snapshots:
 
     def _user_state(self, kind: str, sub: dict[str, Any], account: Account) -> tuple[str, Data] | None:
         reader = self._info.account
-        user = account.address
-        if kind == "webData3":
-            return kind, reader.web_data(account)
-        if kind == "clearinghouseState":
-            state = reader.state(account, sub["dex"])
-            return kind, {"dex": sub["dex"], "user": user, "clearinghouseState": state}
-        if kind == "openOrders":
-            return kind, {"dex": sub["dex"], "user": user, "orders": reader.frontend_orders(account, sub["dex"])}
-        if kind == "twapStates":
-            return kind, {"dex": sub["dex"], "user": user, "states": []}
-        if kind == "spotState":
-            return kind, {"user": user, "spotState": reader.spot_state(account)}
-        if kind == "activeAssetData":
-            return kind, reader.active_asset(account, self._venue.universe.by_coin[sub["coin"]])
-        if kind == "allDexsClearinghouseState":
-            states = [[dex, reader.state(account, dex)] for dex in self._venue.universe.dex_names]
-            return kind, {"user": user, "clearinghouseStates": states}
-        return None
+        user, dex = account.address, sub.get("dex", "")
+        universe = self._venue.universe
+        makers: dict[str, Callable[[], Data]] = {
+            "webData3": lambda: reader.web_data(account),
+            "clearinghouseState": lambda: {
+                "dex": dex,
+                "user": user,
+                "clearinghouseState": reader.state(account, dex),
+            },
+            "openOrders": lambda: {"dex": dex, "user": user, "orders": reader.frontend_orders(account, dex)},
+            "twapStates": lambda: {"dex": dex, "user": user, "states": []},
+            "spotState": lambda: {"user": user, "spotState": reader.spot_state(account)},
+            "activeAssetData": lambda: reader.active_asset(account, universe.by_coin[sub["coin"]]),
+            "allDexsClearinghouseState": lambda: {
+                "user": user,
+                "clearinghouseStates": [[name, reader.state(account, name)] for name in universe.dex_names],
+            },
+        }
+        make = makers.get(kind)
+        return None if make is None else (kind, make())
 
     def first(self, sub: dict[str, Any]) -> tuple[str, Data] | None:
         """Return (channel, data) of the frame after the acknowledgement, None where the channel has none."""
@@ -201,22 +201,20 @@ class Snapshots:
         return kind, {"isSnapshot": True, "user": sub["user"], name: values}
 
     def _rows(self, kind: str, sub: dict[str, Any]) -> tuple[str, Data] | None:
-        history = self._info.history
         if "user" not in sub:
             return None
+        history = self._info.history
         account = self._info.account.find(sub["user"])
-        if kind == "userFills":
-            return "fills", history.latest_fills(account, aggregate=sub["aggregateByTime"])
-        if kind == "userFundings":
-            return "fundings", [{"time": row["time"], **row["delta"]} for row in account.fundings]
-        if kind == "userNonFundingLedgerUpdates":
-            return "nonFundingLedgerUpdates", account.ledger
-        if kind == "userHistoricalOrders":
-            return "orderHistory", history.order_history(account)
-        if kind == "userTwapSliceFills":
-            return "twapSliceFills", []
-        if kind == "userTwapHistory":
-            return "history", []
-        return None
-
-
+        makers: dict[str, tuple[str, Callable[[], Data]]] = {
+            "userFills": ("fills", lambda: history.latest_fills(account, aggregate=sub["aggregateByTime"])),
+            "userFundings": (
+                "fundings",
+                lambda: [{"time": row["time"], **row["delta"]} for row in account.fundings],
+            ),
+            "userNonFundingLedgerUpdates": ("nonFundingLedgerUpdates", lambda: account.ledger),
+            "userHistoricalOrders": ("orderHistory", lambda: history.order_history(account)),
+            "userTwapSliceFills": ("twapSliceFills", list),
+            "userTwapHistory": ("history", list),
+        }
+        named = makers.get(kind)
+        return None if named is None else (named[0], named[1]())

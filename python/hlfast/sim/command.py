@@ -20,15 +20,26 @@ from hlfast.sim.settings import Settings
 
 # Published test keys of well-known tool chains: never a place for real money.
 TEST_KEYS = (
-    ("0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266", "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"),
-    ("0x70997970c51812dc3a010c7d01b50e0d17dc79c8", "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"),
-    ("0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc", "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a"),
+    (
+        "0xf39fd6e51aad88f6f4ce6ab8827279cfffb92266",
+        "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    ),
+    (
+        "0x70997970c51812dc3a010c7d01b50e0d17dc79c8",
+        "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    ),
+    (
+        "0x3c44cdddb6a900fa2b585dd299e03d12fa4293bc",
+        "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    ),
 )
 TEST_KEY_USDC = 100_000
 
 
-def sim(
-    host: Annotated[str, typer.Option(help="Address to listen on. The control door answers on loopback only.")] = "127.0.0.1",
+def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
+    host: Annotated[
+        str, typer.Option(help="Address to listen on. The control door answers on loopback only.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 lets the system pick a free one.")] = 3_001,
     auto_fund: Annotated[
         int,
@@ -40,23 +51,33 @@ def sim(
         ),
     ] = 0,
     network: Annotated[
-        str, typer.Option(help="Which signatures are right: testnet (what the official SDK makes for any other URL) or mainnet.")
+        str,
+        typer.Option(
+            help="Which signatures are right: testnet (what the official SDK makes for any other URL) or mainnet."
+        ),
     ] = "testnet",
     limits: Annotated[
-        str, typer.Option(help="venue: the documented limits per source address (127.0.0.x count as different ones); or off.")
+        str,
+        typer.Option(
+            help="venue: the documented limits per source address (127.0.0.x count as different ones); or off."
+        ),
     ] = "off",
     block_ms: Annotated[int, typer.Option(min=0, help="Block period; 0 makes each action a block at once.")] = 20,
     latency_ms: Annotated[int, typer.Option(min=0, help="Age an action must reach before a block takes it.")] = 0,
-    depth_usd: Annotated[int, typer.Option(min=0, help="Depth of the synthetic maker on each side of each book.")] = 20_000_000,
+    depth_usd: Annotated[
+        int, typer.Option(min=0, help="Depth of the synthetic maker on each side of each book.")
+    ] = 20_000_000,
     scenario: Annotated[
         Path | None, typer.Option(help="JSON list of control ops to run before the venue says that it is ready.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
+    ] = False,
 ) -> None:
     """Run a test venue that speaks Hyperliquid's protocol: /info, /exchange and /ws on one port.
 
-    Every signature, nonce, tick, lot and minimum is checked and answered in the venue's own words. Point any client at the
-    printed base URL; the official SDK works unmodified. Nothing here is real money.
+    Every signature, nonce, tick, lot and minimum is checked and answered in the venue's own words. Point any client
+    at the printed base URL; the official SDK works unmodified. Nothing here is real money.
     """
     try:
         settings = msgspec.convert(
@@ -110,7 +131,7 @@ def _announce(settings: Settings, host: str, port: int, *, as_json: bool) -> Non
     if settings.limits == "off":
         typer.echo("  limits     off (the real venue allows one address 1,200 weight a minute)")
     if settings.auto_fund_usd:
-        typer.echo(f"  auto-fund  {settings.auto_fund_usd} USD to every signer on first sight: wrong hashes go unnoticed")
+        typer.echo(f"  auto-fund  {settings.auto_fund_usd} USD to any signer on first sight: wrong hashes go unnoticed")
     typer.echo(f"  test keys, each with {TEST_KEY_USDC} USDC (published ones: never send them anything real):")
     for address, key in TEST_KEYS:
         typer.echo(f"    {address}  {key}")

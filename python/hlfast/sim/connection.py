@@ -11,9 +11,9 @@ import orjson
 from aiohttp import WSMsgType, web
 
 from hlfast.sim.actions import ParseError, parse_envelope
-from hlfast.sim.channels import UnknownCoin, Unreadable, read_subscription
+from hlfast.sim.channels import UnknownCoinError, UnreadableError, read_subscription
 from hlfast.sim.hub import frame
-from hlfast.sim.info import BadRequest
+from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import POSTS_IN_FLIGHT, SUBSCRIPTIONS, Source, action_weight, info_weight, row_weight
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ PONG = b'{"channel":"pong"}'
 
 
 class PostRequest(msgspec.Struct):
+    """What a post asks for; the payload is decoded once its type is known."""
+
     type: str
     payload: msgspec.Raw
 
 
 class ClientFrame(msgspec.Struct):
+    """Any message of a client."""
+
     method: str
     subscription: Any = None
     id: int | None = None
@@ -114,10 +118,10 @@ class Connection:
     def _subscription(self, method: str, sent: Any, text: str) -> None:
         try:
             sub = read_subscription(sent, self._server.venue)
-        except Unreadable:
+        except UnreadableError:
             self._unparsed(text)
             return
-        except UnknownCoin:
+        except UnknownCoinError:
             self.abort()
             return
         spelled = orjson.dumps(sub)
@@ -201,7 +205,7 @@ class Connection:
             return
         try:
             answer = self._server.info.answer(body)
-        except BadRequest:
+        except BadRequestError:
             self._unparsed(text)
             return
         self._server.limits.charge(self._address, row_weight(str(kind), answer))

@@ -13,6 +13,7 @@ from hlfast.sim.actions import (
     ModifyAction,
     OrderAction,
     OrderWire,
+    Trigger,
 )
 from hlfast.sim.blocks import Block
 from hlfast.sim.numbers import SCALE, ratio, times, try_parse, wire
@@ -37,7 +38,7 @@ class Origin:
     tx_hash: str
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The whole action is refused: `{"status":"err","response":text}`."""
 
 
@@ -52,14 +53,14 @@ class Entry:
         """Place a batch, one after the other, without atomicity.
 
         Raises:
-            Refused: pre-validation failed in a way that the venue answers for the whole action.
+            RefusedError: pre-validation failed in a way that the venue answers for the whole action.
         """
         if not action.orders:
-            raise Refused("Orders are empty.")
+            raise RefusedError("Orders are empty.")
         if action.builder is not None:
             allowed = origin.account.builder_fees.get(action.builder.b, 0)
             if action.builder.f > allowed:
-                raise Refused("Builder fee has not been approved.")
+                raise RefusedError("Builder fee has not been approved.")
         single = self._prevalidate(action, origin, block)
         if single is not None:
             return [single]
@@ -78,13 +79,13 @@ class Entry:
             trigger = order.t.trigger
             if grouped and trigger is not None and not order.r:
                 return {"error": self._suffixed("Invalid TP/SL price.", order.a)}
-            if not self._tick_is_right(asset, price, trigger.triggerPx if trigger else None):
+            if not self._tick_is_right(asset, price, trigger.trigger_px if trigger else None):
                 text = "Price must be divisible by tick size."
                 self._trading.reject(self._build(order, asset, price, 0, origin, block), "tickRejected", block)
                 return {"error": self._suffixed(text, order.a)}
             reference = self._venue.mark(asset)
             if trigger is None and not reference // 5 < price < reference * 5:
-                raise Refused("Order price cannot be more than 80% away from the reference price")
+                raise RefusedError("Order price cannot be more than 80% away from the reference price")
             if grouped and index == 0 and action.grouping == "normalTpsl" and trigger is not None:
                 return {"error": self._suffixed("Invalid TP/SL price.", order.a)}
         return None
@@ -125,14 +126,15 @@ class Entry:
         if isinstance(order, str):
             return {"error": self._suffixed(order, sent.a)}
         if sent.t.trigger is not None:
-            return self._place_trigger(order, sent, block, is_position_tpsl=is_position_tpsl)
-        error = self._size_refusal(order, block) or self._trading.admit(order, block)
+            return self._place_trigger(order, sent, sent.t.trigger, block, is_position_tpsl=is_position_tpsl)
+        error = self._size_refusal(order) or self._trading.admit(order, block)
         if error is not None:
             self._trading.reject(order, rejected_status(error), block)
             return {"error": self._suffixed(error, sent.a)}
         return self.result(order)
 
     def _checked(self, sent: OrderWire, origin: Origin, block: Block) -> Order | str:
+        """Return the order, or the item error of what makes it no order at all."""
         asset = self._venue.universe.by_id.get(sent.a)
         if asset is None:
             return "Invalid spot" if 10_000 <= sent.a < 100_000 else "Invalid asset"
@@ -141,19 +143,19 @@ class Entry:
             return "Order has invalid price."
         if size is None or size < 0 or size % asset.lot:
             return "Order has invalid size."
-        if size == 0 and sent.t.trigger is None:
-            return "Order has zero size."
-        if self._venue.settings.halted or asset.is_delisted:
-            return "Trading is halted."
-        if sent.r and asset.is_spot:
-            return "Reduce-only is invalid for spot trading."
-        if sent.c is not None and self._venue.settings.repeated_cloid == "refuse" and sent.c in origin.account.by_cloid:
-            return "Duplicate client order id."
-        if len(origin.account.orders) >= MAX_OPEN_ORDERS:
-            return "Too many open orders"
-        return self._build(sent, asset, price, size, origin, block)
+        settings, account = self._venue.settings, origin.account
+        repeats = sent.c is not None and settings.repeated_cloid == "refuse" and sent.c in account.by_cloid
+        refusals = (
+            (size == 0 and sent.t.trigger is None, "Order has zero size."),
+            (settings.halted or asset.is_delisted, "Trading is halted."),
+            (sent.r and asset.is_spot, "Reduce-only is invalid for spot trading."),
+            (repeats, "Duplicate client order id."),
+            (len(account.orders) >= MAX_OPEN_ORDERS, "Too many open orders"),
+        )
+        refusal = next((text for holds, text in refusals if holds), None)
+        return refusal or self._build(sent, asset, price, size, origin, block)
 
-    def _size_refusal(self, order: Order, block: Block) -> str | None:
+    def _size_refusal(self, order: Order) -> str | None:
         position = order.owner.position(order.asset)
         is_closing = position < 0 if order.is_buy else position > 0
         if order.reduce_only:
@@ -171,8 +173,10 @@ class Entry:
     def _quote_name(self, asset: Asset) -> str:
         return str(self._venue.universe.tokens[asset.quote_token]["name"])
 
-    def _place_trigger(self, order: Order, sent: OrderWire, block: Block, *, is_position_tpsl: bool) -> Item:
-        order.trigger = self._terms(order, sent)
+    def _place_trigger(
+        self, order: Order, sent: OrderWire, trigger: Trigger, block: Block, *, is_position_tpsl: bool
+    ) -> Item:
+        order.trigger = self._terms(order, trigger)
         order.is_position_tpsl = is_position_tpsl
         mark = self._venue.mark(order.asset)
         fires_now = mark >= order.trigger.price if order.trigger.above else mark <= order.trigger.price
@@ -183,12 +187,10 @@ class Entry:
         return "waitingForTrigger"
 
     @staticmethod
-    def _terms(order: Order, sent: OrderWire) -> TriggerTerms:
-        trigger = sent.t.trigger
-        assert trigger is not None, "only orders with a trigger have terms"
+    def _terms(order: Order, trigger: Trigger) -> TriggerTerms:
         # A stop of a sell waits below the mark, its take-profit above; buys the other way round.
         above = (trigger.tpsl == "tp") != order.is_buy
-        return TriggerTerms(try_parse(trigger.triggerPx) or 0, trigger.isMarket, trigger.tpsl, above)
+        return TriggerTerms(try_parse(trigger.trigger_px) or 0, trigger.is_market, trigger.tpsl, above)
 
     def _place_group(self, sent: list[OrderWire], origin: Origin, block: Block) -> list[Item]:
         parent_order = self._checked(sent[0], origin, block)
@@ -200,11 +202,11 @@ class Entry:
             if isinstance(child, str) or row.t.trigger is None:
                 text = child if isinstance(child, str) else "Invalid TP/SL price."
                 return [{"error": self._suffixed(text, row.a)} for _ in sent]
-            child.trigger = self._terms(child, row)
+            child.trigger = self._terms(child, row.t.trigger)
             child.parent = parent_order
             children.append(child)
         parent_order.children = children
-        error = self._size_refusal(parent_order, block) or self._trading.admit(parent_order, block)
+        error = self._size_refusal(parent_order) or self._trading.admit(parent_order, block)
         if error is not None:
             parent_order.children = []
             self._trading.reject(parent_order, rejected_status(error), block)
@@ -227,10 +229,10 @@ class Entry:
         """Cancel by oid or by cloid, item by item.
 
         Raises:
-            Refused: more cancels than one action may carry.
+            RefusedError: more cancels than one action may carry.
         """
         if len(action.cancels) > MAX_CANCELS:
-            raise Refused(f"Too many cancels: {len(action.cancels)} > {MAX_CANCELS}")
+            raise RefusedError(f"Too many cancels: {len(action.cancels)} > {MAX_CANCELS}")
         items: list[Item] = []
         for row in action.cancels:
             if isinstance(action, CancelAction):
@@ -253,7 +255,7 @@ class Entry:
             else [(action.oid, action.order)]
         )
         if not rows:
-            raise Refused("Orders are empty.")
+            raise RefusedError("Orders are empty.")
         items: list[Item] = []
         for oid, sent in rows:
             account = origin.account

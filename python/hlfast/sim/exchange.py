@@ -11,7 +11,7 @@ from hlfast.sim import signatures
 from hlfast.sim.accounts import Account
 from hlfast.sim.actions import Envelope, UserSigned, tag_of
 from hlfast.sim.blocks import Block
-from hlfast.sim.entry import Entry, Origin, Refused
+from hlfast.sim.entry import Entry, Origin, RefusedError
 from hlfast.sim.numbers import SCALE, wire
 from hlfast.sim.record import ActionRow
 from hlfast.sim.settings import Settings
@@ -89,7 +89,7 @@ class Exchange:
             account = self._authorise(pending, block)
             origin = Origin(account, pending.signer or "", envelope.nonce, "0x" + pending.identity.hex())
             answer = self._act(envelope, origin, block)
-        except Refused as refusal:
+        except RefusedError as refusal:
             answer = {"status": "err", "response": str(refusal)}
         self._write_down(pending, account, answer, block)
         return answer
@@ -98,31 +98,31 @@ class Exchange:
         """Return the account acted for, its nonce used.
 
         Raises:
-            Refused: signer, expiry, nonce, vault or address limit.
+            RefusedError: signer, expiry, nonce, vault or address limit.
         """
         envelope, signer = pending.envelope, pending.signer
         if signer is None:
-            raise Refused("Unable to recover signer.")
+            raise RefusedError("Unable to recover signer.")
         account = self._account_of(pending, signer, block)
         action = envelope.action
         if isinstance(action, UserSigned):
-            if envelope.vaultAddress is not None or envelope.expiresAfter is not None:
-                raise Refused("User-signed actions take no vaultAddress and no expiresAfter.")
+            if envelope.vault_address is not None or envelope.expires_after is not None:
+                raise RefusedError("User-signed actions take no vaultAddress and no expiresAfter.")
             inner = getattr(action, "nonce", None) or getattr(action, "time", None)
             if inner != envelope.nonce:
-                raise Refused("Nonce mismatch.")
-            if action.hyperliquidChain != signatures.chain_name(self.settings.network):
-                raise Refused("Mainnet and testnet require different signature.")
-        if envelope.expiresAfter is not None and envelope.expiresAfter < block.time_ms:
+                raise RefusedError("Nonce mismatch.")
+            if action.hyperliquid_chain != signatures.chain_name(self.settings.network):
+                raise RefusedError("Mainnet and testnet require different signature.")
+        if envelope.expires_after is not None and envelope.expires_after < block.time_ms:
             account.requests_used += EXPIRED_COST
             self._venue.record.counters["expired"] += 1
-            raise Refused("Action already expired")
+            raise RefusedError("Action already expired")
         used = self._venue.nonce_set(signer)
         refusal = used.refusal(envelope.nonce, block.time_ms)
         if refusal is not None:
             if "duplicate" in refusal:
                 self._venue.record.counters["duplicate_nonces"] += 1
-            raise Refused(refusal)
+            raise RefusedError(refusal)
         used.use(envelope.nonce)
         self._charge(account, action)
         return account
@@ -135,20 +135,20 @@ class Exchange:
         if found is not None:
             master, agent = found
             if agent.valid_until_ms < block.time_ms:
-                raise Refused(f"User or API Wallet {signer} does not exist.")
+                raise RefusedError(f"User or API Wallet {signer} does not exist.")
             if not master.deposited:
-                raise Refused(f"Must deposit before performing actions. User: {master.address}")
+                raise RefusedError(f"Must deposit before performing actions. User: {master.address}")
         else:
             known = venue.accounts.get(signer)
             if known is None or not known.deposited:
                 known = self._stranger(pending, signer, block)
             master = known
-        vault = envelope.vaultAddress
+        vault = envelope.vault_address
         if vault is None or is_user_signed:
             return master
         target = venue.accounts.get(vault)
         if target is None or target.master != master.address:
-            raise Refused(f"Vault not registered: {vault}")
+            raise RefusedError(f"Vault not registered: {vault}")
         return target
 
     def _stranger(self, pending: Pending, signer: str, block: Block) -> Account:
@@ -159,10 +159,10 @@ class Exchange:
             venue.deposit(account, self.settings.auto_fund_usd * SCALE, block)
             return account
         if isinstance(pending.envelope.action, UserSigned):
-            raise Refused(f"Must deposit before performing actions. User: {signer}")
+            raise RefusedError(f"Must deposit before performing actions. User: {signer}")
         if self._signed_for_other_network(pending):
-            raise Refused("Mainnet and testnet require different signature.")
-        raise Refused(f"User or API Wallet {signer} does not exist.")
+            raise RefusedError("Mainnet and testnet require different signature.")
+        raise RefusedError(f"User or API Wallet {signer} does not exist.")
 
     def _signed_for_other_network(self, pending: Pending) -> bool:
         other = "mainnet" if self.settings.network == "testnet" else "testnet"
@@ -176,7 +176,7 @@ class Exchange:
         if isinstance(action, act.CancelAction | act.CancelByCloidAction):
             cap = min(cap + 100_000, 2 * cap)
         if self.settings.limits == "venue" and account.requests_used + weight > cap:
-            raise Refused(
+            raise RefusedError(
                 f"Too many cumulative requests sent ({account.requests_used + weight} > {cap}) for cumulative volume "
                 f"traded ${wire(account.volume // 10**6 * 10**6)}. "
                 "Place taker orders to free up 1 request per USDC traded."
@@ -194,11 +194,11 @@ class Exchange:
         if isinstance(action, act.ModifyAction):
             item = self._entry.modify_all(action, origin, block)[0]
             if isinstance(item, dict) and "error" in item:
-                raise Refused(item["error"])
+                raise RefusedError(item["error"])
             return DEFAULT
         if isinstance(action, act.NoopAction):
             return DEFAULT
-        return self._transfers.act(action, origin, block) or DEFAULT
+        return self._transfers.carry_out(action, origin, block) or DEFAULT
 
     def run_scheduled_cancels(self, block: Block) -> None:
         """Fire the dead man's switches whose time has come."""
@@ -252,5 +252,3 @@ def count_of(action: act.AnyAction) -> int:
 
 def _statuses(kind: str, items: list[Any]) -> Answer:
     return {"status": "ok", "response": {"type": kind, "data": {"statuses": items}}}
-
-

@@ -92,30 +92,32 @@ class Hub:
     def publish(self, block: Block) -> None:
         """Send everything that a block changed; all frames carry its time."""
         for user, fills in block.fills.items():
-            for topic in self._of("userFills", user):
-                rows = aggregated(fills) if topic.sub["aggregateByTime"] else fills
-                topic.send("userFills", {"user": user, "fills": rows})
-            for topic in self._of("userEvents", user):
-                topic.send("user", {"fills": fills})
+            self._publish_fills(user, fills)
         for user, cancels in block.venue_cancels.items():
-            for topic in self._of("userEvents", user):
-                topic.send("user", {"nonUserCancel": cancels})
+            self._send("userEvents", user, "user", {"nonUserCancel": cancels})
         for user, updates in block.order_updates.items():
-            for topic in self._of("orderUpdates", user):
-                topic.send("orderUpdates", updates)
-            for topic in self._of("userHistoricalOrders", user):
-                topic.send("userHistoricalOrders", {"user": user, "orderHistory": updates})
+            self._send("orderUpdates", user, "orderUpdates", updates)
+            history = {"user": user, "orderHistory": updates}
+            self._send("userHistoricalOrders", user, "userHistoricalOrders", history)
         for user, rows in block.ledger_updates.items():
-            for topic in self._of("userNonFundingLedgerUpdates", user):
-                data = {"user": user, "nonFundingLedgerUpdates": rows}
-                topic.send("userNonFundingLedgerUpdates", data)
+            updates_of = {"user": user, "nonFundingLedgerUpdates": rows}
+            self._send("userNonFundingLedgerUpdates", user, "userNonFundingLedgerUpdates", updates_of)
         for coin, trades in block.trades.items():
-            for topic in self._of("trades", coin):
-                topic.send("trades", trades)
+            self._send("trades", coin, "trades", trades)
         for coin in block.coins:
             self._publish_quotes(coin, block.time_ms)
         for coin in block.trades:
             self._publish_candles(coin)
+
+    def _send(self, kind: str, name: str, channel: str, data: Any) -> None:
+        for topic in self._of(kind, name):
+            topic.send(channel, data)
+
+    def _publish_fills(self, user: str, fills: list[dict[str, Any]]) -> None:
+        for topic in self._of("userFills", user):
+            rows = aggregated(fills) if topic.sub["aggregateByTime"] else fills
+            topic.send("userFills", {"user": user, "fills": rows})
+        self._send("userEvents", user, "user", {"fills": fills})
 
     def _publish_quotes(self, coin: str, time_ms: int) -> None:
         for topic in self._of("bbo", coin):

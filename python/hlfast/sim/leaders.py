@@ -7,9 +7,9 @@ from typing import Any
 from hlfast.sim.accounts import Account, direction
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import round_price
-from hlfast.sim.numbers import parse, times, usd, wire
+from hlfast.sim.numbers import parse, times, try_parse, usd, wire
 from hlfast.sim.orders import Order
-from hlfast.sim.trading import Trading
+from hlfast.sim.trading import Print, Trading
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
@@ -78,12 +78,12 @@ class LeaderTape:
     def _read(self, index: int, row: dict[str, Any]) -> tuple[dict[str, Any], Asset, int, int, int | None]:
         where = f"rows[{index}]"
         if not isinstance(row, dict):
-            raise ValueError(f"{where} is not an object")
+            raise ValueError(f"{where} is not an object")  # noqa: TRY004 - bad data from outside, one error for all of it
         asset = self._venue.universe.by_coin.get(str(row.get("coin")))
         if asset is None:
             raise ValueError(f"{where}.coin {row.get('coin')!r} is not listed here; see /info meta and spotMeta")
         if row.get("side") not in ("A", "B"):
-            raise ValueError(f"{where}.side {row.get('side')!r} is neither \"A\" nor \"B\"")
+            raise ValueError(f'{where}.side {row.get("side")!r} is neither "A" nor "B"')
         try:
             price, size = parse(str(row.get("px"))), parse(str(row.get("sz")))
             start = parse(str(row["startPosition"])) if row.get("startPosition") is not None else None
@@ -94,7 +94,14 @@ class LeaderTape:
         return row, asset, price, size, start
 
     def _happen(
-        self, account: Account, row: dict[str, Any], asset: Asset, price: int, size: int, start: int | None, block: Block
+        self,
+        account: Account,
+        row: dict[str, Any],
+        asset: Asset,
+        price: int,
+        size: int,
+        start: int | None,
+        block: Block,
     ) -> dict[str, Any]:
         signed = size if row["side"] == "B" else -size
         if start is not None and start != account.position(asset):
@@ -124,17 +131,18 @@ class LeaderTape:
         shown |= {key: row[key] for key in _KEPT if row.get(key) is not None}
         shown["feeToken"] = row.get("feeToken") or "USDC"
         shown["twapId"] = row.get("twapId")
+        if not asset.is_spot:
+            fee = try_parse(fee_text) or 0
+            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+            self._venue.fees[asset.quote_token] = self._venue.fees.get(asset.quote_token, 0) + fee
         account.volume += times(price, size)
         maker = self._venue.maker
         is_buy = row["side"] == "B"
+        aggressor = row["side"] if crossed else ("A" if is_buy else "B")
         self._trading.publish_fill(account, shown, block, nonce=None, signer=None, leader=True)
         self._trading.publish_trade(
             asset,
-            row["side"] if crossed else ("A" if is_buy else "B"),
-            shown["px"],
-            shown["sz"],
-            shown["tid"],
-            shown["hash"],
+            Print(aggressor, shown["px"], shown["sz"], shown["tid"], shown["hash"]),
             account if is_buy else maker,
             maker if is_buy else account,
             block,
@@ -170,5 +178,3 @@ class LeaderTape:
         )
         account.remember(order)
         self._trading.announce(order, block)
-
-

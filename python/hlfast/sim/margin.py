@@ -38,7 +38,7 @@ class Margin:
         return value
 
     def notional(self, account: Account, dex: str, *, cross_only: bool) -> int:
-        """Return Σ |size| × mark of one dex."""
+        """Return the value of all positions of one dex at mark."""
         total = 0
         for asset_id, held in account.positions.items():
             asset = self._assets[asset_id]
@@ -73,7 +73,7 @@ class Margin:
         return total
 
     def maintenance_of(self, asset: Asset, notional: int) -> int:
-        """Return notional × rate − deduction of the tier that the notional falls into."""
+        """Return notional times rate less the deduction of the tier that the notional falls into."""
         deduction, rate_before = 0, 0
         result = 0
         for lower, leverage in asset.tiers(self._tables):
@@ -95,7 +95,7 @@ class Margin:
         return max(0, self.cross_value(account, dex) - floor - self.held(account, dex))
 
     def liquidation_price(self, account: Account, asset: Asset) -> int | None:
-        """Return the mark at which the position's margin no longer covers its maintenance, or None when there is none."""
+        """Return the mark at which margin no longer covers maintenance, or None when there is none."""
         held = account.positions[asset.asset_id]
         mark = self._mark(asset)
         side = 1 if held.size > 0 else -1

@@ -1,6 +1,6 @@
 """Every amount in the simulator is an integer count of 1e-8: prices, sizes and money alike.
 
-A legal perp price times a legal perp size has at most six decimals, a spot one eight (the venue's tick and lot rules), so
+A legal perp price times a legal perp size has at most six decimals, a spot one eight (the venue's tick and lot rules):
 the products that move money are exact in this unit.
 """
 
@@ -52,7 +52,7 @@ def wire(value: int) -> str:
 def trimmed(value: int) -> str:
     """Spell an amount as clients must sign it: no trailing zeros, no trailing dot."""
     text = wire(value)
-    return text[:-2] if text.endswith(".0") else text
+    return text.removesuffix(".0")
 
 
 def usd(value: int) -> str:
@@ -62,12 +62,12 @@ def usd(value: int) -> str:
 
 
 def times(price: int, size: int) -> int:
-    """Return price × size; exact for legal prices and sizes, toward negative infinity otherwise."""
+    """Return price times size; exact for legal prices and sizes, toward negative infinity otherwise."""
     return price * size // SCALE
 
 
 def ratio(value: int, by: int) -> int:
-    """Return value ÷ by as a count of 1e-8, toward zero; zero when `by` is zero."""
+    """Return value over `by` as a count of 1e-8, toward zero; zero when `by` is zero."""
     if by == 0:
         return 0
     quotient = abs(value) * SCALE // abs(by)

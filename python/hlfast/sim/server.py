@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import orjson
@@ -18,7 +18,7 @@ from hlfast.sim.connection import MAX_FRAME, Connection
 from hlfast.sim.control import Control, ControlError
 from hlfast.sim.exchange import Answer, Exchange, count_of
 from hlfast.sim.hub import Hub
-from hlfast.sim.info import BadRequest, Info
+from hlfast.sim.info import BadRequestError, Info
 from hlfast.sim.limits import Limits, action_weight, info_weight, row_weight
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
@@ -159,7 +159,7 @@ class Server:
             if not self.limits.spend(self._address(request), info_weight(kind)):
                 return self._too_many()
             answer = self.info.answer(body)
-        except (orjson.JSONDecodeError, BadRequest):
+        except (orjson.JSONDecodeError, BadRequestError):
             return web.Response(status=422, text=MISFIT)
         self.limits.charge(self._address(request), row_weight(kind, answer))
         return json_response(answer)
@@ -202,8 +202,7 @@ class Server:
             await socket.prepare(request)
             if request.transport is None:
                 return socket
-            # uvloop's transport has the interface of asyncio.Transport without being one.
-            connection = Connection(self, cast(asyncio.Transport, request.transport), address, source)
+            connection = Connection(self, request.transport, address, source)
             self._connections[connection] = None
             try:
                 await connection.run(socket)

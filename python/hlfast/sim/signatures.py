@@ -9,7 +9,7 @@ import msgspec
 from eth_hash.auto import keccak
 
 from hlfast.sim import actions
-from hlfast.sim.actions import Action, Envelope, Signature, UserSigned, tag_of
+from hlfast.sim.actions import Action, Envelope, Signature, UserSigned
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _DOMAIN_TYPE = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
@@ -89,10 +89,11 @@ _FIELD: dict[str, Callable[[object], bytes]] = {
     "bool": lambda value: _word(1 if value else 0),
 }
 _user_type_hashes = {
-    kind: keccak(
-        f"HyperliquidTransaction:{name}({','.join(f'{sort} {field}' for sort, field in fields)})".encode()
-    )
+    kind: keccak(f"HyperliquidTransaction:{name}({','.join(f'{sort} {field}' for sort, field in fields)})".encode())
     for kind, (name, fields) in _USER_TYPES.items()
+}
+_attributes = {
+    kind: dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True)) for kind in _USER_TYPES
 }
 _pack = msgspec.msgpack.Encoder()
 
@@ -115,12 +116,13 @@ def user_digest(action: UserSigned) -> bytes | None:
     """Return the digest of a user-signed action, or None when its chain id isn't a hex number."""
     _, fields = _USER_TYPES[type(action)]
     try:
-        chain_id = int(action.signatureChainId, 16)
+        chain_id = int(action.signature_chain_id, 16)
     except ValueError:
         return None
     if not 0 <= chain_id < 2**256:
         return None
-    words = b"".join(_FIELD[sort](getattr(action, name)) for sort, name in fields)
+    attributes = _attributes[type(action)]
+    words = b"".join(_FIELD[sort](getattr(action, attributes[name])) for sort, name in fields)
     struct_hash = keccak(_user_type_hashes[type(action)] + words)
     return keccak(b"\x19\x01" + _domain("HyperliquidSignTransaction", chain_id) + struct_hash)
 
@@ -149,12 +151,10 @@ def digest_of(envelope: Envelope, network: str) -> tuple[bytes, bytes] | None:
     if isinstance(action, UserSigned):
         digest = user_digest(action)
         return None if digest is None else (digest, digest)
-    identity = connection_id(action, envelope.nonce, envelope.vaultAddress, envelope.expiresAfter)
+    identity = connection_id(action, envelope.nonce, envelope.vault_address, envelope.expires_after)
     return identity, l1_digest(identity, network)
 
 
 def chain_name(network: str) -> str:
     """Return `hyperliquidChain` of a network."""
     return _CHAIN[network]
-
-

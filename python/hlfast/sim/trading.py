@@ -32,6 +32,17 @@ class Match:
     price: int
 
 
+@dataclass(slots=True, frozen=True)
+class Print:
+    """What the tape shows of a trade; `side` is the aggressor's, amounts are as on the wire."""
+
+    side: str
+    price: str
+    size: str
+    tid: int
+    tx_hash: str
+
+
 class Trading:
     """Moves orders through books; every change lands in the block it is given."""
 
@@ -50,7 +61,9 @@ class Trading:
             self._refill(book)
         return book
 
-    def move(self, asset: Asset, mid: int, block: Block, *, spread_bps: int | None = None, depth_usd: int | None = None) -> None:
+    def move(
+        self, asset: Asset, mid: int, block: Block, *, spread_bps: int | None = None, depth_usd: int | None = None
+    ) -> None:
         """Put the synthetic maker around a new mid; it takes resting orders that it meets, and triggers fire."""
         book = self._venue.book(asset)
         book.mid = mid
@@ -215,31 +228,24 @@ class Trading:
             order.filled_value += times(match.price, match.size)
             self._settle_side(order, match, tid, tx_hash, crossed, block)
         self.publish_trade(
-            asset, taker.side, wire(match.price), wire(match.size), tid, tx_hash, buyer.owner, seller.owner, block
+            asset,
+            Print(taker.side, wire(match.price), wire(match.size), tid, tx_hash),
+            buyer.owner,
+            seller.owner,
+            block,
         )
         self._venue.book(asset).last_price = match.price
 
-    def publish_trade(
-        self,
-        asset: Asset,
-        side: str,
-        price: str,
-        size: str,
-        tid: int,
-        tx_hash: str,
-        buyer: Account,
-        seller: Account,
-        block: Block,
-    ) -> None:
-        """Put a row on the public tape; `side` is the aggressor's."""
+    def publish_trade(self, asset: Asset, print_: Print, buyer: Account, seller: Account, block: Block) -> None:
+        """Put a row on the public tape."""
         row = {
             "coin": asset.coin,
-            "side": side,
-            "px": price,
-            "sz": size,
+            "side": print_.side,
+            "px": print_.price,
+            "sz": print_.size,
             "time": block.time_ms,
-            "hash": tx_hash,
-            "tid": tid,
+            "hash": print_.tx_hash,
+            "tid": print_.tid,
             "users": [buyer.address, seller.address],
         }
         block.trades.setdefault(asset.coin, []).append(row)

@@ -47,7 +47,7 @@ class Asset:
         """Return the price step at this price: five significant digits, `price_decimals` decimals, never above 1."""
         if price <= 0:
             return self.finest_tick
-        # 10^(digits − 5) in units of 1e-8: 97123.5 has 13 digits here, so its step is 10^8 = 1.
+        # 10^(digits - 5) in units of 1e-8: 97123.5 has 13 digits here, so its step is 10^8 = 1.
         step: int = 10 ** max(len(str(price)) - MAX_SIGNIFICANT, 0)
         return max(self.finest_tick, min(step, SCALE))
 

@@ -43,8 +43,8 @@ def test_connection_id_equals_the_vector(vector: dict[str, Any]) -> None:
     identity = signatures.connection_id(
         envelope.action,  # type: ignore[arg-type]
         envelope.nonce,
-        envelope.vaultAddress,
-        envelope.expiresAfter,
+        envelope.vault_address,
+        envelope.expires_after,
     )
     assert "0x" + identity.hex() == vector["connectionId"]
 

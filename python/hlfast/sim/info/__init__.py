@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from hlfast.sim.info.account import AccountInfo
 from hlfast.sim.info.history import HistoryInfo
 from hlfast.sim.info.market import MarketInfo
-from hlfast.sim.info.request import BadRequest
+from hlfast.sim.info.request import BadRequestError, Handler
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
-
-Handler = Callable[[dict[str, Any]], Any]
 
 
 class Info:
@@ -35,15 +32,15 @@ class Info:
         """Answer one request.
 
         Raises:
-            BadRequest: not an object, an unknown type, or fields that don't fit; the venue answers 422.
+            BadRequestError: not an object, an unknown type, or fields that don't fit; the venue answers 422.
         """
         if not isinstance(body, dict):
-            raise BadRequest
+            raise BadRequestError
         kind = body.get("type")
         handler = self._handlers.get(kind) if isinstance(kind, str) else None
         if handler is None:
-            raise BadRequest
+            raise BadRequestError
         return handler(body)
 
 
-__all__ = ["BadRequest", "Info"]
+__all__ = ["BadRequestError", "Info"]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.exchange import FREE_REQUESTS
-from hlfast.sim.info.request import BadRequest, read_text, read_user
+from hlfast.sim.info.request import BadRequestError, Handler, constant, for_user, read_text, read_user
 from hlfast.sim.numbers import SCALE, ratio, times, usd, wire
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import USDC, Asset
@@ -44,7 +43,7 @@ class AccountInfo:
         self._venue = venue
         self._trading = trading
 
-    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+    def handlers(self) -> dict[str, Handler]:
         """Return the handler of each request type."""
         return {
             "clearinghouseState": lambda body: self.state(self._account(body), self._dex(body)),
@@ -59,37 +58,39 @@ class AccountInfo:
                 if agent.name
             ],
             "userRateLimit": self._rate_limit,
-            "userFees": lambda body: _FEES if read_user(body) else None,
+            "userFees": for_user(_FEES),
             "userAbstraction": lambda body: self._account(body).abstraction,
-            "userDexAbstraction": lambda body: None if read_user(body) else None,
+            "userDexAbstraction": for_user(None),
             "subAccounts": self._sub_accounts,
             "subAccounts2": self._sub_accounts_by_dex,
             "userVaultEquities": self._vault_equities,
-            "leadingVaults": lambda body: [],
-            "vaultDetails": lambda body: None,
-            "vaultSummaries": lambda body: [],
+            "leadingVaults": constant([]),
+            "vaultDetails": constant(None),
+            "vaultSummaries": constant([]),
             "maxBuilderFee": lambda body: self._account(body).builder_fees.get(read_user(body, "builder"), 0),
             "approvedBuilders": lambda body: [a for a, fee in self._account(body).builder_fees.items() if fee],
             "referral": self._referral,
-            "legalCheck": lambda body: {"ipAllowed": True, "acceptedTerms": True, "userAllowed": True},
-            "isVip": lambda body: False,
+            "legalCheck": constant({"ipAllowed": True, "acceptedTerms": True, "userAllowed": True}),
+            "isVip": constant(False),
             "preTransferCheck": lambda body: {
                 "fee": "0.0",
                 "isSanctioned": False,
                 "userExists": read_user(body) in self._venue.accounts,
                 "userHasSentTx": False,
             },
-            "userToMultiSigSigners": lambda body: None if read_user(body) else None,
-            "delegations": lambda body: [] if read_user(body) else [],
-            "delegatorSummary": lambda body: {
-                "delegated": "0.0",
-                "undelegated": "0.0",
-                "totalPendingWithdrawal": "0.0",
-                "nPendingWithdrawals": 0,
-            },
-            "delegatorRewards": lambda body: [] if read_user(body) else [],
-            "delegatorHistory": lambda body: [] if read_user(body) else [],
-            "liquidatable": lambda body: [],
+            "userToMultiSigSigners": for_user(None),
+            "delegations": for_user([]),
+            "delegatorSummary": for_user(
+                {
+                    "delegated": "0.0",
+                    "undelegated": "0.0",
+                    "totalPendingWithdrawal": "0.0",
+                    "nPendingWithdrawals": 0,
+                }
+            ),
+            "delegatorRewards": for_user([]),
+            "delegatorHistory": for_user([]),
+            "liquidatable": constant([]),
         }
 
     def find(self, address: str) -> Account:
@@ -102,7 +103,7 @@ class AccountInfo:
     def _dex(self, body: dict[str, Any]) -> str:
         dex = read_text(body, "dex", "")
         if dex not in self._venue.universe.meta:
-            raise BadRequest
+            raise BadRequestError
         return dex
 
     def state(self, account: Account, dex: str) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class AccountInfo:
             "coin": asset.coin,
             "szi": wire(held.size),
             "leverage": shown,
-            "entryPx": wire(abs(_six_digits(held.entry_price))),
+            "entryPx": wire(abs(_shortened(held.entry_price))),
             "positionValue": usd(abs(value)),
             "unrealizedPnl": usd(pnl),
             "returnOnEquity": wire(ratio(pnl * leverage.value, abs(held.cost))),
@@ -210,7 +211,7 @@ class AccountInfo:
     def _active_asset(self, body: dict[str, Any]) -> Any:
         asset = self._venue.universe.by_coin.get(read_text(body, "coin"))
         if asset is None or asset.is_spot:
-            raise BadRequest
+            raise BadRequestError
         return self.active_asset(self._account(body), asset)
 
     def open_orders(self, account: Account, dex: str) -> list[Any]:
@@ -303,9 +304,8 @@ class AccountInfo:
         }
 
 
-
-def _six_digits(price: int) -> int:
-    """Cut an average price to what the venue prints: about six significant digits."""
+def _shortened(price: int) -> int:
+    """Cut an average price to eight significant digits, about what the venue prints."""
     digits = len(str(abs(price)))
-    step = 10 ** max(digits - 8, 0)
+    step: int = 10 ** max(digits - 8, 0)
     return price // step * step

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.info.request import BadRequest, read_int, read_user
+from hlfast.sim.info.request import BadRequestError, Handler, for_user, read_int, read_user
 from hlfast.sim.numbers import parse, usd, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.venue import Venue
@@ -23,18 +22,20 @@ class HistoryInfo:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+    def handlers(self) -> dict[str, Handler]:
         """Return the handler of each request type."""
         return {
-            "userFills": lambda body: self.latest_fills(self._account(body), aggregate=bool(body.get("aggregateByTime"))),
+            "userFills": lambda body: self.latest_fills(
+                self._account(body), aggregate=bool(body.get("aggregateByTime"))
+            ),
             "userFillsByTime": self._fills_by_time,
             "orderStatus": self._order_status,
             "historicalOrders": lambda body: self.order_history(self._account(body)),
             "userFunding": lambda body: self._by_time(self._account(body).fundings, body),
             "userNonFundingLedgerUpdates": lambda body: self._by_time(self._account(body).ledger, body),
-            "userTwapSliceFills": lambda body: [] if read_user(body) else [],
-            "userTwapSliceFillsByTime": lambda body: [] if read_user(body) else [],
-            "twapHistory": lambda body: [] if read_user(body) else [],
+            "userTwapSliceFills": for_user([]),
+            "userTwapSliceFillsByTime": for_user([]),
+            "twapHistory": for_user([]),
             "portfolio": self._portfolio,
         }
 
@@ -72,7 +73,7 @@ class HistoryInfo:
         elif isinstance(oid, int) and not isinstance(oid, bool):
             order = account.by_oid.get(oid)
         else:
-            raise BadRequest
+            raise BadRequestError
         if order is None:
             return {"status": "unknownOid"}
         return {"status": "order", "order": history_row(order)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from hlfast.sim.blocks import Block
-from hlfast.sim.info.request import BadRequest, read_int, read_text
+from hlfast.sim.book import Book
+from hlfast.sim.info.request import BadRequestError, Handler, constant, read_int, read_text
 from hlfast.sim.numbers import parse, wire
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import Asset
@@ -40,16 +40,16 @@ class MarketInfo:
         self._venue = venue
         self._trading = trading
 
-    def handlers(self) -> dict[str, Callable[[dict[str, Any]], Any]]:
+    def handlers(self) -> dict[str, Handler]:
         """Return the handler of each request type."""
         universe = self._venue.universe
         return {
             "meta": self._meta,
             "metaAndAssetCtxs": self._meta_and_contexts,
-            "allPerpMetas": lambda body: [universe.meta[dex] for dex in universe.dex_names],
-            "perpDexs": lambda body: universe.perp_dexs,
-            "spotMeta": lambda body: universe.spot_meta,
-            "spotMetaAndAssetCtxs": lambda body: [
+            "allPerpMetas": lambda _body: [universe.meta[dex] for dex in universe.dex_names],
+            "perpDexs": constant(universe.perp_dexs),
+            "spotMeta": constant(universe.spot_meta),
+            "spotMetaAndAssetCtxs": lambda _body: [
                 universe.spot_meta,
                 [self.spot_context(asset) for asset in universe.by_dex["spot"]],
             ],
@@ -58,26 +58,33 @@ class MarketInfo:
             "recentTrades": self._recent_trades,
             "candleSnapshot": self._candles,
             "fundingHistory": self._funding_history,
-            "predictedFundings": lambda body: [],
-            "exchangeStatus": lambda body: {"time": self._venue.time_ms(), "specialStatuses": None},
-            "perpsAtOpenInterestCap": lambda body: [],
-            "perpDexLimits": lambda body: None,
-            "outcomeMeta": lambda body: {"outcomes": [], "questions": []},
-            "maxMarketOrderNtls": lambda body: [[25, "30000000.0"], [20, "5000000.0"], [10, "2000000.0"], [3, "500000.0"]],
+            "predictedFundings": constant([]),
+            "exchangeStatus": lambda _body: {"time": self._venue.time_ms(), "specialStatuses": None},
+            "perpsAtOpenInterestCap": constant([]),
+            "perpDexLimits": constant(None),
+            "outcomeMeta": constant({"outcomes": [], "questions": []}),
+            "maxMarketOrderNtls": constant(
+                [
+                    [25, "30000000.0"],
+                    [20, "5000000.0"],
+                    [10, "2000000.0"],
+                    [3, "500000.0"],
+                ]
+            ),
         }
 
     def asset(self, coin: str) -> Asset | None:
         """Return the asset of a feed name."""
         return self._venue.universe.by_coin.get(coin)
 
-    def _book(self, asset: Asset) -> Any:
+    def _book(self, asset: Asset) -> Book:
         # Quotes of a book that nobody has touched yet appear on first sight; that is no event of any block.
         return self._trading.open_book(asset, Block(0, self._venue.time_ms()))
 
     def _meta(self, body: dict[str, Any]) -> Any:
         meta = self._venue.universe.meta.get(read_text(body, "dex", ""))
         if meta is None:
-            raise BadRequest
+            raise BadRequestError
         return meta
 
     def _meta_and_contexts(self, body: dict[str, Any]) -> Any:
@@ -95,7 +102,7 @@ class MarketInfo:
         """Return the mids of one dex; the main one's answer includes spot."""
         by_dex = self._venue.universe.by_dex
         if dex == "spot" or dex not in by_dex:
-            raise BadRequest
+            raise BadRequestError
         assets = by_dex[dex] + (by_dex["spot"] if dex == "" else [])
         return {asset.coin: wire(self.mid_price(asset)) for asset in assets if not asset.is_delisted}
 
@@ -104,19 +111,23 @@ class MarketInfo:
         book = self._book(asset)
         bid, ask = book.best(is_buy=True), book.best(is_buy=False)
         mark = wire(book.mid)
-        both = bid is not None and ask is not None
-        return {
+        shown: dict[str, Any] = {
             "funding": FUNDING_PER_HOUR,
             "openInterest": wire(self._open_interest(asset)),
             "prevDayPx": wire(asset.mid),
             "dayNtlVlm": "0.0",
-            "premium": "0.0" if both else None,
+            "premium": None,
             "oraclePx": mark,
             "markPx": mark,
-            "midPx": wire((bid.price + ask.price) // 2) if both else None,
-            "impactPxs": [wire(bid.price), wire(ask.price)] if both else None,
+            "midPx": None,
+            "impactPxs": None,
             "dayBaseVlm": "0.0",
         }
+        if bid is not None and ask is not None:
+            shown["premium"] = "0.0"
+            shown["midPx"] = wire((bid.price + ask.price) // 2)
+            shown["impactPxs"] = [wire(bid.price), wire(ask.price)]
+        return shown
 
     def _open_interest(self, asset: Asset) -> int:
         total = 0
@@ -164,12 +175,17 @@ class MarketInfo:
         figures = read_int(body, "nSigFigs", 0)
         mantissa = read_int(body, "mantissa", 1)
         if figures not in (0, 2, 3, 4, 5) or mantissa not in (1, 2, 5) or (mantissa != 1 and figures != 5):
-            raise BadRequest
+            raise BadRequestError
         return self.l2(asset, self._venue.time_ms(), figures=figures or None, mantissa=mantissa)
 
     def _recent_trades(self, body: dict[str, Any]) -> Any:
         coin = read_text(body, "coin")
         return list(reversed(self._venue.recent_trades.get(coin, []))) if self.asset(coin) else None
+
+    @staticmethod
+    def candle_start(time_ms: int, interval: str) -> int:
+        """Return the start of the candle that a time falls into."""
+        return time_ms // INTERVAL_MS[interval] * INTERVAL_MS[interval]
 
     def candle(self, asset: Asset, interval: str, start_ms: int) -> dict[str, Any]:
         """Return the candle that starts at `start_ms`, built from the trades that the venue still has."""
@@ -197,11 +213,11 @@ class MarketInfo:
     def _candles(self, body: dict[str, Any]) -> Any:
         request = body.get("req")
         if not isinstance(request, dict):
-            raise BadRequest
+            raise BadRequestError
         asset = self.asset(read_text(request, "coin"))
         interval = read_text(request, "interval")
         if asset is None or interval not in INTERVAL_MS:
-            raise BadRequest
+            raise BadRequestError
         step = INTERVAL_MS[interval]
         end = min(read_int(request, "endTime", self._venue.time_ms()), self._venue.time_ms())
         first = max(read_int(request, "startTime"), end - MAX_CANDLES * step) // step * step
@@ -210,7 +226,7 @@ class MarketInfo:
     def _funding_history(self, body: dict[str, Any]) -> Any:
         asset = self.asset(read_text(body, "coin"))
         if asset is None or asset.is_spot:
-            raise BadRequest
+            raise BadRequestError
         end = min(read_int(body, "endTime", self._venue.time_ms()), self._venue.time_ms())
         hour = INTERVAL_MS["1h"]
         first = -(-read_int(body, "startTime") // hour) * hour
@@ -228,7 +244,9 @@ def _scaled(text: object) -> int:
     return parse(str(text))
 
 
-def _rounded(rows: list[tuple[int, int, int]], figures: int, mantissa: int, *, is_buy: bool) -> list[tuple[int, int, int]]:
+def _rounded(
+    rows: list[tuple[int, int, int]], figures: int, mantissa: int, *, is_buy: bool
+) -> list[tuple[int, int, int]]:
     merged: dict[int, tuple[int, int, int]] = {}
     for price, size, count in rows:
         step = 10 ** max(len(str(price)) - figures, 0) * mantissa
@@ -236,4 +254,3 @@ def _rounded(rows: list[tuple[int, int, int]], figures: int, mantissa: int, *, i
         known = merged.get(level, (level, 0, 0))
         merged[level] = (level, known[1] + size, known[2] + count)
     return list(merged.values())
-

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
+Handler = Callable[[dict[str, Any]], Any]
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
 
 
-class BadRequest(Exception):
+class BadRequestError(Exception):
     """The venue answers HTTP 422 with this text."""
 
     def __str__(self) -> str:
         return "Failed to deserialize the JSON body into the target type"
 
 
+def constant(answer: Any) -> Handler:
+    """Return a handler whose answer nothing in the request changes."""
+    return lambda _body: answer
+
+
+def for_user(answer: Any) -> Handler:
+    """Return a handler with one answer for every address, which must still be one."""
+
+    def handle(body: dict[str, Any]) -> Any:
+        read_user(body)
+        return answer
+
+    return handle
+
+
 def read_user(body: dict[str, Any], field: str = "user") -> str:
     """Return an address in lower case.
 
     Raises:
-        BadRequest: absent or no address.
+        BadRequestError: absent or no address.
     """
     value = body.get(field)
     if not isinstance(value, str) or not _ADDRESS.fullmatch(value):
-        raise BadRequest
+        raise BadRequestError
     return value.lower()
 
 
@@ -31,13 +48,13 @@ def read_int(body: dict[str, Any], field: str, default: int | None = None) -> in
     """Return a non-negative whole number; null and absent take the default.
 
     Raises:
-        BadRequest: absent without a default, or no such number.
+        BadRequestError: absent without a default, or no such number.
     """
     value = body.get(field)
     if value is None and default is not None:
         return default
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise BadRequest
+        raise BadRequestError
     return value
 
 
@@ -45,11 +62,11 @@ def read_text(body: dict[str, Any], field: str, default: str | None = None) -> s
     """Return a string; null and absent take the default.
 
     Raises:
-        BadRequest: absent without a default, or no string.
+        BadRequestError: absent without a default, or no string.
     """
     value = body.get(field)
     if value is None and default is not None:
         return default
     if not isinstance(value, str):
-        raise BadRequest
+        raise BadRequestError
     return value
