@@ -4,6 +4,7 @@
 //! sets only, so the number of series is fixed by this file. Rendering reads the cells from any thread.
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::commands::{Outcome, Reason};
 use crate::latency::{Counts, Histogram, bump};
 
 /// Parts of the way from a frame to its orders, in order.
@@ -128,6 +129,22 @@ pub struct Metrics {
     pub attempts: Family,
     /// Signatures made, by [`Metrics::SIGNING`].
     pub signatures: Family,
+    /// Receipts by outcome.
+    pub receipts: Family,
+    /// Receipts by reason.
+    pub reasons: Family,
+    /// Presignatures ready now.
+    pub pool_ready: Cell,
+    /// Presignatures made.
+    pub pool_made: Cell,
+    /// Times that no presignature was ready.
+    pub pool_empty: Cell,
+    /// Refills that failed.
+    pub pool_failed: Cell,
+    /// Sent signatures that were recovered to their signer.
+    pub verified: Cell,
+    /// Sent signatures that found the verifier's queue full.
+    pub unverified: Cell,
     /// Records made.
     pub journal_records: Cell,
     /// Bytes handed to the kernel.
@@ -146,6 +163,14 @@ impl Default for Metrics {
             loop_lag: Histogram::default(),
             attempts: Family::new("road", Metrics::ROADS),
             signatures: Family::new("how", Metrics::SIGNING),
+            receipts: Family::new("outcome", Outcome::ALL.map(Outcome::name)),
+            reasons: Family::new("reason", Reason::ALL.iter().copied().map(Reason::name)),
+            pool_ready: Cell::default(),
+            pool_made: Cell::default(),
+            pool_empty: Cell::default(),
+            pool_failed: Cell::default(),
+            verified: Cell::default(),
+            unverified: Cell::default(),
             journal_records: Cell::default(),
             journal_bytes: Cell::default(),
             journal_unsynced: Cell::default(),
@@ -168,6 +193,30 @@ impl Metrics {
         }
     }
 
+    /// `{"<stage>": {"count", "p50", "p99", "p999", "max"}}` in microseconds, of stages that were passed; to 1.6 %.
+    #[must_use]
+    pub fn latency_json(&self) -> String {
+        let mut out = String::from("{");
+        for (stage, histogram) in Stage::ALL.iter().zip(&self.stages) {
+            let counts = histogram.read();
+            if counts.count == 0 {
+                continue;
+            }
+            if out.len() > 1 {
+                out.push(',');
+            }
+            out.push_str(&format!("\"{}\":{{\"count\":{}", stage.name(), counts.count));
+            let quantiles =
+                [("p50", 500), ("p99", 990), ("p999", 999)].map(|(name, of)| (name, counts.quantile_ns(of)));
+            for (name, ns) in quantiles.into_iter().chain([("max", counts.max_ns)]) {
+                out.push_str(&format!(",\"{name}\":{}.{:03}", ns / 1_000, ns % 1_000));
+            }
+            out.push('}');
+        }
+        out.push('}');
+        out
+    }
+
     /// Appends the exposition in Prometheus' text format 0.0.4.
     pub fn render(&self, out: &mut String) {
         let mut page = Page(out);
@@ -183,6 +232,19 @@ impl Metrics {
         page.histogram("hlfast_journal_sync_latency_seconds", None, &self.journal_sync.read());
         page.labelled("hlfast_lane_attempts_total", "counter", "Attempts handed to a lane.", &self.attempts);
         page.labelled("hlfast_sign_signatures_total", "counter", "Signatures made.", &self.signatures);
+        page.labelled(
+            "hlfast_copy_receipts_total",
+            "counter",
+            "Leader fills by follow edge, by outcome.",
+            &self.receipts,
+        );
+        page.labelled("hlfast_copy_reasons_total", "counter", "The same receipts, by reason.", &self.reasons);
+        page.gauge("hlfast_presign_ready_presignatures", "Presignatures ready now.", &self.pool_ready);
+        page.counter("hlfast_presign_made_total", "Presignatures made.", &self.pool_made);
+        page.counter("hlfast_presign_empty_total", "Times that no presignature was ready.", &self.pool_empty);
+        page.counter("hlfast_presign_failed_total", "Refills that failed.", &self.pool_failed);
+        page.counter("hlfast_verify_checked_total", "Sent signatures recovered to their signer.", &self.verified);
+        page.counter("hlfast_verify_dropped_total", "Sent signatures that went unchecked.", &self.unverified);
         page.counter("hlfast_journal_records_total", "Records made.", &self.journal_records);
         page.counter("hlfast_journal_written_bytes_total", "Bytes handed to the kernel.", &self.journal_bytes);
         page.gauge("hlfast_journal_unsynced_records", "Records not yet on stable storage.", &self.journal_unsynced);
@@ -338,6 +400,18 @@ mod tests {
         ] {
             assert!(page.lines().any(|have| have == line), "{line}\n{page}");
         }
+    }
+
+    #[test]
+    fn latencies_are_given_in_microseconds() {
+        let metrics = Metrics::default();
+        metrics.stage(Stage::Sign, 2_048);
+        metrics.stage(Stage::Ready, 1_024_000);
+        let expected = concat!(
+            r#"{"sign":{"count":1,"p50":2.048,"p99":2.048,"p999":2.048,"max":2.048},"#,
+            r#""ready":{"count":1,"p50":1024.000,"p99":1024.000,"p999":1024.000,"max":1024.000}}"#
+        );
+        assert_eq!(metrics.latency_json(), expected);
     }
 
     #[test]

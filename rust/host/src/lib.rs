@@ -1,9 +1,11 @@
 //! The core's hands: journal file, key files, presignature pool and clock. It decides nothing.
 #![deny(unsafe_code)]
 
+pub mod clock;
 pub mod journal;
 pub mod keys;
 pub mod keystore;
 pub mod memory;
 pub mod pool;
+pub mod runtime;
 pub mod verify;

@@ -1,8 +1,17 @@
 //! `hlfast._core`: the list of what Python sees. Argument conversion and nothing else.
 use pyo3::prelude::*;
 
+mod engine;
+mod errors;
+mod journal;
+mod metrics;
+
 /// The native half of hlfast.
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add("__version__", env!("CARGO_PKG_VERSION"))
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    errors::register(module)?;
+    engine::register(module)?;
+    metrics::register(module)?;
+    journal::register(module)
 }

@@ -3,15 +3,22 @@
 //! A journal is a row of segments. A segment is a [`segment::SegmentHeader`] and then records, each on an 8-byte
 //! boundary, each with its length, a CRC32C, a running sequence and the sequence that was known to be on stable storage
 //! when it was made. What follows the last record is zeros, written ahead of use.
+mod cursor;
+pub mod json;
 pub mod record;
 pub mod scan;
 pub mod segment;
+pub mod snapshot;
+pub mod start;
+pub mod step;
 #[cfg(test)]
 mod tests;
 
 pub use record::{HEADER_LEN, Kind, MAX_PAYLOAD, Record};
 pub use scan::{ScanEnd, Scanner};
 pub use segment::{SEGMENT_HEADER_LEN, SegmentHeader};
+pub use snapshot::Snapshot;
+pub use start::Start;
 
 /// Version of the format written by this build. The version before it, once there is one, stays readable.
 pub const VERSION: u16 = 1;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use hlfast_core::metrics::Metrics;
 
 use super::directory::{open_file, reserve_path, segment_path, sync_names, zero_fill};
-use super::{JournalError, io};
+use super::{JournalError, io, snapshots};
 
 /// Rest between two rounds: what `relaxed` may lose at power loss is this and one sync, within the 10 ms that are promised.
 const ROUND: Duration = Duration::from_millis(6);
@@ -60,6 +60,8 @@ pub(super) struct Shared {
     pub failed: AtomicBool,
     pub why: Mutex<String>,
     stop: AtomicBool,
+    /// A snapshot to store once the record it stands behind is.
+    pub snapshot: Mutex<Option<(u64, Vec<u8>)>>,
     pub metrics: Arc<Metrics>,
 }
 
@@ -89,6 +91,7 @@ impl Shared {
             failed: AtomicBool::new(false),
             why: Mutex::new(String::new()),
             stop: AtomicBool::new(false),
+            snapshot: Mutex::new(None),
             metrics,
         }
     }
@@ -131,7 +134,17 @@ impl Shared {
         }
         if let Err(error) = self.sync() {
             self.fail(format!("fdatasync in {}: {error}", self.directory.display()));
+            return;
         }
+        // One that can't be stored is only missed at the next start; the journal itself has everything.
+        let _ = self.store_snapshot();
+    }
+
+    /// Stores the snapshot that waits, if the journal is on stable storage up to it.
+    pub fn store_snapshot(&self) -> Result<(), JournalError> {
+        let waiting = locked(&self.snapshot).take_if(|(sequence, _)| *sequence <= self.synced.load(Ordering::Acquire));
+        let Some((sequence, bytes)) = waiting else { return Ok(()) };
+        snapshots::store(&self.directory, sequence, &bytes)
     }
 
     /// One step towards a whole reserve and a whole spare.

@@ -7,6 +7,7 @@ mod directory;
 mod flusher;
 mod reader;
 mod recover;
+mod snapshots;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -15,8 +16,9 @@ use std::path::{Path, PathBuf};
 
 use hlfast_core::journal::FormatError;
 
-pub use reader::read_after;
+pub use reader::{read_after, read_objects};
 pub use recover::Recovered;
+pub use snapshots::newest_first as snapshots;
 pub use writer::Journal;
 
 /// When a record counts as written down.

@@ -4,7 +4,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use hlfast_core::journal::{FormatError, Record, SEGMENT_HEADER_LEN, record};
+use hlfast_core::journal::{FormatError, Record, SEGMENT_HEADER_LEN, json, record};
 
 use super::directory::{Segment, segments};
 use super::flusher::locked;
@@ -53,6 +53,21 @@ pub fn read_after(
         }
     }
     Ok(())
+}
+
+/// JSON objects of the records with a sequence above `after`: about `limit` of them, never part of a record. Any thread.
+///
+/// # Errors
+/// [`JournalError`].
+pub fn read_objects(directory: &Path, after: u64, limit: usize) -> Result<Vec<Vec<u8>>, JournalError> {
+    let mut objects = Vec::new();
+    read_after(directory, after, &mut |record| {
+        let sequence = record.sequence;
+        let damaged = |what| format(directory)(FormatError::Payload { sequence, what });
+        objects.extend(json::objects(record).map_err(damaged)?);
+        Ok(objects.len() < limit)
+    })?;
+    Ok(objects)
 }
 
 fn first_of(segment: &Segment) -> u64 {

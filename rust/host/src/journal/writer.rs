@@ -167,6 +167,21 @@ impl Journal {
         self.check()
     }
 
+    /// Leaves a snapshot, taken behind the newest record, to be stored once that record is.
+    pub fn offer_snapshot(&self, bytes: Vec<u8>) {
+        *locked(&self.shared.snapshot) = Some((self.next - 1, bytes));
+    }
+
+    /// Writes, syncs and stores everything that waits: the orderly end.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn settle_down(&mut self) -> Result<(), JournalError> {
+        self.write()?;
+        self.sync()?;
+        self.shared.store_snapshot()
+    }
+
     /// True when a sync must come before anything is sent.
     #[must_use]
     pub fn needs_sync(&self) -> bool {

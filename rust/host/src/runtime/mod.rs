@@ -1,0 +1,433 @@
+//! Core, journal and signers as one: an event goes in, bytes to write come out, and nothing leaves before it is
+//! written down.
+//!
+//! `step` decides and journals; `sync` waits for stable storage when [`Runtime::needs_sync`] says so; `dispatch` signs and
+//! frames. They are apart so that the binding can give the interpreter's lock back around the sync alone.
+mod outbox;
+mod replay;
+mod signing;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use hlfast_core::commands::{Alert, AttemptKind, Commands, Level, Road};
+use hlfast_core::config::{self, Config, ConfigError};
+use hlfast_core::engine::Engine;
+use hlfast_core::event::{Event, FrameClass};
+use hlfast_core::journal::json::level_name;
+use hlfast_core::journal::step::write_step;
+use hlfast_core::journal::{Kind, Snapshot, Start};
+use hlfast_core::metrics::{Metrics, Stage};
+use hlfast_core::sign::Signer;
+use hlfast_core::wire::write_json_string;
+
+pub use outbox::Sending;
+pub use replay::ReplayError;
+
+use crate::clock::monotonic_ns;
+use crate::journal::{Durability, Journal, JournalError, Options};
+use crate::memory;
+use outbox::Outbox;
+use signing::Signing;
+
+/// Alerts kept for a shell that doesn't fetch them; the oldest go first.
+const ALERTS_MAX: usize = 10_000;
+
+/// Why the runtime can't be opened or refuses to go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A defect in the core; nothing is sent any more.
+    #[error("the kill switch is on: {0}; nothing more is sent. Stop this process, keep the journal, and report it")]
+    Tripped(String),
+    /// The system refused a thread, entropy or the like.
+    #[error("{0}: {1}")]
+    System(&'static str, std::io::Error),
+}
+
+/// The engine with its hands. One thread at a time.
+pub struct Runtime {
+    engine: Engine,
+    commands: Commands,
+    journal: Journal,
+    config_json: Vec<u8>,
+    epoch: u32,
+    /// The record that the newest snapshot stands behind.
+    snapshot: u64,
+    snapshot_every: u64,
+    signing: Signing,
+    outbox: Outbox,
+    metrics: Arc<Metrics>,
+    random: SplitMix,
+    asks: Vec<Vec<u8>>,
+    alerts: Vec<Vec<u8>>,
+    tripped: Option<String>,
+    in_reserve: bool,
+    /// Whether the last step began an event, so that its first order goes out alone.
+    began: bool,
+    received_ns: u64,
+    now_ms: u64,
+}
+
+impl Runtime {
+    /// Reads the settings (JSON of `hlfast.config.model.Config`), opens the journal in `directory`, and brings the core to
+    /// where the journal ends.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]: a wrong setting, a journal in use, damaged, or of other decisions than this build makes.
+    pub fn open(config_json: &[u8], directory: &Path, now_ms: u64) -> Result<Runtime, RuntimeError> {
+        let config = Config::from_json(config_json)?;
+        let durability = match config.journal.durability {
+            config::Durability::Durable => Durability::Durable,
+            config::Durability::Relaxed => Durability::Relaxed,
+        };
+        let metrics = Arc::new(Metrics::default());
+        let replay::Replayed { engine, journal, epoch, snapshot } =
+            replay::open(&config, config_json, directory, Options::new(durability), metrics.clone())?;
+        let seed = memory::entropy().map_err(|error| RuntimeError::System("entropy", error))?;
+        let mut runtime = Runtime {
+            commands: Commands::default(),
+            journal,
+            config_json: config_json.to_owned(),
+            epoch,
+            snapshot,
+            snapshot_every: config.journal.snapshot_every,
+            signing: Signing::new(engine.signers().len(), config.engine.presign.then_some(config.engine.pool_depth)),
+            outbox: Outbox::default(),
+            metrics,
+            random: SplitMix::new(seed),
+            asks: Vec::new(),
+            alerts: Vec::new(),
+            tripped: None,
+            in_reserve: false,
+            began: false,
+            received_ns: 0,
+            now_ms,
+            engine,
+        };
+        let start = Start { epoch, now_ms, version: env!("CARGO_PKG_VERSION"), config: config_json };
+        runtime.journal.append(Kind::Start, |out| start.write(out))?;
+        runtime.step(&Event::Reopen, now_ms, 0)?;
+        runtime.journal.write()?;
+        Ok(runtime)
+    }
+
+    /// The cells; they outlive the runtime and need no lock.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// The core, for cold reads.
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// Adds keys; call before [`Runtime::start`]. Answers their addresses.
+    pub fn add_keys(&mut self, signers: Vec<Signer>) -> Vec<String> {
+        self.signing.add(signers)
+    }
+
+    /// Agents of the configuration that no key was loaded for.
+    #[must_use]
+    pub fn missing_keys(&self) -> Vec<String> {
+        self.signing.missing(self.engine.signers()).map(|(_, address)| address.to_string()).collect()
+    }
+
+    /// Starts the pools, closes the followers whose keys are missing, and lets the core begin its recovery.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub fn start(&mut self, now_ms: u64) -> Result<FrameClass, RuntimeError> {
+        self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
+        let missing: Vec<_> = self.signing.missing(self.engine.signers()).collect();
+        for (signer, address) in missing {
+            let text = format!("no key of agent {address} is loaded: nothing is copied for its follower");
+            self.alert(Level::Critical, "key_missing", &text);
+            self.step(&Event::StopSigner { signer }, now_ms, 0)?;
+        }
+        self.handle(&Event::Start, now_ms, 0)
+    }
+
+    /// [`Runtime::step`], and further through followers for whom there is nothing to send, so that an answer without attempts
+    /// means that the event is done.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; nothing of this event may then be sent.
+    pub fn handle(&mut self, event: &Event<'_>, now_ms: u64, received_ns: u64) -> Result<FrameClass, RuntimeError> {
+        let class = self.step(event, now_ms, received_ns)?;
+        let began = self.began;
+        while self.commands.more && self.commands.attempts.is_empty() {
+            self.step(&Event::Continue, now_ms, 0)?;
+        }
+        self.began = began;
+        Ok(class)
+    }
+
+    /// Moves the core by one event and writes down what came of it. `received_ns` is the monotonic time at which the event's
+    /// bytes arrived, 0 when that is of no interest.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; nothing of this step may then be sent.
+    pub fn step(&mut self, event: &Event<'_>, now_ms: u64, received_ns: u64) -> Result<FrameClass, RuntimeError> {
+        if let Some(why) = &self.tripped {
+            return Err(RuntimeError::Tripped(why.clone()));
+        }
+        self.now_ms = now_ms;
+        self.began = !matches!(event, Event::Continue);
+        let begun_ns = monotonic_ns();
+        if self.began {
+            self.received_ns = received_ns;
+        }
+        let entropy = self.random.next();
+        let class = self.decide(event, now_ms, entropy)?;
+        let decided_ns = monotonic_ns();
+        self.metrics.stage(Stage::Decide, decided_ns.saturating_sub(begun_ns));
+        let commands = &self.commands;
+        if commands.changed || !commands.attempts.is_empty() || !commands.receipts.is_empty() {
+            let engine = &self.engine;
+            self.journal.append(Kind::Step, |out| {
+                write_step(out, event, now_ms, entropy, commands, |coin| engine.coin_name(coin));
+            })?;
+        }
+        if !self.commands.attempts.is_empty() {
+            self.journal.write()?;
+            self.metrics.stage(Stage::Journal, monotonic_ns().saturating_sub(decided_ns));
+            if received_ns > 0 {
+                self.metrics.stage(Stage::Receive, begun_ns.saturating_sub(received_ns));
+            }
+        }
+        self.collect();
+        Ok(class)
+    }
+
+    /// The core's step; a panic in it trips the kill switch.
+    fn decide(&mut self, event: &Event<'_>, now_ms: u64, entropy: u64) -> Result<FrameClass, RuntimeError> {
+        let (engine, commands) = (&mut self.engine, &mut self.commands);
+        let stepped = catch_unwind(AssertUnwindSafe(|| engine.step(event, now_ms, entropy, commands)));
+        stepped.map_err(|panic| {
+            self.commands.clear();
+            self.trip(format!("the core panicked: {}", panic_text(&*panic)))
+        })
+    }
+
+    fn trip(&mut self, why: String) -> RuntimeError {
+        self.tripped = Some(why.clone());
+        RuntimeError::Tripped(why)
+    }
+
+    /// Takes the step's reads, alerts and counts out of the commands.
+    fn collect(&mut self) {
+        for ask in &self.commands.asks {
+            let mut json = Vec::new();
+            ask.write_json(&mut json);
+            self.asks.push(json);
+        }
+        for alert in &self.commands.alerts {
+            self.alerts.push(alert_json(alert));
+        }
+        for receipt in &self.commands.receipts {
+            self.metrics.receipts.add(receipt.outcome as usize, 1);
+            self.metrics.reasons.add(receipt.reason as usize, 1);
+        }
+        let excess = self.alerts.len().saturating_sub(ALERTS_MAX);
+        self.alerts.drain(..excess);
+    }
+
+    /// True when [`Runtime::sync`] must come before [`Runtime::dispatch`].
+    #[must_use]
+    pub fn needs_sync(&self) -> bool {
+        !self.commands.attempts.is_empty() && self.journal.needs_sync()
+    }
+
+    /// Waits until everything written is on stable storage.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; nothing of this step may then be sent.
+    pub fn sync(&self) -> Result<(), RuntimeError> {
+        let begun_ns = monotonic_ns();
+        self.journal.sync()?;
+        self.metrics.stage(Stage::Sync, monotonic_ns().saturating_sub(begun_ns));
+        Ok(())
+    }
+
+    /// Signs and frames the step's attempts. The answer is valid until the next call.
+    pub fn dispatch(&mut self) -> &[Sending] {
+        self.outbox.clear();
+        if self.commands.attempts.is_empty() || self.tripped.is_some() {
+            return self.outbox.sendings();
+        }
+        let begun_ns = monotonic_ns();
+        self.watch_reserve();
+        let withheld = |kind: AttemptKind| self.in_reserve && kind == AttemptKind::Open;
+        let attempts = &self.commands.attempts;
+        self.signing.sign(attempts, withheld, &self.metrics);
+        let signed_ns = monotonic_ns();
+        self.metrics.stage(Stage::Sign, signed_ns.saturating_sub(begun_ns));
+        let mut alone = self.began;
+        for (attempt, signature) in attempts.iter().zip(self.signing.signatures()) {
+            let Some(signature) = signature else { continue };
+            let action = self.commands.bytes.get(attempt.action.clone()).unwrap_or_default();
+            match attempt.road {
+                Road::WebSocket => self.outbox.frame(attempt, action, signature, self.random.mask(), alone),
+                Road::Http => self.outbox.body(attempt, action, signature),
+            }
+            self.metrics.attempts.add(usize::from(attempt.road == Road::Http), 1);
+            alone = false;
+        }
+        self.outbox.finish();
+        let framed_ns = monotonic_ns();
+        self.metrics.stage(Stage::Frame, framed_ns.saturating_sub(signed_ns));
+        if self.began && self.received_ns > 0 {
+            self.metrics.stage(Stage::Ready, framed_ns.saturating_sub(self.received_ns));
+        }
+        self.outbox.sendings()
+    }
+
+    /// True when followers remain for the event just stepped: step [`Event::Continue`] after writing.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.commands.more
+    }
+
+    /// Lets time pass: the core's timers, faults of signers, and what waited in the journal's buffer.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub fn tick(&mut self, now_ms: u64) -> Result<(), RuntimeError> {
+        for (signer, why) in self.signing.take_faults() {
+            self.alert(Level::Critical, "signer_stopped", &format!("signer {signer}: {why}"));
+            self.step(&Event::StopSigner { signer }, now_ms, 0)?;
+        }
+        self.handle(&Event::Tick, now_ms, 0)?;
+        self.journal.write()?;
+        self.metrics.journal_unsynced.set((self.journal.next_sequence() - 1).saturating_sub(self.journal.synced()));
+        self.signing.publish(&self.metrics);
+        let due = self.journal.next_sequence() > self.snapshot.saturating_add(self.snapshot_every);
+        if due && !self.commands.more {
+            self.take_snapshot();
+        }
+        Ok(())
+    }
+
+    /// The shell has handed the last chunk of the event just stepped to the transport, at this monotonic time.
+    pub fn observe_written(&mut self, written_ns: u64) {
+        if self.received_ns > 0 {
+            self.metrics.stage(Stage::Written, written_ns.saturating_sub(self.received_ns));
+            self.received_ns = 0;
+        }
+        self.signing.refill();
+    }
+
+    /// How late the shell's loop ran a timer.
+    pub fn observe_loop_lag(&self, lag_ns: u64) {
+        self.metrics.loop_lag.record(lag_ns);
+    }
+
+    /// The core's state as JSON. Cold.
+    #[must_use]
+    pub fn status(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.engine.write_status(self.now_ms, &mut out);
+        out
+    }
+
+    /// Writes what is buffered and waits for stable storage.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub fn flush(&mut self) -> Result<(), RuntimeError> {
+        // After a panic the state may be half moved; the journal is not.
+        if self.tripped.is_none() {
+            self.take_snapshot();
+        }
+        self.journal.settle_down()?;
+        Ok(())
+    }
+
+    fn take_snapshot(&mut self) {
+        let mut state = Vec::new();
+        self.engine.encode_state(&mut state);
+        let sequence = self.journal.next_sequence() - 1;
+        let snapshot = Snapshot { sequence, epoch: self.epoch, config: &self.config_json, state: &state };
+        self.journal.offer_snapshot(snapshot.encode());
+        self.snapshot = sequence;
+    }
+
+    /// Reads and subscriptions that the core wants, drained.
+    pub fn take_asks(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.asks)
+    }
+
+    /// What an operator should know, drained.
+    pub fn take_alerts(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.alerts)
+    }
+
+    fn alert(&mut self, level: Level, code: &'static str, text: &str) {
+        let alert = Alert { level, code, leader: None, follower: None, text: text.to_owned() };
+        self.alerts.push(alert_json(&alert));
+    }
+
+    /// Says once when the disk fills up, and once when it has room again.
+    fn watch_reserve(&mut self) {
+        let now = self.journal.in_reserve();
+        if now != self.in_reserve {
+            self.in_reserve = now;
+            self.metrics.journal_reserve.set(u64::from(now));
+            if now {
+                let text = "the disk is full: entries are withheld, reductions go on from the journal's reserve. Free some space";
+                self.alert(Level::Critical, "journal_reserve", text);
+            } else {
+                self.alert(Level::Info, "journal_reserve_left", "the disk has room again: entries go on");
+            }
+        }
+    }
+}
+
+fn alert_json(alert: &Alert) -> Vec<u8> {
+    let index = |index: Option<u32>| index.map_or("null".to_owned(), |index| index.to_string());
+    let mut out = format!("{{\"level\":\"{}\",\"code\":\"{}\"", level_name(alert.level), alert.code).into_bytes();
+    out.extend_from_slice(
+        format!(",\"leader\":{},\"follower\":{}", index(alert.leader), index(alert.follower)).as_bytes(),
+    );
+    out.extend_from_slice(b",\"text\":");
+    write_json_string(&mut out, &alert.text);
+    out.push(b'}');
+    out
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
+}
+
+/// SplitMix64: entropy for decisions (journalled) and masks for frames. Masks keep proxies from reading frames as
+/// requests; they are no secret, so a fast generator with a random seed will do.
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn new(seed: [u8; 32]) -> SplitMix {
+        SplitMix(seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn mask(&mut self) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.next().to_le_bytes();
+        [a, b, c, d]
+    }
+}

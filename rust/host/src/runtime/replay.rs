@@ -1,0 +1,228 @@
+//! Brings the core to where its journal ends, and refuses when it would have decided otherwise than recorded.
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use hlfast_core::commands::Commands;
+use hlfast_core::config::Config;
+use hlfast_core::engine::Engine;
+use hlfast_core::journal::step::{Step, read_step};
+use hlfast_core::journal::{Kind, Record, Snapshot, Start};
+use hlfast_core::metrics::Metrics;
+use serde_json::Value;
+
+use super::{RuntimeError, panic_text};
+use crate::journal::{Journal, JournalError, Options, snapshots};
+
+/// Why recorded decisions can't be taken up again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The settings differ in what decides.
+    #[error(
+        "the journal was written under other settings: {setting} differs. Restore it, or start with an empty journal.directory once no order is unresolved"
+    )]
+    Settings {
+        /// The first that differs.
+        setting: String,
+    },
+    /// The core decides otherwise than recorded.
+    #[error(
+        "replay of record {sequence} differs from what was recorded: {what}. This build decides otherwise than the one that wrote the journal; use that one to settle what is open"
+    )]
+    Decision {
+        /// The record.
+        sequence: u64,
+        /// The first difference.
+        what: String,
+    },
+}
+
+impl From<ReplayError> for JournalError {
+    fn from(error: ReplayError) -> JournalError {
+        JournalError::Replay(error.to_string())
+    }
+}
+
+/// What replay leads to.
+pub(super) struct Replayed {
+    pub engine: Engine,
+    pub journal: Journal,
+    /// Counts openings; this one's.
+    pub epoch: u32,
+    /// The record that the snapshot used stands behind; 0: none was.
+    pub snapshot: u64,
+}
+
+/// Opens the journal and replays it from the newest usable snapshot on.
+pub(super) fn open(
+    config: &Config,
+    config_json: &[u8],
+    directory: &Path,
+    options: Options,
+    metrics: Arc<Metrics>,
+) -> Result<Replayed, RuntimeError> {
+    let (mut engine, snapshot, epoch) = from_snapshot(config, config_json, directory)?;
+    let mut replay = Replay { engine: &mut engine, config_json, commands: Commands::default(), epoch };
+    let (journal, _) = Journal::open(directory, options, metrics, snapshot, &mut |record| replay.record(record))?;
+    let epoch = replay.epoch + 1;
+    Ok(Replayed { engine, journal, epoch, snapshot })
+}
+
+/// An engine at the newest snapshot that can be read, with the snapshot's record and epoch; else one with no history.
+fn from_snapshot(config: &Config, config_json: &[u8], directory: &Path) -> Result<(Engine, u64, u32), RuntimeError> {
+    for path in snapshots(directory)? {
+        let Ok(bytes) = std::fs::read(&path) else { continue };
+        let Ok(snapshot) = Snapshot::parse(&bytes) else { continue };
+        if let Some(setting) = differing_setting(snapshot.config, config_json) {
+            return Err(JournalError::from(ReplayError::Settings { setting }).into());
+        }
+        let mut engine = Engine::new(config.clone())?;
+        if engine.decode_state(snapshot.state).is_ok() {
+            return Ok((engine, snapshot.sequence, snapshot.epoch));
+        }
+    }
+    Ok((Engine::new(config.clone())?, 0, 0))
+}
+
+struct Replay<'a> {
+    engine: &'a mut Engine,
+    config_json: &'a [u8],
+    commands: Commands,
+    epoch: u32,
+}
+
+impl Replay<'_> {
+    fn record(&mut self, record: &Record<'_>) -> Result<(), JournalError> {
+        let payload = |what| JournalError::Replay(format!("record {}: {what}", record.sequence));
+        match record.kind {
+            Kind::Start => {
+                let start = Start::read(record.payload).map_err(payload)?;
+                self.epoch = self.epoch.max(start.epoch);
+                match differing_setting(start.config, self.config_json) {
+                    None => Ok(()),
+                    Some(setting) => Err(ReplayError::Settings { setting }.into()),
+                }
+            }
+            Kind::Step => {
+                let step = read_step(record.payload).map_err(payload)?;
+                self.step(record.sequence, &step)
+            }
+        }
+    }
+
+    fn step(&mut self, sequence: u64, step: &Step<'_>) -> Result<(), JournalError> {
+        let differs = |what: String| JournalError::from(ReplayError::Decision { sequence, what });
+        let input = &step.input;
+        self.engine.restore_context(input.context).map_err(|error| differs(error.to_string()))?;
+        let (engine, commands) = (&mut *self.engine, &mut self.commands);
+        catch_unwind(AssertUnwindSafe(|| engine.step(&input.event, input.now_ms, input.entropy, commands)))
+            .map_err(|panic| differs(format!("the core panicked: {}", panic_text(&*panic))))?;
+        match difference(&self.commands, step) {
+            None => Ok(()),
+            Some(what) => Err(differs(what)),
+        }
+    }
+}
+
+/// The first difference between what the core decides now and what was recorded.
+fn difference(commands: &Commands, step: &Step<'_>) -> Option<String> {
+    if commands.attempts.len() != step.attempts.len() {
+        return Some(format!("{} attempts, recorded {}", commands.attempts.len(), step.attempts.len()));
+    }
+    for (now, then) in commands.attempts.iter().zip(&step.attempts) {
+        let then = &then.attempt;
+        if (now.follower, now.nonce, now.post_id, now.digest) != (then.follower, then.nonce, then.post_id, then.digest)
+        {
+            return Some(format!(
+                "the attempt of follower {} with nonce {} has another digest, nonce or number",
+                then.follower, then.nonce
+            ));
+        }
+    }
+    if commands.receipts.len() != step.receipts.len() {
+        return Some(format!("{} receipts, recorded {}", commands.receipts.len(), step.receipts.len()));
+    }
+    let mut pairs = commands.receipts.iter().zip(&step.receipts);
+    let (_, then) = pairs.find(|(now, then)| **now != then.receipt)?;
+    Some(format!("receipt {} has other content", then.receipt.number))
+}
+
+/// Settings that change no decision, or only how fast and where they are carried out.
+const FREE: [&str; 4] = ["keys", "metrics", "journal", "engine"];
+const FREE_IN_VENUE: [&str; 2] = ["base_url", "ws_url"];
+
+/// The name of the first setting that decides and differs; `engine` is compared in what the core reads of it.
+fn differing_setting(then: &[u8], now: &[u8]) -> Option<String> {
+    let (Ok(mut then), Ok(mut now)) = (serde_json::from_slice::<Value>(then), serde_json::from_slice::<Value>(now))
+    else {
+        return Some("the configuration".to_owned());
+    };
+    for value in [&mut then, &mut now] {
+        let Some(object) = value.as_object_mut() else { continue };
+        let reconcile = object.get("engine").and_then(|engine| engine.get("reconcile_ms")).cloned();
+        object.retain(|key, _| !FREE.contains(&key.as_str()));
+        object.insert("engine.reconcile_ms".to_owned(), reconcile.unwrap_or(Value::Null));
+        if let Some(venue) = object.get_mut("venue").and_then(Value::as_object_mut) {
+            venue.retain(|key, _| !FREE_IN_VENUE.contains(&key.as_str()));
+        }
+    }
+    first_difference("", &then, &now)
+}
+
+fn first_difference(path: &str, then: &Value, now: &Value) -> Option<String> {
+    if then == now {
+        return None;
+    }
+    match (then, now) {
+        (Value::Object(then), Value::Object(now)) => {
+            let keys = then.keys().chain(now.keys().filter(|key| !then.contains_key(*key)));
+            let dot = if path.is_empty() { "" } else { "." };
+            keys.filter_map(|key| {
+                let missing = Value::Null;
+                let (then, now) = (then.get(key).unwrap_or(&missing), now.get(key).unwrap_or(&missing));
+                first_difference(&format!("{path}{dot}{key}"), then, now)
+            })
+            .next()
+        }
+        (Value::Array(then), Value::Array(now)) if then.len() == now.len() => {
+            let mut pairs = then.iter().zip(now).enumerate();
+            pairs.find_map(|(at, (then, now))| first_difference(&format!("{path}[{at}]"), then, now))
+        }
+        (Value::Array(then), Value::Array(now)) => {
+            Some(format!("the number of {path} ({} then, {} now)", then.len(), now.len()))
+        }
+        _ => Some(path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::differing_setting;
+
+    fn config(extra: &str) -> Vec<u8> {
+        format!(r#"{{"network":"testnet","venue":{{"base_url":"http://a","limits":"off"}},"follows":[{{"ratio":"0.1"}}]{extra}}}"#)
+            .into_bytes()
+    }
+
+    #[test]
+    fn settings_that_decide_nothing_may_change() {
+        let then = config(r#","keys":{"env":[]},"engine":{"busy_poll":true}"#);
+        let now =
+            String::from_utf8(config(r#","engine":{"busy_poll":false}"#)).unwrap().replace("http://a", "http://b");
+        assert_eq!(differing_setting(&then, now.as_bytes()), None);
+    }
+
+    #[test]
+    fn the_first_setting_that_decides_is_named() {
+        let then = config("");
+        let now = String::from_utf8(config("")).unwrap();
+        for (old, new, named) in [
+            ("0.1", "0.2", "follows[0].ratio"),
+            ("testnet", "mainnet", "network"),
+            ("off", "venue", "venue.limits"),
+            (r#"[{"ratio":"0.1"}]"#, "[]", "the number of follows (1 then, 0 now)"),
+        ] {
+            assert_eq!(differing_setting(&then, now.replace(old, new).as_bytes()).as_deref(), Some(named));
+        }
+    }
+}
