@@ -4,9 +4,13 @@ Every call of `Engine` runs on the engine's one loop thread; `render_metrics` an
 Times: `recv_ns` and `*_ns` are monotonic nanoseconds, `now_ms` is the estimated venue time in Unix milliseconds.
 """
 
-from typing import Final, Self, TypeAlias
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final, Self, TypeAlias, final
 
 from typing_extensions import Buffer
+
+from hlfast.signing import Signature
 
 __version__: Final[str]
 
@@ -14,6 +18,89 @@ class HlfastError(Exception): ...
 class ConfigError(HlfastError): ...
 class JournalError(HlfastError): ...
 class KeyFileError(HlfastError): ...
+class SigningError(HlfastError): ...
+
+_Number: TypeAlias = str | int | float | Decimal
+
+@final
+class Signer:
+    """One private key, kept in Rust. Deterministic (RFC 6979) unless a pool is given. Any thread."""
+
+    @staticmethod
+    def from_key(key: str | bytes) -> Signer:
+        """From 64 hex digits (0x optional) or 32 bytes; ValueError when they are no secp256k1 key."""
+    @staticmethod
+    def from_keystore(path: str | Path, passphrase: str) -> Signer:
+        """From an Ethereum keystore V3 that others cannot read; KeyFileError otherwise."""
+    @property
+    def address(self) -> str:
+        """Lower-case 0x address."""
+    def sign_l1(
+        self,
+        action: object,
+        nonce: int,
+        vault_address: str | None = None,
+        expires_after: int | None = None,
+        mainnet: bool = True,
+    ) -> Signature:
+        """Sign any L1 action (a dict in the venue's field order). Nonce and expiry in Unix milliseconds.
+
+        TypeError names the path of a value that an action cannot hold; floats among them.
+        """
+    def sign_user_signed(
+        self, action: dict[str, Any], primary_type: str, types: list[dict[str, str]], mainnet: bool = True
+    ) -> Signature:
+        """Sign typed data. Sets `hyperliquidChain`, and `signatureChainId` 0x66eee if absent, in the action."""
+    def sign_digest(self, digest: bytes) -> Signature: ...
+    def order_request(
+        self,
+        asset: int,
+        is_buy: bool,
+        price: _Number,
+        size: _Number,
+        *,
+        nonce: int,
+        tif: str = "Ioc",
+        reduce_only: bool = False,
+        cloid: str | None = None,
+        vault_address: str | None = None,
+        expires_after: int | None = None,
+        mainnet: bool = True,
+        pool: PresignPool | None = None,
+    ) -> bytes:
+        """One limit order as the whole signed JSON body of /exchange. ValueError names the argument that is wrong."""
+
+@final
+class PresignPool:
+    """Presignatures of several signers, `depth` each, refilled by a thread of its own. Useless in a fork."""
+
+    def __new__(cls, signers: list[Signer], depth: int = 16) -> Self: ...
+    @property
+    def ready(self) -> int: ...
+    def counts(self) -> dict[str, int]:
+        """ready, made, taken, empty, failed."""
+    def order_requests(
+        self,
+        orders: list[tuple[int, int, bool, _Number, _Number, int]],
+        *,
+        tif: str = "Ioc",
+        reduce_only: bool = False,
+        expires_after: int | None = None,
+        mainnet: bool = True,
+    ) -> list[bytes]:
+        """Signed bodies, one per (signer number, asset, is_buy, price, size, nonce). Neighbours with equal action and nonce are hashed once."""
+
+def action_hash(
+    action: object, nonce: int, vault_address: str | None = None, expires_after: int | None = None
+) -> bytes: ...
+def l1_digest(action_hash: bytes, mainnet: bool) -> bytes: ...
+def float_to_wire(value: float) -> str:
+    """Wire text of a float; ValueError where eight decimals would round it. Never "-0"."""
+
+def recover(digest: bytes, signature: Signature) -> str:
+    """The address that signed; SigningError when none did."""
+
+def keccak256(message: bytes) -> bytes: ...
 
 # One item per write: (lane id, post id or 0, bytes). For a WebSocket lane the bytes are whole masked frames and the
 # post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.

@@ -370,11 +370,11 @@ pub fn notional(price: Px, size: Sz, round: Round) -> Option<Usd> {
     mul_div(price.0, size.0, 10_000_000_000, round).map(Usd)
 }
 
-/// A float as wire text, with the official SDK's semantics: eight decimals, refused when they change the value.
+/// A float as units of 10^-8, with the official SDK's semantics: refused when eight decimals would change the value.
 ///
 /// # Errors
-/// `NotFinite` for NaN and infinities, `WouldRound` when eight decimals move the value by 10^-12 or more.
-pub fn float_to_wire(value: f64, out: &mut Vec<u8>) -> Result<(), NumError> {
+/// `NotFinite`, `WouldRound` when rounding moves the value by 10^-12 or more, `OutOfRange` beyond 9.2·10^10.
+pub fn float_to_units(value: f64) -> Result<i64, NumError> {
     if !value.is_finite() {
         return Err(NumError::NotFinite);
     }
@@ -385,14 +385,29 @@ pub fn float_to_wire(value: f64, out: &mut Vec<u8>) -> Result<(), NumError> {
             return Err(NumError::WouldRound);
         }
         #[expect(clippy::cast_possible_truncation, reason = "below 10^14 by the check above")]
-        write_scaled(out, units as i64, SCALE.unsigned_abs(), 1);
-        return Ok(());
+        return Ok(units as i64);
     }
+    parse_scaled(eight_decimals(value)?.as_bytes(), 8)
+}
+
+/// A float as wire text, with the official SDK's semantics. Unlike the SDK's, never "-0", "NaN" or "Infinity".
+///
+/// # Errors
+/// `NotFinite`, and `WouldRound` when eight decimals move the value by 10^-12 or more.
+pub fn float_to_wire(value: f64, out: &mut Vec<u8>) -> Result<(), NumError> {
+    match float_to_units(value) {
+        Ok(units) => write_scaled(out, units, SCALE.unsigned_abs(), 1),
+        // Beyond the range of money there is still text.
+        Err(NumError::OutOfRange | NumError::TooLong) => {
+            out.extend_from_slice(eight_decimals(value)?.trim_end_matches('0').trim_end_matches('.').as_bytes());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+fn eight_decimals(value: f64) -> Result<String, NumError> {
     let text = format!("{value:.8}");
     let rounded: f64 = text.parse().map_err(|_| NumError::NotFinite)?;
-    if (rounded - value).abs() >= 1e-12 {
-        return Err(NumError::WouldRound);
-    }
-    out.extend_from_slice(text.trim_end_matches('0').trim_end_matches('.').as_bytes());
-    Ok(())
+    if (rounded - value).abs() >= 1e-12 { Err(NumError::WouldRound) } else { Ok(text) }
 }

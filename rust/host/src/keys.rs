@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 
 /// 64 digits, `0x`, and a line end.
 const KEY_TEXT_MAX: usize = 68;
+/// A raw key may be read by its owner and nothing else: 0400 or stricter.
+const CREDENTIAL_FORBIDDEN: u32 = 0o377;
 
 /// Why a key file is refused. Names files and variables, never their content.
 #[derive(Debug, thiserror::Error)]
@@ -105,11 +107,16 @@ impl Keyring {
 
     /// Takes a signer; a second key of one address replaces nothing and gets the first one's number.
     pub fn add(&mut self, signer: Signer) -> usize {
+        self.add_shared(Arc::new(signer))
+    }
+
+    /// As `add`, for a signer that others hold too.
+    pub fn add_shared(&mut self, signer: Arc<Signer>) -> usize {
         let address = signer.address();
         if let Some(&index) = self.by_address.get(&address) {
             return index;
         }
-        let entry = Arc::new(Entry { signer: Arc::new(signer), stopped: AtomicBool::new(false) });
+        let entry = Arc::new(Entry { signer, stopped: AtomicBool::new(false) });
         self.unlocked += usize::from(!memory::protect(&*entry.signer));
         self.entries.push(entry);
         let index = self.entries.len() - 1;
@@ -197,7 +204,7 @@ fn load_credential(path: &Path) -> Result<Signer, KeyError> {
     if name.iter().any(u8::is_ascii_uppercase) {
         return Err(bad_name());
     }
-    let text = read_private(path, KEY_TEXT_MAX)?;
+    let text = read_private(path, KEY_TEXT_MAX, CREDENTIAL_FORBIDDEN)?;
     signer_from_text(&text, &path.display().to_string(), Some(wanted))
 }
 
@@ -227,7 +234,7 @@ pub(crate) fn signer_from_secret(secret: &Secret, place: &str, wanted: Option<Ad
 }
 
 /// Reads a whole file that only its owner can read. Longer content than `limit` is cut, and so never parses.
-pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+pub(crate) fn read_private(path: &Path, limit: usize, forbidden: u32) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let io = |source| KeyError::Io { path: path.to_owned(), source };
     let file = File::open(path).map_err(io)?;
     // Asked of the open file, not of the path: what was checked is what is read.
@@ -236,7 +243,7 @@ pub(crate) fn read_private(path: &Path, limit: usize) -> Result<Zeroizing<Vec<u8
         return Err(KeyError::NotAFile { path: path.to_owned() });
     }
     let mode = metadata.mode() & 0o7777;
-    if mode & 0o377 != 0 {
+    if mode & forbidden != 0 {
         return Err(KeyError::TooOpen { path: path.to_owned(), mode });
     }
     // Capacity for all that is read: a vector that grows leaves unwiped copies behind.

@@ -49,19 +49,30 @@ struct KdfParams {
     prf: Option<String>,
 }
 
+/// An encrypted file and its passphrase may be writable by their owner, as wallets leave them (0600).
+const OTHERS_FORBIDDEN: u32 = 0o077;
+
 /// Decrypts a keystore file. Both files must be readable by their owner alone; one line end after the passphrase is dropped.
 ///
 /// # Errors
 /// Names the file and the field that is wrong; a wrong passphrase is told from a damaged file as far as version 3 can.
 pub fn load_keystore(path: &Path, passphrase_path: &Path) -> Result<Signer, KeyError> {
-    let mut passphrase = read_private(passphrase_path, PASSPHRASE_MAX)?;
+    let mut passphrase = read_private(passphrase_path, PASSPHRASE_MAX, OTHERS_FORBIDDEN)?;
     for end in *b"\n\r" {
         if passphrase.last() == Some(&end) {
             passphrase.pop();
         }
     }
-    let text = read_private(path, FILE_MAX)?;
-    decrypt_keystore(&text, &passphrase, path)
+    open_keystore(path, &passphrase)
+}
+
+/// Decrypts a keystore file with a passphrase that the caller has.
+///
+/// # Errors
+/// As `load_keystore`.
+pub fn open_keystore(path: &Path, passphrase: &[u8]) -> Result<Signer, KeyError> {
+    let text = read_private(path, FILE_MAX, OTHERS_FORBIDDEN)?;
+    decrypt_keystore(&text, passphrase, path)
 }
 
 /// Decrypts a keystore's text. `path` is only for messages.

@@ -14,13 +14,13 @@ pub enum Chain {
 
 /// keccak("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)") over
 /// ("Exchange", "1", 1337, 0).
-const EXCHANGE_DOMAIN: [u8; 32] = hex32(b"d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040");
+pub(super) const EXCHANGE_DOMAIN: [u8; 32] = hex32(b"d79297fcdf2ffcd4ae223d01edaa2ba214ff8f401d7c9300d995d17c82aa4040");
 /// keccak("Agent(string source,bytes32 connectionId)").
-const AGENT_TYPE: [u8; 32] = hex32(b"26f05c2f7239b6983075e58321292d77b3aa173d19b27257ac96ab362570f508");
+pub(super) const AGENT_TYPE: [u8; 32] = hex32(b"26f05c2f7239b6983075e58321292d77b3aa173d19b27257ac96ab362570f508");
 /// keccak("a").
-const SOURCE_MAINNET: [u8; 32] = hex32(b"3ac225168df54212a25c1c01fd35bebfea408fdac2e31ddd6f80a4bbf9a5f1cb");
+pub(super) const SOURCE_MAINNET: [u8; 32] = hex32(b"3ac225168df54212a25c1c01fd35bebfea408fdac2e31ddd6f80a4bbf9a5f1cb");
 /// keccak("b").
-const SOURCE_TESTNET: [u8; 32] = hex32(b"b5553de315e0edf504d9150af82dafa5c4667fa618ed0a6f19c69b41166c5510");
+pub(super) const SOURCE_TESTNET: [u8; 32] = hex32(b"b5553de315e0edf504d9150af82dafa5c4667fa618ed0a6f19c69b41166c5510");
 
 #[expect(clippy::indexing_slicing, reason = "runs at compile time: an out-of-range index stops the build")]
 const fn hex32(text: &[u8; 64]) -> [u8; 32] {

@@ -5,6 +5,7 @@ mod presign;
 mod secret;
 mod signature;
 mod signer;
+mod typed;
 
 pub use eip712::{Chain, Preimage, action_hash, digest_of_hash, l1_digest, l1_digests};
 pub use keccak::{keccak256, keccak256_many};
@@ -12,6 +13,7 @@ pub use presign::{BATCH_MAX, Presignature, Refill};
 pub use secret::Secret;
 pub use signature::{Signature, write_quantity};
 pub use signer::{SignError, Signer, recover};
+pub use typed::{Field, Value, user_digest};
 
 /// What ECDSA signs: 32 bytes.
 pub type Digest = [u8; 32];
