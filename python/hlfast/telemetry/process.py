@@ -1,0 +1,58 @@
+"""Metrics of the process and of the shell, as text.
+
+Written by hand: a registry of objects takes some 20 µs a series to render and holds the interpreter meanwhile, which
+the hot path would wait for; this takes a tenth.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
+_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+
+def sample(name: str, kind: str, text: str, value: float) -> str:
+    """One series with its header."""
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n{name} {value:.10g}\n"
+
+
+def render_gauges(gauges: Mapping[str, tuple[str, str, float]]) -> bytes:
+    """Render name → (kind, help, value)."""
+    return "".join(sample(name, kind, text, value) for name, (kind, text, value) in gauges.items()).encode()
+
+
+def _start_time_s() -> float:
+    lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
+    boot_s = next(int(line.split()[1]) for line in lines if line.startswith("btime "))
+    return boot_s + int(_stat_fields()[19]) / _TICKS
+
+
+def _stat_fields() -> list[str]:
+    """The fields of /proc/self/stat after the command's name, which may itself hold spaces."""
+    return Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+
+
+def render_process() -> bytes:
+    """Memory, processor time, open files and start time, as Prometheus clients name them. Any thread; Linux."""
+    cpu = time.process_time()
+    resident = int(_stat_fields()[21]) * _PAGE
+    return render_gauges(
+        {
+            "process_resident_memory_bytes": ("gauge", "Resident memory size in bytes.", resident),
+            "process_cpu_seconds_total": ("counter", "Total user and system CPU time spent in seconds.", cpu),
+            "process_open_fds": (
+                "gauge",
+                "Number of open file descriptors.",
+                sum(1 for _ in Path("/proc/self/fd").iterdir()),
+            ),
+            "process_start_time_seconds": ("gauge", "Start time of the process since unix epoch in seconds.", _START_S),
+        }
+    )
+
+
+_START_S: Final = _start_time_s()
