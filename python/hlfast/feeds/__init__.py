@@ -1,0 +1,1 @@
+"""Ways in: connections that carry leaders' fills and the public tape."""

@@ -1,0 +1,1 @@
+"""Ways out: WebSocket posts first, HTTP second."""
