@@ -1,0 +1,78 @@
+"""Estimated venue time, from the monotonic clock and the venue's own timestamps.
+
+The wall clock is read once. After that an operating-system step cannot move decisions; only samples of the venue can,
+and those no faster than `SLEW_PPM`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from time import monotonic_ns, time_ns
+from typing import Final
+
+_MS_NS: Final = 1_000_000
+# 1 %: a second of error is gone in 100 s, and time never stands still, let alone runs back.
+SLEW_PPM: Final = 10_000
+# The venue tells the time of its last block, which is up to a block old: of a few samples the latest clock is the
+# truest.
+_WINDOW: Final = 8
+# A sample this far off is a wrong answer rather than a wrong clock, except the very first.
+_ABSURD_MS: Final = 30_000
+
+
+class VenueClock:
+    """Now, in the venue's Unix milliseconds.
+
+    Args:
+        monotonic: nanoseconds that only grow.
+        wall: Unix nanoseconds, read once.
+
+    Attributes:
+        offset_ns: what to add to a monotonic reading; `(recv_ns + clock.offset_ns) // 1_000_000` is the hot path's way.
+        refused: samples not believed.
+    """
+
+    __slots__ = ("_advanced_ns", "_monotonic", "_samples", "_target_ns", "_wall_offset_ns", "offset_ns", "refused")
+
+    def __init__(self, monotonic: Callable[[], int] = monotonic_ns, wall: Callable[[], int] = time_ns) -> None:
+        self._monotonic = monotonic
+        self._wall_offset_ns = wall() - monotonic()
+        self._samples: deque[int] = deque(maxlen=_WINDOW)
+        self._target_ns = self._wall_offset_ns
+        self._advanced_ns = monotonic()
+        self.offset_ns = self._wall_offset_ns
+        self.refused = 0
+
+    def now_ms(self) -> int:
+        """Estimated venue time."""
+        return (self._monotonic() + self.offset_ns) // _MS_NS
+
+    def skew_ms(self) -> int:
+        """How far the estimate is from this host's wall clock as read at start."""
+        return (self.offset_ns - self._wall_offset_ns) // _MS_NS
+
+    def observe(self, sent_ns: int, recv_ns: int, venue_ms: int) -> None:
+        """Take in one answer of `exchangeStatus`.
+
+        Args:
+            sent_ns: monotonic, before the request.
+            recv_ns: monotonic, after the answer.
+            venue_ms: the answer's time.
+        """
+        sample = venue_ms * _MS_NS - (sent_ns + recv_ns) // 2
+        if not self._samples:
+            self.offset_ns = sample
+            self._advanced_ns = recv_ns
+        elif abs(sample - self._target_ns) > _ABSURD_MS * _MS_NS:
+            self.refused += 1
+            return
+        self._samples.append(sample)
+        self._target_ns = max(self._samples)
+
+    def advance(self) -> None:
+        """Move the estimate toward the samples by what the slew limit allows. Called on each tick."""
+        now_ns = self._monotonic()
+        most_ns = (now_ns - self._advanced_ns) * SLEW_PPM // 1_000_000
+        self._advanced_ns = now_ns
+        self.offset_ns += max(-most_ns, min(most_ns, self._target_ns - self.offset_ns))

@@ -1,0 +1,61 @@
+"""What one source address may open at the venue, and the refusal of settings that ask for more."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from hlfast.config.model import Config
+from hlfast.errors import ConfigError
+from hlfast.feeds.user_fills import WATCHED_USERS
+
+# Per source address, venue documentation of 2026-08.
+CONNECTIONS: Final = 10
+SUBSCRIPTIONS: Final = 1_000
+MAINNET_DOMAIN: Final = "hyperliquid.xyz"
+TESTNET_DOMAIN: Final = "hyperliquid-testnet.xyz"
+
+
+def most_users(config: Config) -> int | None:
+    """How many leaders may be followed by their own channels; None for no limit."""
+    return WATCHED_USERS if config.venue.limits == "venue" else None
+
+
+def most_tape_subscriptions(config: Config, users: int) -> int | None:
+    """How many subscriptions the tape may hold beside those of `users` watched leaders; None for no limit."""
+    if config.venue.limits == "off":
+        return None
+    connections = config.engine.user_connections
+    # Per user connection: each leader's fills, its owner's two other channels, and the heartbeat.
+    return SUBSCRIPTIONS - connections * (users + 3)
+
+
+def refuse_unsafe(config: Config) -> None:
+    """Refuse what this release must not run, whatever loaded the configuration.
+
+    Raises:
+        ConfigError: it names the setting and what to do.
+    """
+    hosts = [urlsplit(url).hostname or "" for url in (config.venue.base_url, config.venue.ws_url or "")]
+    on_mainnet = any(_is_within(host, MAINNET_DOMAIN) for host in hosts)
+    if config.network == "mainnet" or on_mainnet:
+        raise ConfigError(
+            "mainnet is refused by this release: orders with an unknown outcome are not yet handled in every case; "
+            'use network = "testnet" with the testnet\'s base_url, or a simulator (hlfast sim)'
+        )
+    if config.venue.limits == "off" and any(_is_within(host, TESTNET_DOMAIN) for host in hosts):
+        raise ConfigError('venue.limits = "off" is refused on the real venue: set venue.limits = "venue"')
+    settings = config.engine
+    wanted = settings.user_connections + settings.tape_connections + settings.lane_connections
+    if config.venue.limits == "venue" and wanted > CONNECTIONS:
+        raise ConfigError(
+            f"engine.user_connections + tape_connections + lane_connections = {wanted}, "
+            f"and the venue allows {CONNECTIONS} connections for one address: lower one of them"
+        )
+    for name in ("user_connections", "tape_connections", "lane_connections"):
+        if getattr(settings, name) < 1:
+            raise ConfigError(f"engine.{name} = {getattr(settings, name)}: at least 1 is needed")
+
+
+def _is_within(host: str, domain: str) -> bool:
+    return host == domain or host.endswith("." + domain)

@@ -1,0 +1,303 @@
+"""The life of the engine process: open, run, and close without leaving anything unsaid.
+
+Order of opening: lanes and metadata together, then recovery, then feeds. Nothing is subscribed before the core knows
+the markets and has begun to settle what a former run left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from time import monotonic_ns
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from hlfast.config.model import Config
+from hlfast.engine.asks import AskExecutor
+from hlfast.engine.clock import VenueClock
+from hlfast.engine.door import Door
+from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
+from hlfast.engine.port import EnginePort
+from hlfast.engine.timers import TICK_MS, BusyPoll, Ticker
+from hlfast.engine.watchdog import Watchdog
+from hlfast.engine.ways import Ways
+from hlfast.telemetry.logs import EventLog
+
+DRAIN_S: Final = 10.0
+_RETRY_S: Final = 1.0
+_CLOCK_WEIGHT: Final = 2
+_CHECK_TICKS: Final = 250 // TICK_MS
+_CLOCK_TICKS: Final = 15_000 // TICK_MS
+_META_TICKS: Final = 600_000 // TICK_MS
+
+
+class VenueRoad(Protocol):
+    """The HTTP side of the venue, verbatim; status 0 when no answer came."""
+
+    async def info(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        """POST /info."""
+
+    async def exchange(self, body: bytes) -> tuple[int, bytes]:
+        """POST /exchange with a ready body."""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What the shell reads of the core's status; the rest is for people."""
+
+    ready: bool = False
+    unresolved: int = 0
+
+
+class _VenueTime(msgspec.Struct):
+    time: int
+
+
+class Runtime:
+    """Connects one core to the venue.
+
+    Args:
+        config: the settings.
+        engine: the core, its keys loaded.
+        venue: the HTTP side of the venue.
+        log: where events are written.
+        clock: venue time; made by the caller, who opened the core with it.
+    """
+
+    def __init__(
+        self, config: Config, engine: EnginePort, venue: VenueRoad, log: EventLog, clock: VenueClock | None = None
+    ) -> None:
+        self.config = config
+        self.engine = engine
+        self.clock = clock or VenueClock()
+        self.fatal: BaseException | None = None
+        self.stopping = asyncio.Event()
+        self._venue = venue
+        self._log = log
+        self._lane_up = asyncio.Event()
+        self._door = Door(engine, self.clock, self._on_fatal)
+        self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set)
+        self.asks = AskExecutor(venue.info, self._door.info, self.ways.want)
+        self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
+        self._ticker = Ticker(self._on_tick, engine.observe_loop_lag)
+        self._busy = BusyPoll()
+        self._ticks = 0
+        self._errands: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Connect, recover, subscribe: until the feeds are dialled, or the end is asked for."""
+        self.ways.start_lanes()
+        metadata, _ = await asyncio.gather(self._read_metadata(), self._probe_clock())
+        if self.stopping.is_set():
+            return
+        if self.config.engine.http_lane:
+            self._door.http_lane_up(self.ways.http_lane.number)
+        else:
+            await self._until_stopping(self._lane_up.wait())
+        for body in metadata:
+            self.engine.load_meta(body, self.clock.now_ms())
+        self._door.start()
+        self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs))
+        self._ticker.start()
+        if self.config.engine.busy_poll:
+            self._busy.start()
+
+    async def until_ready(self) -> bool:
+        """Wait until the core has settled the past and read the accounts; False if the end came first."""
+        while not self.stopping.is_set():
+            if self.status().ready:
+                return True
+            await self._until_stopping(asyncio.sleep(TICK_MS / 1000))
+        return False
+
+    async def close(self) -> None:
+        """Stop intake, let what is in flight end within `DRAIN_S`, then write everything down. Call once."""
+        await self.ways.close_feeds()
+        await self._drain()
+        self._ticker.stop()
+        self._busy.stop()
+        for task in list(self._errands):
+            task.cancel()
+        await asyncio.gather(*self._errands, return_exceptions=True)
+        await self.asks.close()
+        self._door.close()
+        await self.ways.close_lanes()
+        try:
+            self.engine.flush()
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is told, and decides the exit code
+            self._on_fatal(error)
+
+    def status(self) -> Status:
+        """The core's own view."""
+        return msgspec.json.decode(self.engine.status(), type=Status)
+
+    def health(self) -> bytes:
+        """The core's status with the shell's beside it, as JSON."""
+        alone, uncovered = self.ways.coverage()
+        shell = {
+            "fatal": None if self.fatal is None else f"{type(self.fatal).__name__}: {self.fatal}",
+            "stopping": self.stopping.is_set(),
+            "leaders_without_user_feed": alone,
+            "leaders_uncovered": uncovered,
+            "coins_uncovered": len(self.ways.tape.uncovered),
+            "user_feeds_up": sum(feed.up_ns != 0 for feed in self.ways.user_feeds),
+            "tape_feeds_up": sum(feed.up_ns != 0 for feed in self.ways.tape_feeds),
+            "lanes_up": sum(lane.up_ns != 0 for lane in self.ways.lanes),
+            "lanes_paused": sum(lane.paused for lane in self.ways.lanes),
+            "reads_waiting": self.asks.waiting + self.asks.running,
+            "clock_skew_ms": self.clock.skew_ms(),
+        }
+        return msgspec.json.encode({"shell": shell, "core": msgspec.Raw(self.engine.status())})
+
+    def gauges(self) -> dict[str, tuple[str, str, float]]:
+        """The shell's own metrics: name → (kind, help, value). On the loop."""
+        ways = self.ways
+        alone, uncovered = ways.coverage()
+        gauge, counter = "gauge", "counter"
+        return {
+            "hlfast_shell_leaders_uncovered": (gauge, "Leaders that no feed covers now.", uncovered),
+            "hlfast_shell_leaders_without_user_feed": (gauge, "Leaders without confirmed userFills.", alone),
+            "hlfast_shell_coins_uncovered": (gauge, "Coins whose trades found no room.", len(ways.tape.uncovered)),
+            "hlfast_shell_user_feeds_up": (
+                gauge,
+                "User feeds that are open.",
+                sum(f.up_ns != 0 for f in ways.user_feeds),
+            ),
+            "hlfast_shell_tape_feeds_up": (
+                gauge,
+                "Tape feeds that are open.",
+                sum(f.up_ns != 0 for f in ways.tape_feeds),
+            ),
+            "hlfast_shell_lanes_up": (gauge, "WebSocket lanes that are open.", sum(e.up_ns != 0 for e in ways.lanes)),
+            "hlfast_shell_lanes_paused": (
+                gauge,
+                "Lanes whose socket takes no more now.",
+                sum(e.paused for e in ways.lanes),
+            ),
+            "hlfast_shell_lane_pauses_total": (
+                counter,
+                "Times a lane's socket was full.",
+                sum(e.pauses for e in ways.lanes),
+            ),
+            "hlfast_shell_connections_lost_total": (counter, "Connections that ended.", ways.downs),
+            "hlfast_shell_feed_stalls_total": (counter, "Feeds dropped as silent.", self.watchdog.stalls),
+            "hlfast_shell_writes_refused_total": (counter, "Writes that a lane did not take.", self._door.unwritten),
+            "hlfast_shell_http_posts_in_flight": (
+                gauge,
+                "Posts over HTTP without an answer.",
+                ways.http_lane.in_flight,
+            ),
+            "hlfast_shell_reads_waiting": (gauge, "Reads not yet answered.", self.asks.waiting + self.asks.running),
+            "hlfast_shell_reads_unanswered_total": (counter, "Reads that got no answer.", self.asks.unanswered),
+            "hlfast_shell_clock_skew_seconds": (gauge, "Venue time less wall clock.", self.clock.skew_ms() / 1000),
+            "hlfast_shell_log_events_lost_total": (counter, "Log events dropped.", self._log.lost),
+        }
+
+    def stop(self, reason: str) -> None:
+        """Ask for the end. Safe to call from a signal handler of the loop, and again."""
+        if not self.stopping.is_set():
+            self._log.info("stopping", reason=reason)
+            self.stopping.set()
+
+    def _on_fatal(self, error: BaseException) -> None:
+        if self.fatal is None:
+            self.fatal = error
+            self._log.error("fatal", error=f"{type(error).__name__}: {error}")
+            self.stopping.set()
+
+    async def _drain(self) -> None:
+        """Give posts in flight and reductions that still try a bounded time, and none when the core cannot go on."""
+        deadline = monotonic_ns() + int(DRAIN_S * 1e9)
+        failures = self._door.failures
+        while monotonic_ns() < deadline and self._door.failures == failures:
+            try:
+                if self.status().unresolved == 0 and self.ways.http_lane.in_flight == 0:
+                    return
+            except Exception as error:  # noqa: BLE001 - a core that cannot even tell its state cannot be waited for
+                self._log.error("no status while stopping", error=str(error))
+                return
+            await asyncio.sleep(TICK_MS / 1000)
+
+    def _on_tick(self) -> None:
+        self._ticks += 1
+        self.clock.advance()
+        self._door.tick()
+        self.asks.take(self.engine.take_requests())
+        for alert in self.engine.take_alerts():
+            self._tell(alert)
+        if self._ticks % _CHECK_TICKS == 0:
+            self.watchdog.check(monotonic_ns())
+        if self._ticks % _CLOCK_TICKS == 0:
+            self._run(self._probe_clock())
+        if self._ticks % _META_TICKS == 0:
+            self._run(self._refresh_metadata())
+
+    def _tell(self, alert: bytes) -> None:
+        fields = msgspec.json.decode(alert, type=dict[str, Any])
+        write = {"info": self._log.info, "warning": self._log.warning}.get(str(fields.get("level")), self._log.error)
+        write("alert", alert=fields)
+
+    async def _read_metadata(self) -> list[bytes]:
+        """Read until it is there: without the markets nothing can be decided."""
+        bodies: list[bytes] = []
+        for request in meta_requests(self.config.venue.dexs):
+            while not self.stopping.is_set():
+                status, body = await self._venue.info(request)
+                if status == 200:
+                    bodies.append(body)
+                    break
+                self._log.error(
+                    "no metadata", request=request, status=status, answer=body[:200].decode("utf-8", "replace")
+                )
+                await self._until_stopping(asyncio.sleep(_RETRY_S))
+        return bodies
+
+    async def _refresh_metadata(self) -> None:
+        """Learn listings and delistings."""
+        for place, request in enumerate(meta_requests(self.config.venue.dexs)):
+            if not self.engine.reserve_weight(META_WEIGHT, self.clock.now_ms()):
+                return
+            status, body = await self._venue.info(request)
+            if status != 200:
+                self._log.warning("metadata not refreshed", request=request, status=status)
+                return
+            try:
+                self.engine.load_meta(body, self.clock.now_ms())
+                if place == 0:
+                    coins = parse_live_coins(body, self.config.venue.dexs)
+                    self.ways.tape.add_coins(coins, trades=self.config.engine.tape)
+            except (ValueError, msgspec.DecodeError) as error:
+                self._log.error("metadata not understood", request=request, error=str(error))
+
+    async def _probe_clock(self) -> None:
+        if not self.engine.reserve_weight(_CLOCK_WEIGHT, self.clock.now_ms()):
+            return
+        sent_ns = monotonic_ns()
+        status, body = await self._venue.info({"type": "exchangeStatus"})
+        recv_ns = monotonic_ns()
+        try:
+            if status == 200:
+                self.clock.observe(sent_ns, recv_ns, msgspec.json.decode(body, type=_VenueTime).time)
+                return
+        except msgspec.DecodeError:
+            pass
+        self._log.warning("no venue time", status=status, answer=body[:200].decode("utf-8", "replace"))
+
+    async def _until_stopping(self, wait: Awaitable[object]) -> None:
+        """Wait for something, or for the end if that comes first."""
+        waits = [asyncio.ensure_future(wait), asyncio.ensure_future(self.stopping.wait())]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for each in waits:
+            each.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+    def _run(self, errand: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errand_ended)
+
+    def _errand_ended(self, task: asyncio.Task[None]) -> None:
+        self._errands.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._log.error("errand failed", errand=task.get_name(), error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from hlfast.engine.clock import VenueClock
+
+MS = 1_000_000
+WALL = 1_795_000_000_000
+
+
+class Hands:
+    """A clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.ns = 5_000 * MS
+
+    def monotonic(self) -> int:
+        return self.ns
+
+    def wall(self) -> int:
+        return WALL * MS + self.ns - 5_000 * MS
+
+    def pass_ms(self, ms: int) -> None:
+        self.ns += ms * MS
+
+
+def make() -> tuple[Hands, VenueClock]:
+    hands = Hands()
+    return hands, VenueClock(hands.monotonic, hands.wall)
+
+
+def sample(hands: Hands, clock: VenueClock, venue_ms: int, rtt_ms: int = 20) -> None:
+    sent = hands.ns
+    hands.pass_ms(rtt_ms)
+    clock.observe(sent, hands.ns, venue_ms)
+
+
+def test_clock_follows_the_wall_clock_before_any_sample() -> None:
+    hands, clock = make()
+    hands.pass_ms(250)
+    assert clock.now_ms() == WALL + 250
+    assert clock.skew_ms() == 0
+
+
+def test_clock_takes_the_first_sample_at_once_at_the_middle_of_its_round_trip() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 5_010)
+    assert clock.now_ms() == WALL + 5_020
+    assert clock.skew_ms() == 5_000
+
+
+def test_clock_slews_no_faster_than_one_per_cent() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    sample(hands, clock, WALL + 1_030)  # 1,000 ms ahead of what the first one said
+    before = clock.now_ms()
+    for _ in range(50):
+        hands.pass_ms(20)
+        clock.advance()
+    assert clock.now_ms() - before - 1_000 == 10
+    for _ in range(50 * 200):
+        hands.pass_ms(20)
+        clock.advance()
+    assert clock.skew_ms() == 1_000, "it arrives, and stays"
+
+
+def test_clock_never_runs_back_when_the_venue_is_behind() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 5_010)
+    for _ in range(8):
+        sample(hands, clock, WALL - 3_000)
+    last = clock.now_ms()
+    for _ in range(1_000):
+        hands.pass_ms(20)
+        clock.advance()
+        assert clock.now_ms() >= last
+        last = clock.now_ms()
+
+
+def test_clock_trusts_the_freshest_block_of_its_window() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL - 60)  # a block 70 ms old
+    sample(hands, clock, WALL + 30)  # a fresh one
+    sample(hands, clock, WALL - 40)  # old again
+    for _ in range(50 * 20):
+        hands.pass_ms(20)
+        clock.advance()
+    assert clock.skew_ms() == 0
+
+
+def test_clock_refuses_an_absurd_sample() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    sample(hands, clock, 0)
+    assert clock.refused == 1
+    hands.pass_ms(60_000)
+    clock.advance()
+    assert clock.skew_ms() == 0
