@@ -1,0 +1,226 @@
+"""The composition root of `hlfast run`: the only module that knows every other.
+
+The command line reads settings with pydantic, then becomes (`exec`) a process that runs this module, with the settings
+as JSON on its standard input. So the engine's process holds neither the settings loader nor the command line, and
+keeps the process id that the operator's supervisor knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
+
+import msgspec
+import uvloop
+
+from hlfast._core import Engine
+from hlfast.config.model import Config, Keys
+from hlfast.engine.clock import VenueClock
+from hlfast.engine.limits import refuse_unsafe
+from hlfast.engine.runtime import Runtime
+from hlfast.errors import ConfigError, HlfastError
+from hlfast.telemetry.endpoint import Endpoint
+from hlfast.telemetry.logs import EventLog
+from hlfast.telemetry.process import render_gauges, render_process
+from hlfast.venue.exchange import Exchange
+from hlfast.venue.http import HttpRoad
+from hlfast.venue.info import Info
+
+EXIT_OK: Final = 0
+EXIT_FATAL: Final = 1
+EXIT_CONFIG: Final = 2
+_INFO_MS: Final = 5_000
+# What opening made lives as long as the process, so it is frozen out of collection. Afterwards the hot path leaves no
+# cycles; aiohttp and tasks leave a few. A threshold of 50,000 makes a collection rare, and with everything old frozen
+# it is short.
+_GC_THRESHOLDS: Final = (50_000, 20, 50)
+
+
+class _VenueRoad:
+    """The venue client's verbatim calls, with the engine's deadlines."""
+
+    def __init__(self, road: HttpRoad) -> None:
+        self._info = Info(road)
+        self.exchange: Final = Exchange(road).raw
+
+    async def info(self, body: dict[str, Any]) -> tuple[int, bytes]:
+        return await self._info.raw(body, deadline_ms=_INFO_MS)
+
+
+def launch(config: Config, *, json: bool = False, loop: str = "uvloop") -> NoReturn:
+    """Become the engine's process. Does not return; the environment, where development keys may be, stays.
+
+    Args:
+        config: the settings.
+        json: print the ready line as JSON.
+        loop: "uvloop", or "asyncio" where uvloop is not available.
+
+    Raises:
+        ConfigError: this release does not run such a configuration.
+    """
+    refuse_unsafe(config)
+    # Not a pipe: a thousand followers are more than a pipe's buffer holds.
+    with tempfile.TemporaryFile() as settings:
+        settings.write(msgspec.json.encode(config))
+        settings.seek(0)
+        os.dup2(settings.fileno(), 0)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    options = ["--json"] * json + ["--asyncio"] * (loop == "asyncio")
+    os.execv(sys.executable, [sys.executable, "-m", "hlfast.app", *options])  # noqa: S606 - ourselves
+
+
+def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
+    """Run the engine in this process until a signal or a fatal error ends it.
+
+    Returns:
+        0 after a clean stop, 1 after a fatal error, 2 when the configuration or the keys are not fit to run.
+    """
+    try:
+        refuse_unsafe(config)
+        factory: Callable[[], asyncio.AbstractEventLoop] = (
+            uvloop.new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+        )
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(_serve(config, json=json))
+    except ConfigError as error:
+        _say(f"hlfast run: {error}")
+        return EXIT_CONFIG
+    except (HlfastError, OSError) as error:
+        _say(f"hlfast run: {type(error).__name__}: {error}")
+        return EXIT_FATAL
+
+
+async def _serve(config: Config, *, json: bool) -> int:
+    log = EventLog()
+    log.start()
+    try:
+        if config.venue.limits == "off":
+            _say(
+                'limits = "off": the venue\'s limits are not kept; one address would be allowed 1,200 actions a minute'
+            )
+        if config.journal.durability == "relaxed":
+            _say('durability = "relaxed": a power loss may lose the last 10 ms of the journal; kill -9 loses nothing')
+        clock = VenueClock()
+        engine = Engine(msgspec.json.encode(config), config.journal.directory, clock.now_ms())
+        _load_keys(engine, config.keys, log)
+        async with HttpRoad(config.venue.base_url) as road:
+            runtime = Runtime(config, engine, _VenueRoad(road), log, clock)
+            return await _live(config, runtime, json=json)
+    finally:
+        log.close()
+
+
+async def _live(config: Config, runtime: Runtime, *, json: bool) -> int:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, runtime.stop, number.name)
+    endpoint = _endpoint(runtime)
+    try:
+        url = await endpoint.start(config.metrics.host, config.metrics.port) if config.metrics.enabled else None
+        await runtime.open()
+        _quiet_collector()
+        if await runtime.until_ready():
+            _tell_ready(config, url, json=json)
+        await runtime.stopping.wait()
+    finally:
+        await runtime.close()
+        await endpoint.close()
+    if runtime.fatal is None:
+        return EXIT_OK
+    _say(_last_words(runtime))
+    return EXIT_FATAL
+
+
+def _endpoint(runtime: Runtime) -> Endpoint:
+    core = runtime.engine.metrics()
+
+    def prepare() -> Callable[[], bytes]:
+        gauges = runtime.gauges()
+        return lambda: core.render() + render_gauges(gauges) + render_process()
+
+    return Endpoint(prepare, runtime.health)
+
+
+def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:
+    """Have every configured key read in Rust.
+
+    Raises:
+        ConfigError: no key at all was loaded.
+        KeyFileError: a file is not what it should be; it names the file and what to do.
+    """
+    loaded: list[str] = []
+    if keys.credentials_directory is not None:
+        loaded += engine.load_credentials(keys.credentials_directory)
+    loaded += [engine.load_keystore(each.path, each.passphrase_file) for each in keys.keystores]
+    loaded += [engine.load_raw_key(name) for name in keys.env]
+    missing = engine.missing_keys()
+    if missing and not loaded:
+        raise ConfigError(
+            f"no agent key was loaded, and {len(missing)} are needed ({missing[0]} …): set keys.credentials_directory, "
+            "keys.keystores or keys.env"
+        )
+    for address in missing:
+        # One follower's missing file must not keep the others from their exits.
+        log.error("key missing: this agent's followers are not copied to", agent=address)
+    log.info("keys loaded", count=len(loaded))
+
+
+def _quiet_collector() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+
+
+def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
+    if json:
+        ready = {
+            "ready": True,
+            "pid": os.getpid(),
+            "metrics_url": None if url is None else url + "/metrics",
+            "health_url": None if url is None else url + "/health",
+            "network": config.network,
+            "leaders": len(config.leaders),
+            "followers": len(config.followers),
+        }
+        line = msgspec.json.encode(ready).decode()
+    else:
+        line = (
+            f"ready: {len(config.leaders)} leaders, {len(config.followers)} followers, metrics at {url or 'no address'}"
+        )
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _last_words(runtime: Runtime) -> str:
+    text = f"hlfast run stopped on a fatal error: {type(runtime.fatal).__name__}: {runtime.fatal}."
+    with contextlib.suppress(Exception):  # a core that failed may not tell; the rest is still worth saying
+        unresolved = runtime.status().unresolved
+        text += f" {unresolved} actions have no known outcome; the next start settles them before anything new."
+    return text + " Followers' positions stay as they are until then."
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Entry of the engine's own process: settings on standard input."""
+    try:
+        config = msgspec.json.decode(sys.stdin.buffer.read(), type=Config)
+    except msgspec.DecodeError as error:
+        _say(f"hlfast.app reads the settings that `hlfast run` gives it, as JSON: {error}")
+        return EXIT_CONFIG
+    return run(config, json="--json" in sys.argv, loop="asyncio" if "--asyncio" in sys.argv else "uvloop")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
