@@ -1,7 +1,7 @@
 """Structured logs that cost the loop one append.
 
-A line through structlog takes about 7 µs (2026-11). So the loop only appends an event to a bounded ring, and a thread
-of its own formats and writes them a few times a second.
+The loop only appends an event to a bounded ring; a thread of its own encodes and writes them as JSON lines a few times
+a second. Why no logging library: docs/adr/0010.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from time import time_ns
 from typing import Any, BinaryIO, Final
 
 import msgspec
-import structlog
 
 CAPACITY: Final = 4_096
 _DRAIN_S: Final = 0.2
@@ -21,16 +20,6 @@ _DRAIN_S: Final = 0.2
 _PORTION: Final = 64
 
 Event = tuple[int, str, str, dict[str, Any]]
-
-
-def _encode(event: dict[str, Any], **_options: Any) -> bytes:
-    return msgspec.json.encode(event)
-
-
-def _with_time(_logger: Any, _level: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Give the time of the event, not that of its writing."""
-    at_ms = event.pop("at_ms")
-    return {"at_ms": at_ms, "event": event.pop("event"), **event}
 
 
 class EventLog:
@@ -50,16 +39,7 @@ class EventLog:
         self.lost = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self._log = structlog.wrap_logger(
-            structlog.BytesLogger(stream or sys.stderr.buffer),
-            processors=[
-                structlog.stdlib.add_log_level,
-                _with_time,
-                structlog.processors.JSONRenderer(serializer=_encode),
-            ],
-            wrapper_class=structlog.make_filtering_bound_logger("info"),
-            cache_logger_on_first_use=True,
-        )
+        self._stream = stream or sys.stderr.buffer
 
     def start(self) -> None:
         """Start the writing thread."""
@@ -89,14 +69,24 @@ class EventLog:
     def drain(self) -> None:
         """Write what is in the ring. Called by the thread; by tests and at the end directly."""
         while self._ring:
-            for _ in range(min(_PORTION, len(self._ring))):
-                at_ns, level, event, fields = self._ring.popleft()
-                self._taken += 1
-                self._log.log(_LEVELS[level], event, at_ms=at_ns // 1_000_000, **fields)
+            portion = [self._ring.popleft() for _ in range(min(_PORTION, len(self._ring)))]
+            self._taken += len(portion)
+            self._write(portion)
         lost = self._seen - self._taken - len(self._ring) - self.lost
         if lost > 0:
             self.lost += lost
-            self._log.warning("log events lost", at_ms=time_ns() // 1_000_000, lost=lost)
+            self._write([(time_ns(), "warning", "log events lost", {"lost": lost})])
+
+    def _write(self, events: list[Event]) -> None:
+        lines = [
+            msgspec.json.encode({"at_ms": at_ns // 1_000_000, "level": level, "event": event, **fields})
+            for at_ns, level, event, fields in events
+        ]
+        try:
+            self._stream.write(b"\n".join(lines) + b"\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            self.lost += len(events)  # nobody reads us any more; trading goes on
 
     def _emit(self, level: str, event: str, fields: dict[str, Any]) -> None:
         self._seen += 1
@@ -105,6 +95,3 @@ class EventLog:
     def _run(self) -> None:
         while not self._stop.wait(_DRAIN_S):
             self.drain()
-
-
-_LEVELS: Final = {"info": 20, "warning": 30, "error": 40}
