@@ -1,9 +1,4 @@
-"""The composition root of `hlfast run`: the only module that knows every other.
-
-The command line reads settings with pydantic, then becomes (`exec`) a process that runs this module, with the settings
-as JSON on its standard input. So the engine's process holds neither the settings loader nor the command line, and
-keeps the process id that the operator's supervisor knows.
-"""
+"""The engine's process: puts every other module together, runs them, and answers for how they end."""
 
 from __future__ import annotations
 
@@ -13,9 +8,8 @@ import gc
 import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import msgspec
 import uvloop
@@ -52,29 +46,6 @@ class _VenueRoad:
 
     async def info(self, body: dict[str, Any]) -> tuple[int, bytes]:
         return await self._info.raw(body, deadline_ms=_INFO_MS)
-
-
-def launch(config: Config, *, json: bool = False, loop: str = "uvloop") -> NoReturn:
-    """Become the engine's process. Does not return; the environment, where development keys may be, stays.
-
-    Args:
-        config: the settings.
-        json: print the ready line as JSON.
-        loop: "uvloop", or "asyncio" where uvloop is not available.
-
-    Raises:
-        ConfigError: this release does not run such a configuration.
-    """
-    refuse_unsafe(config)
-    # Not a pipe: a thousand followers are more than a pipe's buffer holds.
-    with tempfile.TemporaryFile() as settings:
-        settings.write(msgspec.json.encode(config))
-        settings.seek(0)
-        os.dup2(settings.fileno(), 0)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    options = ["--json"] * json + ["--asyncio"] * (loop == "asyncio")
-    os.execv(sys.executable, [sys.executable, "-m", "hlfast.app", *options])  # noqa: S606 - ourselves
 
 
 def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
@@ -217,10 +188,6 @@ def main() -> int:
     try:
         config = msgspec.json.decode(sys.stdin.buffer.read(), type=Config)
     except msgspec.DecodeError as error:
-        _say(f"hlfast.app reads the settings that `hlfast run` gives it, as JSON: {error}")
+        _say(f"the engine reads the settings that `hlfast run` gives it, as JSON: {error}")
         return EXIT_CONFIG
     return run(config, json="--json" in sys.argv, loop="asyncio" if "--asyncio" in sys.argv else "uvloop")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
