@@ -1,0 +1,185 @@
+"""Whole processes for tests: the simulated venue, and the service with throwaway keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Self
+
+from coincurve import PrivateKey
+from eth_hash.auto import keccak
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+
+
+def throwaway_agent(directory: Path) -> str:
+    """Make a key, write it as a credential, and return its address."""
+    secret = secrets.token_bytes(32)
+    address = "0x" + keccak(PrivateKey(secret).public_key.format(compressed=False)[1:])[-20:].hex()
+    path = directory / address
+    path.write_text(secret.hex())
+    path.chmod(0o400)
+    return address
+
+
+def account(number: int) -> str:
+    return f"0x{0xF0000000 + number:040x}"
+
+
+def leader(number: int) -> str:
+    return f"0x{0xE0000000 + number:040x}"
+
+
+class Process:
+    """A child that prints one JSON line when it is ready."""
+
+    def __init__(self, *arguments: str, cwd: Path) -> None:
+        self.child = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=ENVIRONMENT,
+            cwd=cwd,
+        )
+        self.errors: list[str] = []
+        self._reader = threading.Thread(target=self._read_errors, daemon=True)
+        self._reader.start()
+
+    def _read_errors(self) -> None:
+        self.errors.extend(line.decode("utf-8", "replace") for line in self.child.stderr)
+
+    def ready(self) -> dict:
+        line = self.child.stdout.readline()
+        assert line, f"it ended with {self.child.wait()}: {self.said()}"
+        return json.loads(line)
+
+    def said(self) -> str:
+        self._reader.join(timeout=2 if self.child.poll() is not None else 0)
+        return "".join(self.errors)
+
+    def end(self, number: int = signal.SIGTERM, seconds: float = 20) -> int:
+        """Send a signal and return the exit code."""
+        if self.child.poll() is None:
+            self.child.send_signal(number)
+        try:
+            return self.child.wait(seconds)
+        finally:
+            if self.child.poll() is None:
+                self.child.kill()
+                self.child.wait()
+            self._reader.join(timeout=2)
+            self.child.stdout.close()
+            self.child.stderr.close()
+
+
+class Sim:
+    """`hlfast sim` in a process of its own."""
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        self._process = Process("hlfast.sim", "--port", "0", "--json", *options, cwd=directory)
+
+    def __enter__(self) -> Self:
+        self.base_url = self._process.ready()["base_url"]
+        return self
+
+    def __exit__(self, *_error) -> None:
+        self._process.end()
+
+    def control(self, op: str, **fields) -> dict:
+        body = json.dumps({"op": op, **fields}).encode()
+        request = urllib.request.Request(self.base_url + "/control", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.loads(answer.read())
+
+    def fill(self, address: str, *, coin: str, px: str, sz: str, side: str, start: str) -> dict:
+        row = {"coin": coin, "px": px, "sz": sz, "side": side, "startPosition": start, "time": 1, "tid": 1, "oid": 1}
+        row |= {
+            "dir": "",
+            "closedPnl": "0.0",
+            "hash": "0x" + "0" * 64,
+            "crossed": True,
+            "fee": "0.0",
+            "feeToken": "USDC",
+        }
+        return self.control("leader_fills", address=address, rows=[row])["fills"][0]
+
+    def position(self, address: str, coin: str) -> str:
+        return self.control("ledger")["positions"].get(address, {}).get(coin, {}).get("szi", "0")
+
+
+class Service:
+    """`hlfast run` with followers that copy one leader each at ratio 0.1, in a directory of its own."""
+
+    def __init__(self, directory: Path, sim: Sim, *, followers: int = 3, leaders: int = 1, **engine) -> None:
+        self.directory = directory
+        self.credentials = directory / "credentials"
+        self.credentials.mkdir(exist_ok=True)
+        self.agents = [throwaway_agent(self.credentials) for _ in range(followers)]
+        for number, agent in enumerate(self.agents):
+            sim.control("fund", address=account(number), usdc="1000000")
+            sim.control("approve_agent", master=account(number), agent=agent)
+        for number in range(leaders):
+            sim.control("fund", address=leader(number), usdc="10000000")
+        self._write(sim.base_url, leaders, engine)
+        self.process: Process
+        self.facts: dict
+
+    def _write(self, base_url: str, leaders: int, engine: dict) -> None:
+        lines = ['network = "testnet"', "[venue]", f'base_url = "{base_url}"', 'limits = "off"']
+        lines += [
+            "[journal]",
+            f'directory = "{self.directory / "journal"}"',
+            'durability = "relaxed"',
+            "[metrics]",
+            "port = 0",
+        ]
+        lines += ["[keys]", f'credentials_directory = "{self.credentials}"', "[engine]"]
+        lines += [f"{name} = {json.dumps(value)}" for name, value in engine.items()]
+        for number in range(leaders):
+            lines += ["[[leaders]]", f'name = "l{number}"', f'address = "{leader(number)}"']
+        for number, agent in enumerate(self.agents):
+            lines += ["[[followers]]", f'name = "f{number}"', f'account = "{account(number)}"', f'agent = "{agent}"']
+            lines += [
+                "[[follows]]",
+                f'leader = "l{number % leaders}"',
+                f'follower = "f{number}"',
+                'mode = "ratio"',
+                'ratio = "0.1"',
+            ]
+        (self.directory / "hlfast.toml").write_text("\n".join(lines) + "\n")
+
+    def spawn(self) -> Process:
+        self.process = Process("hlfast", "run", "--config", "hlfast.toml", "--json", cwd=self.directory)
+        return self.process
+
+    def start(self) -> Self:
+        self.facts = self.spawn().ready()
+        return self
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *_error) -> None:
+        self.process.end()
+
+    def get(self, name: str) -> str:
+        with urllib.request.urlopen(self.facts[name], timeout=5) as answer:
+            return answer.read().decode()
+
+
+def wait_for(condition, seconds: float = 10.0) -> None:
+    """Wait for something of another process, which no clock of ours moves."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not come in time"
+        time.sleep(0.01)
