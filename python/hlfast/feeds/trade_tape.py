@@ -46,7 +46,7 @@ class TradeTape:
 
     def is_whole(self) -> bool:
         """Whether the trades of every known coin are confirmed now: then a leader seen nowhere else is seen here."""
-        return not self.uncovered and all(
+        return bool(self._coins) and not self.uncovered and all(
             self._place[coin].is_acknowledged(("trades", coin.lower())) for coin in self._coins if coin in self._place
         )
 

@@ -110,6 +110,7 @@ def test_trade_tape_names_coins_that_find_no_room_and_is_not_whole_then() -> Non
 def test_trade_tape_is_whole_when_every_coin_is_confirmed() -> None:
     feed = Feed()
     tape = TradeTape([feed], None)
+    assert not tape.is_whole(), "no coin is known yet"
     tape.add_coins(["A", "B"], trades=True)
     feed.seen.add(("trades", "a"))
     assert not tape.is_whole()
