@@ -122,10 +122,8 @@ class Control:
 
     def _revoke_agent(self, request: dict[str, Any]) -> dict[str, Any]:
         agent = self._address(request, "agent")
-        found = self._venue.agents.pop(agent, None)
-        if found is None:
+        if not self._venue.revoke(agent):
             raise ControlError(f"agent {agent} is not registered")
-        del found[0].agents[agent]
         return {}
 
     def _create_vault(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -264,6 +264,10 @@ class Entry:
             if not is_open and not action.a:
                 items.append({"error": "Cannot modify canceled or filled order"})
                 continue
+            limit = sent.t.limit
+            if limit is not None and limit.tif == "Gtc" and not action.a:
+                # Since 2026 a modified GTC comes back as post-only, unless the client asks for `a`.
+                limit.tif = "Alo"
             refusal = self._checked(sent, origin, block)
             asset = self._venue.universe.by_id.get(sent.a)
             price = try_parse(sent.p)

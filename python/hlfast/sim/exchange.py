@@ -153,6 +153,8 @@ class Exchange:
 
     def _stranger(self, pending: Pending, signer: str, block: Block) -> Account:
         venue = self._venue
+        if signer in venue.former_agents:
+            raise RefusedError(f"User or API Wallet {signer} does not exist.")
         venue.record.counters["unknown_signers"] += 1
         if self.settings.auto_fund_usd:
             account = venue.account(signer)

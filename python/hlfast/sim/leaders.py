@@ -135,6 +135,7 @@ class LeaderTape:
             fee = try_parse(fee_text) or 0
             account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
             self._venue.fees[asset.quote_token] = self._venue.fees.get(asset.quote_token, 0) + fee
+            self._trading.return_collateral(account, asset)
         account.volume += times(price, size)
         maker = self._venue.maker
         is_buy = row["side"] == "B"

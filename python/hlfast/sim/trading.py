@@ -12,7 +12,7 @@ from hlfast.sim.book import Book, ladder
 from hlfast.sim.numbers import times, usd, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.record import FillRow
-from hlfast.sim.universe import Asset
+from hlfast.sim.universe import USDC, Asset
 from hlfast.sim.venue import Venue
 
 # Base tier, in 1e-5 of notional (August 2026): perp taker 0.045 %, maker 0.015 %; spot 0.070 % and 0.040 %.
@@ -173,6 +173,15 @@ class Trading:
             free += moved
         return "Insufficient margin to place order." if free < need else None
 
+    def return_collateral(self, account: Account, asset: Asset) -> None:
+        """Bring a builder dex's balance back to the main one once no position there needs it."""
+        if not asset.dex or asset.quote_token != USDC or not self._venue.settings.dex_collateral:
+            return
+        if any(self._venue.universe.by_id[asset_id].dex == asset.dex for asset_id in account.positions):
+            return
+        account.raw[""] += account.raw.get(asset.dex, 0)
+        account.raw[asset.dex] = 0
+
     def spot_hold(self, account: Account, token: int) -> int:
         """Return how much of a token resting spot orders keep."""
         total = 0
@@ -271,6 +280,7 @@ class Trading:
             token = asset.quote_token
             fee = 0 if is_maker else value * rate // FEE_UNIT // CENT_6 * CENT_6
             account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+            self.return_collateral(account, asset)
         venue.fees[token] = venue.fees.get(token, 0) + fee
         if is_maker:
             return

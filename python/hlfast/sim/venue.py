@@ -29,6 +29,7 @@ class Venue:
         self.universe = Universe()
         self.accounts: dict[str, Account] = {}
         self.agents: dict[str, tuple[Account, Agent]] = {}
+        self.former_agents: set[str] = set()
         self.books: dict[int, Book] = {}
         self.nonces: dict[str, NonceSet] = {}
         self.record = Record()
@@ -97,14 +98,22 @@ class Venue:
         """Register an agent; one of the same name is replaced at once, the zero address only removes."""
         for address, known in list(master.agents.items()):
             if known.name == name:
-                del master.agents[address]
-                self.agents.pop(address, None)
-                self.nonces.pop(address, None)
+                self.revoke(address)
         if int(agent, 16) == 0:
             return
         entry = Agent(agent, name, valid_until_ms or self.time_ms() + AGENT_LIFE_MS)
         master.agents[agent] = entry
         self.agents[agent] = (master, entry)
+
+    def revoke(self, agent: str) -> bool:
+        """Take an agent and its nonces out; False when there is no such agent."""
+        found = self.agents.pop(agent, None)
+        if found is None:
+            return False
+        del found[0].agents[agent]
+        self.nonces.pop(agent, None)
+        self.former_agents.add(agent)
+        return True
 
     def nonce_set(self, signer: str) -> NonceSet:
         """Return the signer's nonces."""
