@@ -125,6 +125,20 @@ pub struct Metrics {
     pub journal_sync: Histogram,
     /// How late the shell's loop ran its timers.
     pub loop_lag: Histogram,
+    /// From a fill's venue time until it was decided.
+    pub feed_lag: Histogram,
+    /// For each of [`Metrics::FEEDS`] the monotonic time of the last byte on its most silent open connection; 0: none is open.
+    pub feed_heard_ns: [Cell; 3],
+    /// Attempts whose outcome is unknown.
+    pub unresolved: Cell,
+    /// REST weight left in the running minute.
+    pub weight_left: Cell,
+    /// WebSocket messages left in the running minute.
+    pub messages_left: Cell,
+    /// Posts without an answer yet.
+    pub posts_in_flight: Cell,
+    /// 1 when the venue saw another signer than ours.
+    pub breaker: Cell,
     /// Attempts handed to a lane, by [`Metrics::ROADS`].
     pub attempts: Family,
     /// Signatures made, by [`Metrics::SIGNING`].
@@ -161,6 +175,13 @@ impl Default for Metrics {
             stages: Default::default(),
             journal_sync: Histogram::default(),
             loop_lag: Histogram::default(),
+            feed_lag: Histogram::default(),
+            feed_heard_ns: Default::default(),
+            unresolved: Cell::default(),
+            weight_left: Cell::default(),
+            messages_left: Cell::default(),
+            posts_in_flight: Cell::default(),
+            breaker: Cell::default(),
             attempts: Family::new("road", Metrics::ROADS),
             signatures: Family::new("how", Metrics::SIGNING),
             receipts: Family::new("outcome", Outcome::ALL.map(Outcome::name)),
@@ -180,6 +201,8 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// Kinds of connection, in the order of `SourceKind`.
+    pub const FEEDS: [&'static str; 3] = ["user", "tape", "lane"];
     /// Kinds of lane.
     pub const ROADS: [&'static str; 2] = ["websocket", "http"];
     /// Ways to sign: with a presignature, or hedged because the pool was empty or is off.
@@ -217,8 +240,8 @@ impl Metrics {
         out
     }
 
-    /// Appends the exposition in Prometheus' text format 0.0.4.
-    pub fn render(&self, out: &mut String) {
+    /// Appends the exposition in Prometheus' text format 0.0.4. `now_ns` is the monotonic time, for ages.
+    pub fn render(&self, now_ns: u64, out: &mut String) {
         let mut page = Page(out);
         page.family("hlfast_build_info", "gauge", "The build that runs.");
         page.sample("hlfast_build_info", Some(("version", env!("CARGO_PKG_VERSION"))), 1);
@@ -230,6 +253,12 @@ impl Metrics {
         page.histogram("hlfast_engine_loop_lag_seconds", None, &self.loop_lag.read());
         page.family("hlfast_journal_sync_latency_seconds", "histogram", "One fdatasync of the journal.");
         page.histogram("hlfast_journal_sync_latency_seconds", None, &self.journal_sync.read());
+        self.render_feeds(now_ns, &mut page);
+        page.gauge("hlfast_order_unresolved_attempts", "Attempts whose outcome is unknown.", &self.unresolved);
+        page.gauge("hlfast_risk_breaker_tripped", "1 when the venue saw another signer than ours.", &self.breaker);
+        page.gauge("hlfast_lane_weight_left", "REST weight left in the running minute.", &self.weight_left);
+        page.gauge("hlfast_lane_messages_left", "WebSocket messages left in the running minute.", &self.messages_left);
+        page.gauge("hlfast_lane_posts_in_flight", "Posts without an answer yet.", &self.posts_in_flight);
         page.labelled("hlfast_lane_attempts_total", "counter", "Attempts handed to a lane.", &self.attempts);
         page.labelled("hlfast_sign_signatures_total", "counter", "Signatures made.", &self.signatures);
         page.labelled(
@@ -249,6 +278,23 @@ impl Metrics {
         page.counter("hlfast_journal_written_bytes_total", "Bytes handed to the kernel.", &self.journal_bytes);
         page.gauge("hlfast_journal_unsynced_records", "Records not yet on stable storage.", &self.journal_unsynced);
         page.gauge("hlfast_journal_reserve_active", "1 while the disk is full.", &self.journal_reserve);
+    }
+}
+
+impl Metrics {
+    fn render_feeds(&self, now_ns: u64, page: &mut Page<'_>) {
+        page.family("hlfast_feed_lag_seconds", "histogram", "From a fill's venue time until it was decided.");
+        page.histogram("hlfast_feed_lag_seconds", None, &self.feed_lag.read());
+        let name = "hlfast_feed_age_seconds";
+        page.family(name, "gauge", "Time since the last byte on the most silent open connection.");
+        for (kind, heard) in Metrics::FEEDS.iter().zip(&self.feed_heard_ns) {
+            let heard_ns = heard.get();
+            if heard_ns > 0 {
+                page.suffixed(name, "", Some(("kind", kind)));
+                page.seconds(now_ns.saturating_sub(heard_ns));
+                page.0.push('\n');
+            }
+        }
     }
 }
 
@@ -378,7 +424,7 @@ mod tests {
 
     fn text(metrics: &Metrics) -> String {
         let mut out = String::new();
-        metrics.render(&mut out);
+        metrics.render(5_000_000_000, &mut out);
         out
     }
 
@@ -388,7 +434,9 @@ mod tests {
         metrics.stage(Stage::Decide, 1_500);
         metrics.stage(Stage::Decide, 3_000_000_000);
         metrics.journal_bytes.add(12_345);
+        metrics.feed_heard_ns[1].set(4_500_000_000);
         let page = text(&metrics);
+        assert!(!page.contains("hlfast_feed_age_seconds{kind=\"user\"}"), "no such connection is open");
         for line in [
             "hlfast_engine_stage_latency_seconds_bucket{stage=\"decide\",le=\"0.000001024\"} 0",
             "hlfast_engine_stage_latency_seconds_bucket{stage=\"decide\",le=\"0.000001536\"} 1",
@@ -397,6 +445,7 @@ mod tests {
             "hlfast_engine_stage_latency_seconds_sum{stage=\"decide\"} 3.000001500",
             "hlfast_engine_stage_latency_seconds_count{stage=\"decide\"} 2",
             "hlfast_journal_written_bytes_total 12345",
+            "hlfast_feed_age_seconds{kind=\"tape\"} 0.500000000",
         ] {
             assert!(page.lines().any(|have| have == line), "{line}\n{page}");
         }

@@ -1,6 +1,7 @@
 //! `Metrics`: the cells without the engine's lock.
 use std::sync::Arc;
 
+use hlfast_host::clock::monotonic_ns;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -13,7 +14,7 @@ impl Metrics {
     fn render<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let text = py.detach(|| {
             let mut text = String::with_capacity(64 << 10);
-            self.0.render(&mut text);
+            self.0.render(monotonic_ns(), &mut text);
             text
         });
         PyBytes::new(py, text.as_bytes())

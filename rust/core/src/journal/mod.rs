@@ -12,6 +12,8 @@ pub mod snapshot;
 pub mod start;
 pub mod step;
 #[cfg(test)]
+mod step_tests;
+#[cfg(test)]
 mod tests;
 
 pub use record::{HEADER_LEN, Kind, MAX_PAYLOAD, Record};

@@ -3,6 +3,7 @@
 //!
 //! `step` decides and journals; `sync` waits for stable storage when [`Runtime::needs_sync`] says so; `dispatch` signs and
 //! frames. They are apart so that the binding can give the interpreter's lock back around the sync alone.
+mod feeds;
 mod outbox;
 mod replay;
 mod signing;
@@ -30,6 +31,7 @@ pub use replay::ReplayError;
 use crate::clock::monotonic_ns;
 use crate::journal::{Durability, Journal, JournalError, Options};
 use crate::memory;
+use feeds::Feeds;
 use outbox::Outbox;
 use signing::Signing;
 
@@ -65,12 +67,15 @@ pub struct Runtime {
     snapshot_every: u64,
     signing: Signing,
     outbox: Outbox,
+    feeds: Feeds,
     metrics: Arc<Metrics>,
     random: SplitMix,
     asks: Vec<Vec<u8>>,
     alerts: Vec<Vec<u8>>,
     tripped: Option<String>,
     in_reserve: bool,
+    /// Followers remain for an event.
+    more: bool,
     /// Whether the last step began an event, so that its first order goes out alone.
     began: bool,
     received_ns: u64,
@@ -102,12 +107,14 @@ impl Runtime {
             snapshot_every: config.journal.snapshot_every,
             signing: Signing::new(engine.signers().len(), config.engine.presign.then_some(config.engine.pool_depth)),
             outbox: Outbox::default(),
+            feeds: Feeds::default(),
             metrics,
             random: SplitMix::new(seed),
             asks: Vec::new(),
             alerts: Vec::new(),
             tripped: None,
             in_reserve: false,
+            more: false,
             began: false,
             received_ns: 0,
             now_ms,
@@ -115,7 +122,7 @@ impl Runtime {
         };
         let start = Start { epoch, now_ms, version: env!("CARGO_PKG_VERSION"), config: config_json };
         runtime.journal.append(Kind::Start, |out| start.write(out))?;
-        runtime.step(&Event::Reopen, now_ms, 0)?;
+        runtime.handle(&Event::Reopen, now_ms, 0)?;
         runtime.journal.write()?;
         Ok(runtime)
     }
@@ -165,7 +172,7 @@ impl Runtime {
     pub fn handle(&mut self, event: &Event<'_>, now_ms: u64, received_ns: u64) -> Result<FrameClass, RuntimeError> {
         let class = self.step(event, now_ms, received_ns)?;
         let began = self.began;
-        while self.commands.more && self.commands.attempts.is_empty() {
+        while self.more && self.commands.attempts.is_empty() {
             self.step(&Event::Continue, now_ms, 0)?;
         }
         self.began = began;
@@ -190,6 +197,9 @@ impl Runtime {
         let entropy = self.random.next();
         let class = self.decide(event, now_ms, entropy)?;
         let decided_ns = monotonic_ns();
+        // Other events may come between the chunks of one; only a chunk tells that the last one is done.
+        self.more = self.commands.more || (self.more && self.began);
+        self.feeds.heard(event, if received_ns > 0 { received_ns } else { begun_ns });
         self.metrics.stage(Stage::Decide, decided_ns.saturating_sub(begun_ns));
         let commands = &self.commands;
         if commands.changed || !commands.attempts.is_empty() || !commands.receipts.is_empty() {
@@ -235,6 +245,10 @@ impl Runtime {
             self.alerts.push(alert_json(alert));
         }
         for receipt in &self.commands.receipts {
+            if receipt.merged_into.is_none() {
+                let lag_ms = receipt.decided_ms.saturating_sub(receipt.time_ms);
+                self.metrics.feed_lag.record(lag_ms.saturating_mul(1_000_000));
+            }
             self.metrics.receipts.add(receipt.outcome as usize, 1);
             self.metrics.reasons.add(receipt.reason as usize, 1);
         }
@@ -295,7 +309,7 @@ impl Runtime {
     /// True when followers remain for the event just stepped: step [`Event::Continue`] after writing.
     #[must_use]
     pub fn has_more(&self) -> bool {
-        self.commands.more
+        self.more
     }
 
     /// Lets time pass: the core's timers, faults of signers, and what waited in the journal's buffer.
@@ -311,8 +325,9 @@ impl Runtime {
         self.journal.write()?;
         self.metrics.journal_unsynced.set((self.journal.next_sequence() - 1).saturating_sub(self.journal.synced()));
         self.signing.publish(&self.metrics);
+        self.feeds.publish(&self.metrics);
         let due = self.journal.next_sequence() > self.snapshot.saturating_add(self.snapshot_every);
-        if due && !self.commands.more {
+        if due && !self.more {
             self.take_snapshot();
         }
         Ok(())
