@@ -36,7 +36,7 @@ from hlfast.demo.scenario import POLICIES, cast, first_prices, opening, play_ord
 from hlfast.demo.session import row_of
 from hlfast.demo.settings_file import toml_text
 from hlfast.demo.throwaway import make_agents
-from hlfast.demo.trail import Trail, lots_of, read_ledger
+from hlfast.demo.trail import Trail, delisted_of, lots_of, read_ledger
 
 # One edge a follower: with two, an entry that was given back could leave the net larger than it would be with it.
 # No value gates: fills that a restart finds in one snapshot are one change, whose value is another.
@@ -174,6 +174,7 @@ class Trial:
             fills=tuple(self.fills),
             holdings=holdings,
             lots=lots_of(*universes),
+            delisted=delisted_of(*universes),
             ledger=read_ledger(await sim.control("ledger"), self.config),
             receipts=tuple(trail.receipts),
             interrupted=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import tempfile
 from contextlib import nullcontext
@@ -69,7 +70,7 @@ def demo(
         raise typer.Exit(EXIT_BAD_INPUT) from why
     summary = report(options, run, judge(run.evidence))
     if as_json:
-        pass
+        typer.echo(json.dumps(summary))
     else:
         print_report(console, run, summary)
     if summary["verdict"] != "ok":

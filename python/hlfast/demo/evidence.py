@@ -95,4 +95,5 @@ class Evidence:
     ledger: VenueLedger
     receipts: tuple[Receipt, ...]
     equity_ratios: dict[tuple[str, str], Span] = field(default_factory=dict)  # follower ÷ leader, by (leader, follower)
+    delisted: frozenset[str] = frozenset()
     interrupted: bool = False  # the engine was killed and restarted: any entry may have become too old meanwhile

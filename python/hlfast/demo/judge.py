@@ -131,7 +131,7 @@ class _Judge:
         edges = self.edges[follow.follower, coin]
         if follow.leader not in edges:
             ratio = self.evidence.equity_ratios.get((follow.leader, follow.follower))
-            edges[follow.leader] = Entitled(follow, coin, ratio)
+            edges[follow.leader] = Entitled(follow, coin, ratio, delisted=coin in self.evidence.delisted)
         return edges[follow.leader]
 
     def _start(self) -> None:

@@ -86,10 +86,11 @@ class Change:
 class Entitled:
     """E of one follow edge in one coin (rule 1), and the rules that decide whether an increase may enter it."""
 
-    def __init__(self, follow: Follow, coin: str, equity_ratio: Span | None) -> None:
+    def __init__(self, follow: Follow, coin: str, equity_ratio: Span | None, *, delisted: bool = False) -> None:
         self.follow = follow
         self.coin = coin
         self.equity_ratio = equity_ratio
+        self.delisted = delisted  # the venue lets positions be closed, not opened
         self.held = NOTHING
         self.ratio: Span | None = None  # fixed when the leader's position opens, until it is flat (rule 10)
         self.ignoring = False  # a position from before the start, not adopted (rule 7)
@@ -118,6 +119,7 @@ class Entitled:
         too_large = follow.max_value_usd is not None and value > Decimal(follow.max_value_usd)
         verdicts = {
             "coin": not listed or self.coin in follow.coins_block,
+            "delisted": self.delisted,
             "existing": self.ignoring and not change.is_flip,
             "value": too_small or too_large,
         }

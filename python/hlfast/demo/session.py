@@ -16,14 +16,14 @@ import aiohttp
 from hlfast.config.model import Config
 from hlfast.demo.board import Progress
 from hlfast.demo.evidence import Evidence, Holding, LeaderFill
-from hlfast.demo.pace import offsets
+from hlfast.demo.pace import jumps, offsets
 from hlfast.demo.policy import Span
 from hlfast.demo.processes import Child, ProcessError, Simulator
 from hlfast.demo.recordings import Fill, Recording
 from hlfast.demo.scenario import Cast, cast, first_prices, opening, play_order
 from hlfast.demo.settings_file import toml_text
 from hlfast.demo.throwaway import make_agents
-from hlfast.demo.trail import Trail, lots_of, read_ledger, stage_latency
+from hlfast.demo.trail import Trail, delisted_of, lots_of, read_ledger, stage_latency
 
 # Kept free at the end of `seconds`: orders in flight settle, the engine stops, the judge reads.
 SETTLE_S = 6.0
@@ -31,6 +31,9 @@ STOP_S = 3.0
 # Nothing new at the simulator for this long, with all receipts there, is quiet: longer than the first retry (1 s).
 QUIET_S = 1.5
 WATCH_S = 0.25
+# Days of trading happen within seconds, so the simulator's blocks are shorter too (the venue's take about 70 ms): else
+# the next recorded price would be there before an order could meet the one that it copies.
+BLOCK_MS = "2"
 EQUITY_S = 1.0
 
 
@@ -147,7 +150,7 @@ class Session:
         self.progress.stage = "stopping"
         await self._read_metrics(engine, http)
         codes = {"engine": await engine.stop()}
-        lots = lots_of(await sim.info(type="meta"), *[await sim.info(type="meta", dex=dex) for dex in self.cast.dexs])
+        metas = [await sim.info(type="meta"), *[await sim.info(type="meta", dex=dex) for dex in self.cast.dexs]]
         ledger = read_ledger(await sim.control("ledger"), config)
         codes["simulator"] = await sim.child.stop()
         trail.read_on()
@@ -156,7 +159,8 @@ class Session:
             config=config,
             fills=tuple(self.fills),
             holdings=self._holdings(),
-            lots=lots,
+            lots=lots_of(*metas),
+            delisted=delisted_of(*metas),
             ledger=ledger,
             receipts=tuple(trail.receipts),
             equity_ratios=self._equity_ratios(),
@@ -169,7 +173,8 @@ class Session:
         used = time.monotonic() - self.began
         window = max(1.0, self.options.seconds - used - SETTLE_S - STOP_S)
         times = [group[0].time_ms for _, group in self.events]
-        due = offsets(times, seconds=window, speed=self.options.speed)
+        after = jumps([(group[0].coin, group[0].price, group[-1].price) for _, group in self.events])
+        due = offsets(times, seconds=window, speed=self.options.speed, after=after)
         start = self.started = time.monotonic()
         for number, ((recording, group), offset) in enumerate(zip(self.events, due, strict=True)):
             await asyncio.sleep(max(0.0, start + offset - time.monotonic()))

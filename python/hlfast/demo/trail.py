@@ -19,6 +19,7 @@ CHUNK = 20_000
 RULES = {
     "none": "",
     "coin_filtered": "coin",
+    "delisted": "delisted",
     "existing_position": "existing",
     "below_min_value": "value",
     "above_max_value": "value",
@@ -125,6 +126,11 @@ def _has_error(response: Any) -> bool:
 def lots_of(*universes: Mapping[str, Any]) -> dict[str, Decimal]:
     """The smallest size step of each coin, from `/info` meta answers."""
     return {asset["name"]: Decimal(1).scaleb(-asset["szDecimals"]) for meta in universes for asset in meta["universe"]}
+
+
+def delisted_of(*universes: Mapping[str, Any]) -> frozenset[str]:
+    """The coins that may only be closed, from `/info` meta answers."""
+    return frozenset(asset["name"] for meta in universes for asset in meta["universe"] if asset.get("isDelisted"))
 
 
 def stage_latency(page: str) -> dict[str, dict[str, float]]:

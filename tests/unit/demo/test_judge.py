@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -150,3 +151,11 @@ def test_judge_holds_the_adoption_band() -> None:
     outside = toy.evidence().holdings["ann", "ETH"]
     toy.holdings["ann", "ETH"] = type(outside)(outside.position, Decimal(150), outside.price)
     assert not judge(toy.evidence()).ok
+
+
+def test_judge_lets_nothing_open_in_a_delisted_coin() -> None:
+    toy = Toy(config([Follow(leader="ann", follower="half", mode="ratio", ratio="0.5")]))
+    toy.leader_event("ann", "MATIC", ["100"], "1")
+    assert judge(toy.evidence()).ok
+    mismatches = judge(replace(toy.evidence(), delisted=frozenset({"MATIC"}))).mismatches
+    assert any("the policy keeps it out (delisted)" in mismatch for mismatch in mismatches)

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hlfast.config.model import Config
-from hlfast.demo.pace import offsets
+from hlfast.demo.pace import HOLD_S, jumps, offsets
 from hlfast.demo.recordings import Recording, RecordingError, packaged
 from hlfast.demo.scenario import Cast, cast, first_prices, opening, play_order
 from hlfast.demo.settings_file import toml_text
@@ -84,7 +84,7 @@ def test_play_order_follows_recorded_time(recordings: list[Recording]) -> None:
 
 
 def test_offsets_spread_evenly_or_keep_recorded_gaps() -> None:
-    assert offsets([0, 5_000, 900_000], seconds=9, speed=None) == [0, 3, 6]
+    assert offsets([0, 5_000, 900_000], seconds=9, speed=None) == pytest.approx([0, 3, 6], abs=1e-4)
     assert offsets([1_000, 3_000, 9_000], seconds=9, speed=2) == [0, 1, 4]
     assert offsets([], seconds=9, speed=None) == []
 
@@ -92,3 +92,22 @@ def test_offsets_spread_evenly_or_keep_recorded_gaps() -> None:
 def test_offsets_refuse_a_speed_that_does_not_fit() -> None:
     with pytest.raises(RecordingError, match=r"use --speed 11 or more"):
         offsets([0, 100_000], seconds=9, speed=1)
+
+
+def test_offsets_hold_a_price_that_the_next_one_jumps_away_from() -> None:
+    prices = [
+        ("ETH", "100", "100"),
+        ("SOL", "5", "5"),
+        ("ETH", "101", "101"),
+        ("ETH", "101", "101.1"),
+        ("ETH", "101", "103"),
+    ]
+    after = jumps([(coin, Decimal(first), Decimal(last)) for coin, first, last in prices])
+    assert after == [None, None, 0, None, 3]
+    tight = offsets([0] * 5, seconds=0.125, speed=None, after=after)
+    assert tight == sorted(tight)
+    assert tight[2] - tight[0] == pytest.approx(HOLD_S)
+    assert tight[4] - tight[3] == pytest.approx(HOLD_S)
+    assert tight[4] < 0.125
+    loose = offsets([0] * 5, seconds=5, speed=None, after=after)
+    assert loose == pytest.approx([0, 1, 2, 3, 4], abs=1e-4)
