@@ -18,7 +18,7 @@ def run(
 
     Reads the settings, opens the journal (and settles what a former run left without an answer), loads the agents'
     keys, connects, and prints one line when it is ready. SIGTERM or Ctrl-C: no new entries, up to 10 s for orders in
-    flight, journal flushed, exit code 0. Run [bold]hlfast check[/bold] first: it needs the same file and places no order.
+    flight, journal flushed, exit code 0. Run [bold]hlfast check[/bold] first: same file, no order sent.
     """
     settings = load_or_exit(config)
     # Imported here: settings are refused without loading the engine.

@@ -21,13 +21,14 @@ from pydantic_settings.exceptions import SettingsError
 from hlfast.config.checks import check
 from hlfast.config.model import Config
 from hlfast.config.problems import Problem, nearest, redact, suggestion
+from hlfast.errors import SettingError
 
 ENV_PREFIX = "HLFAST_"
 _NESTED = "__"
 _SKELETON = "see docs/configuration.md for a whole example"
 
 
-class SettingsRefusedError(ValueError):
+class SettingsRefusedError(SettingError):
     """The configuration has something wrong in it. `problems` holds every finding; the text is one line each."""
 
     def __init__(self, problems: list[Problem]) -> None:
