@@ -66,7 +66,7 @@ def demo(
         print_notes(console, options.recordings)
         run = _run(options, console, keep, live=not as_json)
     except (RecordingError, ProcessError, FileExistsError) as why:
-        console.print(f"hlfast demo: {why}", style="bold red", markup=False, highlight=False)
+        console.print(f"hlfast demo: {why}", style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_BAD_INPUT) from why
     summary = report(options, run, judge(run.evidence))
     if as_json:

@@ -54,7 +54,7 @@ def print_notes(console: Console, recordings: Sequence[Recording]) -> None:
     """Say what the reader of the recordings made or left out."""
     for recording in recordings:
         for note in recording.notes:
-            console.print(Text(f"{recording.name}: {note}", style="dim"))
+            console.print(Text(f"{recording.name}: {note}", style="dim"), soft_wrap=True)
 
 
 def print_report(console: Console, run: Run, summary: dict[str, Any]) -> None:
@@ -71,6 +71,6 @@ def print_report(console: Console, run: Run, summary: dict[str, Any]) -> None:
     mismatches: list[str] = summary["mismatches"]
     console.print(Text.assemble(("verdict: mismatch", "bold red"), f"  {len(mismatches)} differences"))
     for mismatch in mismatches[:SHOWN_MISMATCHES]:
-        console.print(Text(f"  {mismatch}"))
+        console.print(Text(f"  {mismatch}"), soft_wrap=True)
     if len(mismatches) > SHOWN_MISMATCHES:
         console.print(Text(f"  … and {len(mismatches) - SHOWN_MISMATCHES} more (--json prints all)"))

@@ -62,7 +62,14 @@ class Run:
 class Session:
     """Owns the two processes and the directory of one run. Runs on one event loop."""
 
-    def __init__(self, options: Options, directory: Path, show: Callable[[Progress], None]) -> None:
+    def __init__(
+        self,
+        options: Options,
+        directory: Path,
+        show: Callable[[Progress], None],
+        engine: tuple[str, ...] = ("hlfast", "run"),
+    ) -> None:
+        self.engine = engine  # what `python -m` starts, with `--config FILE --json`
         self.options = options
         self.directory = directory
         self.show = show
@@ -96,15 +103,9 @@ class Session:
             sim = await self._start_simulator(http)
             try:
                 config = self._write_settings(sim.base_url)
-                engine = await Child.start(
-                    "engine",
-                    "hlfast",
-                    "run",
-                    "--config",
-                    str(self.directory / "hlfast.toml"),
-                    "--json",
-                    directory=self.directory,
-                )
+                settings = str(self.directory / "hlfast.toml")
+                arguments = (*self.engine, "--config", settings, "--json")
+                engine = await Child.start("engine", *arguments, directory=self.directory)
                 try:
                     return await self._play(sim, engine, config, http)
                 finally:

@@ -49,7 +49,9 @@ class Trail:
         self.actions = 0  # attempts written down
 
     def read_on(self) -> None:
-        """Take in the records written since the last call."""
+        """Take in the records written since the last call; nothing if there is no journal yet."""
+        if not Path(self._directory).exists():
+            return
         while True:
             records = read_journal(self._directory, self._after, CHUNK)
             for raw in records:
