@@ -20,6 +20,7 @@ from hlfast.engine.clock import VenueClock
 from hlfast.engine.limits import refuse_unsafe
 from hlfast.engine.runtime import Runtime
 from hlfast.errors import ConfigError, HlfastError
+from hlfast.keys import load_keys
 from hlfast.telemetry.endpoint import Endpoint
 from hlfast.telemetry.logs import EventLog
 from hlfast.telemetry.process import render_gauges, render_process
@@ -127,21 +128,16 @@ def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:
         ConfigError: no key at all was loaded.
         KeyFileError: a file is not what it should be; it names the file and what to do.
     """
-    loaded: list[str] = []
-    if keys.credentials_directory is not None:
-        loaded += engine.load_credentials(keys.credentials_directory)
-    loaded += [engine.load_keystore(each.path, each.passphrase_file) for each in keys.keystores]
-    loaded += [engine.load_raw_key(name) for name in keys.env]
-    missing = engine.missing_keys()
-    if missing and not loaded:
+    found = load_keys(engine, keys)
+    if found.missing and not found.loaded:
         raise ConfigError(
-            f"no agent key was loaded, and {len(missing)} are needed ({missing[0]} …): set keys.credentials_directory, "
-            "keys.keystores or keys.env"
+            f"no agent key was loaded, and {len(found.missing)} are needed ({found.missing[0]} …): "
+            "set keys.credentials_directory, keys.keystores or keys.env"
         )
-    for address in missing:
+    for address in found.missing:
         # One follower's missing file must not keep the others from their exits.
         log.error("key missing: this agent's followers are not copied to", agent=address)
-    log.info("keys loaded", count=len(loaded))
+    log.info("keys loaded", count=len(found.loaded))
 
 
 def _quiet_collector() -> None:

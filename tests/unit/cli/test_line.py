@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from hlfast.cli import line
-from hlfast.cli.line import EXIT_CANNOT, EXIT_OK, app
+from hlfast.cli.line import EXIT_CANNOT, EXIT_OK, EXIT_WRONG, app
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "hlfast.example.toml"
@@ -62,23 +63,36 @@ def test_version_is_printed() -> None:
     assert shown.output.startswith("hlfast")
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
-def test_a_missing_file_is_named(command: str, tmp_path: Path) -> None:
+BOTH = pytest.mark.parametrize(("command", "code"), [("run", EXIT_CANNOT), ("check", EXIT_WRONG)])
+
+
+@BOTH
+def test_a_missing_file_is_named(command: str, code: int, tmp_path: Path) -> None:
     shown = runner.invoke(app, [command, "--config", str(tmp_path / "absent.toml")])
-    assert shown.exit_code == EXIT_CANNOT
+    assert shown.exit_code == code
     assert "cannot be read" in shown.output
     assert "--config" in shown.output
 
 
-@pytest.mark.parametrize("command", ["run", "check"])
-def test_wrong_settings_are_listed_one_a_line(command: str, tmp_path: Path) -> None:
+@BOTH
+def test_wrong_settings_are_listed_one_a_line(command: str, code: int, tmp_path: Path) -> None:
     path = tmp_path / "hlfast.toml"
     path.write_text(EXAMPLE.read_text().replace('ratio = "0.1"', "ratio = 0.1").replace("[journal]", "[jurnal]"))
     shown = runner.invoke(app, [command, "-c", str(path)])
-    assert shown.exit_code == EXIT_CANNOT
+    assert shown.exit_code == code
     lines = shown.output.splitlines()
-    assert lines[0].endswith("2 settings are wrong")
-    assert any('jurnal: is no setting; did you mean "journal"?' in one for one in lines)
+    assert len(lines) == 3
+    assert any("2 settings are wrong" in one or "2 wrong" in one for one in lines)
+    assert any("jurnal" in one and 'did you mean "journal"?' in one for one in lines)
+    assert any("follows[0].ratio" in one and "quotes" in one for one in lines)
+
+
+def test_check_says_it_in_json(tmp_path: Path) -> None:
+    shown = runner.invoke(app, ["check", "-c", str(tmp_path / "absent.toml"), "--json"])
+    assert shown.exit_code == EXIT_WRONG
+    body = json.loads(shown.output)
+    assert body["ok"] is False
+    assert [finding["level"] for finding in body["findings"]] == ["wrong"]
 
 
 def test_run_hands_the_settings_to_the_engine(monkeypatch: pytest.MonkeyPatch) -> None:
