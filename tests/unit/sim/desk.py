@@ -9,6 +9,7 @@ import msgspec
 
 from hlfast.sim import signatures
 from hlfast.sim.actions import convert_envelope
+from hlfast.sim.channels import read_subscription
 from hlfast.sim.server import Server
 from hlfast.sim.settings import Settings
 
@@ -115,8 +116,6 @@ class Desk:
         return answer["response"]["data"]["statuses"][0]
 
     def listen(self, kind: str, **fields: Any) -> Listener:
-        from hlfast.sim.channels import read_subscription
-
         listener = Listener()
         self.server.hub.join(listener, read_subscription({"type": kind} | fields, self.venue))
         return listener

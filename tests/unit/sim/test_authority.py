@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hlfast.sim.actions import convert_envelope
 from sim.desk import START_MS, Desk, Wallet
 
 NOOP = {"type": "noop"}
@@ -195,16 +196,12 @@ def test_action_waits_for_a_block_and_its_age() -> None:
     desk = Desk(latency_ms=50)
     wallet = desk.wallet()
     answers: list[Any] = []
-    from hlfast.sim.actions import convert_envelope
-
     desk.server.exchange.receive(convert_envelope(desk.body(wallet, NOOP)), "127.0.0.1", answers.append)
     assert desk.server.exchange.due(desk.now_ms + 49) == []
     assert len(desk.server.exchange.due(desk.now_ms + 50)) == 1
 
 
 def test_takers_come_last_in_a_block(desk: Desk) -> None:
-    from hlfast.sim.actions import convert_envelope
-
     wallet = desk.wallet()
     sent = [
         {"type": "order", "orders": [desk.row("ETH", "B", "2500", "1")], "grouping": "na"},

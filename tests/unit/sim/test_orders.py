@@ -264,6 +264,15 @@ def test_isolated_position_has_its_own_pot(desk: Desk) -> None:
     assert float(state["marginSummary"]["accountValue"]) == pytest.approx(9_997.8, abs=0.5)
 
 
+def test_partial_close_frees_its_share_of_the_pot(desk: Desk) -> None:
+    wallet = desk.wallet()
+    desk.act(wallet, {"type": "updateLeverage", "asset": desk.asset("ETH"), "isCross": False, "leverage": 5})
+    desk.order(wallet, "ETH", "B", "2100", "1")
+    desk.order(wallet, "ETH", "A", "1900", "0.25")
+    (held,) = desk.info("clearinghouseState", user=wallet.address)["assetPositions"]
+    assert float(held["position"]["marginUsed"]) == pytest.approx(300, rel=0.01)
+
+
 def test_leverage_errors(desk: Desk) -> None:
     wallet = desk.wallet()
     action = {"type": "updateLeverage", "asset": desk.asset("ETH"), "isCross": True, "leverage": 26}
