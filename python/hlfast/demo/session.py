@@ -81,6 +81,7 @@ class Session:
         self.cast: Cast = cast(options.recordings, self.agents)
         self.names = {recording.address: recording.name for recording in options.recordings}
         self.fills: list[LeaderFill] = []
+        self.problems: list[str] = []
         self.equities: dict[str, list[Decimal]] = {}
         edges = {name: sum(follow.leader == name for follow in self.cast.follows) for name in self.names.values()}
         self.progress = Progress(
@@ -166,8 +167,8 @@ class Session:
             receipts=tuple(trail.receipts),
             equity_ratios=self._equity_ratios(),
         )
-        problems = [f"{name} ended with exit code {code}" for name, code in codes.items() if code != 0]
-        return Run(evidence, self.progress, codes, problems)
+        self.problems += [f"{name} ended with exit code {code}" for name, code in codes.items() if code != 0]
+        return Run(evidence, self.progress, codes, self.problems)
 
     async def _inject(self, sim: Simulator, engine: Child) -> None:
         self.progress.stage = "copying"
@@ -179,6 +180,11 @@ class Session:
         start = self.started = time.monotonic()
         for number, ((recording, group), offset) in enumerate(zip(self.events, due, strict=True)):
             await asyncio.sleep(max(0.0, start + offset - time.monotonic()))
+            if time.monotonic() > self.began + self.options.seconds - STOP_S:
+                self.problems.append(
+                    f"only {number:,} of {len(due):,} events happened in time: the machine was too slow"
+                )
+                return
             if not engine.running:
                 raise ProcessError(f"the engine ended with exit code {engine.process.returncode}\n{engine.tail()}")
             rows = [row_of(fill) for fill in group]
