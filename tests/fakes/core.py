@@ -27,6 +27,9 @@ class FakeMetrics:
     def render(self) -> bytes:
         return b"# HELP fake A number.\n# TYPE fake gauge\nfake 1\n"
 
+    def latency(self) -> bytes:
+        return b"{}"
+
 
 class FakeCore:
     def __init__(self, followers: int = 1, chunk: int = 2) -> None:

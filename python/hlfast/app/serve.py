@@ -118,7 +118,7 @@ def _endpoint(runtime: Runtime) -> Endpoint:
         gauges = runtime.gauges()
         return lambda: core.render() + render_gauges(gauges) + render_process()
 
-    return Endpoint(prepare, runtime.health)
+    return Endpoint(prepare, runtime.health, core.latency)
 
 
 def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:
@@ -152,6 +152,7 @@ def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
             "ready": True,
             "pid": os.getpid(),
             "metrics_url": None if url is None else url + "/metrics",
+            "latency_url": None if url is None else url + "/latency",
             "health_url": None if url is None else url + "/health",
             "network": config.network,
             "leaders": len(config.leaders),

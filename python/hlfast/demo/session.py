@@ -23,7 +23,7 @@ from hlfast.demo.recordings import Fill, Recording
 from hlfast.demo.scenario import Cast, cast, first_prices, opening, play_order
 from hlfast.demo.settings_file import toml_text
 from hlfast.demo.throwaway import make_agents
-from hlfast.demo.trail import Trail, delisted_of, lots_of, read_ledger, stage_latency
+from hlfast.demo.trail import Trail, delisted_of, lots_of, read_ledger
 
 # Kept free at the end of `seconds`: orders in flight settle, the engine stops, the judge reads.
 SETTLE_S = 6.0
@@ -150,7 +150,7 @@ class Session:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
         self.progress.stage = "stopping"
-        await self._read_metrics(engine, http)
+        await self._read_latency(engine, http)
         codes = {"engine": await engine.stop()}
         metas = [await sim.info(type="meta"), *[await sim.info(type="meta", dex=dex) for dex in self.cast.dexs]]
         ledger = read_ledger(await sim.control("ledger"), config)
@@ -217,7 +217,7 @@ class Session:
         while True:
             trail.read_on()
             self._note(trail)
-            await self._read_metrics(engine, http)
+            await self._read_latency(engine, http)
             if time.monotonic() >= equities_due:
                 equities_due = time.monotonic() + EQUITY_S
                 await self._read_equities(sim)
@@ -231,12 +231,12 @@ class Session:
         self.progress.elapsed = time.monotonic() - self.began
         self.show(self.progress)
 
-    async def _read_metrics(self, engine: Child, http: aiohttp.ClientSession) -> None:
-        url = engine.ready.get("metrics_url")
+    async def _read_latency(self, engine: Child, http: aiohttp.ClientSession) -> None:
+        url = engine.ready.get("latency_url")
         if not url or not engine.running:
             return
         async with http.get(str(url)) as answer:
-            self.progress.latency_us = stage_latency(await answer.text()) or self.progress.latency_us
+            self.progress.latency_us = json.loads(await answer.text())
 
     async def _read_equities(self, sim: Simulator) -> None:
         """Sample what accounts are worth: the ratio of mode `equity` is fixed at some moment of the run."""

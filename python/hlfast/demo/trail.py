@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,6 @@ RULES = {
     "too_old": "age",
     "venue_busy": "venue",
 }
-STAGE = re.compile(r'^hlfast_engine_stage_latency_seconds_bucket\{stage="(\w+)",le="([^"]+)"\} (\d+)$', re.MULTILINE)
 
 
 class Trail:
@@ -133,23 +131,3 @@ def lots_of(*universes: Mapping[str, Any]) -> dict[str, Decimal]:
 def delisted_of(*universes: Mapping[str, Any]) -> frozenset[str]:
     """The coins that may only be closed, from `/info` meta answers."""
     return frozenset(asset["name"] for meta in universes for asset in meta["universe"] if asset.get("isDelisted"))
-
-
-def stage_latency(page: str) -> dict[str, dict[str, float]]:
-    """Percentiles in µs by stage from a metrics page: the upper bound of the bucket that holds each."""
-    buckets: dict[str, list[tuple[float, int]]] = defaultdict(list)
-    for stage, bound, count in STAGE.findall(page):
-        buckets[stage].append((float(bound) * 1e6, int(count)))
-    return {
-        stage: {"p50": _at(rows, 0.5), "p99": _at(rows, 0.99), "max": _at(rows, 1.0), "count": float(rows[-1][1])}
-        for stage, rows in buckets.items()
-        if rows[-1][1]
-    }
-
-
-def _at(rows: Iterable[tuple[float, int]], share: float) -> float:
-    """The bound of the first bucket that reaches a share of the count; the last finite bound stands for infinity."""
-    listed = list(rows)
-    due = share * listed[-1][1]
-    finite = [bound for bound, count in listed if count >= due and bound != float("inf")]
-    return finite[0] if finite else listed[-2][0]

@@ -15,6 +15,7 @@ class MetricsPort(Protocol):
     """Renders without the engine's lock; usable from any thread."""
 
     def render(self) -> bytes: ...
+    def latency(self) -> bytes: ...
 
 
 class EnginePort(Protocol):

@@ -1,4 +1,4 @@
-"""A very small HTTP server for `/metrics` and `/health`.
+"""A very small HTTP server for `/metrics`, `/latency` and `/health`.
 
 It is not for the open internet: bind it to loopback or a private network.
 """
@@ -15,6 +15,7 @@ _MAX_CONNECTIONS: Final = 16
 _HEAD_S: Final = 5.0
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _JSON: Final = "application/json"
+_PATHS: Final = b"GET /metrics, GET /latency or GET /health\n"
 
 
 def _answer(status: str, kind: str, body: bytes) -> bytes:
@@ -23,18 +24,22 @@ def _answer(status: str, kind: str, body: bytes) -> bytes:
 
 
 class Endpoint:
-    """Serves GET `/metrics` and `/health`, one request a connection.
+    """Serves GET `/metrics`, `/latency` and `/health`, one request a connection.
 
     Args:
         metrics: reads on the loop what only the loop may read, and gives the renderer of the exposition, which is
         called in a
             thread, so that the loop does not wait for it.
         health: gives the status as JSON; called on the loop.
+        latency: gives the percentiles of each stage as JSON, finer than the buckets of `/metrics`; called in a thread.
     """
 
-    def __init__(self, metrics: Callable[[], Callable[[], bytes]], health: Callable[[], bytes]) -> None:
+    def __init__(
+        self, metrics: Callable[[], Callable[[], bytes]], health: Callable[[], bytes], latency: Callable[[], bytes]
+    ) -> None:
         self._metrics = metrics
         self._health = health
+        self._latency = latency
         self._server: asyncio.Server | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="hlfast-metrics")
         self._open: set[asyncio.Task[None]] = set()
@@ -84,10 +89,14 @@ class Endpoint:
         method, _, rest = head.partition(b" ")
         path = rest.partition(b" ")[0].partition(b"?")[0]
         if method != b"GET":
-            return _answer("405 Method Not Allowed", _TEXT, b"GET /metrics or GET /health\n")
+            return _answer("405 Method Not Allowed", _TEXT, _PATHS)
         if path == b"/metrics":
             body = await asyncio.get_running_loop().run_in_executor(self._thread, self._metrics())
             return _answer("200 OK", _TEXT, body)
+        if path == b"/latency":
+            return _answer(
+                "200 OK", _JSON, await asyncio.get_running_loop().run_in_executor(self._thread, self._latency)
+            )
         if path == b"/health":
             return _answer("200 OK", _JSON, self._health())
-        return _answer("404 Not Found", _TEXT, b"GET /metrics or GET /health\n")
+        return _answer("404 Not Found", _TEXT, _PATHS)

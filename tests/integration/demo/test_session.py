@@ -28,7 +28,7 @@ async def test_session_injects_everything_and_an_idle_engine_is_no_copier(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path) + ":" + str(Path(__file__).parents[3] / "python"))
     recordings = tuple(recording for recording in packaged() if recording.name in ("day", "shorts"))
     seen: list[Progress] = []
-    session = Session(Options(recordings, followers=4, seconds=6), tmp_path, seen.append, engine=("idle_engine",))
+    session = Session(Options(recordings, followers=4, seconds=10), tmp_path, seen.append, engine=("idle_engine",))
     run = await session.run()
     assert run.exit_codes == {"engine": 0, "simulator": 0}
     assert run.problems == []

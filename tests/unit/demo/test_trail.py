@@ -5,24 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 from hlfast.config.model import Follow
-from hlfast.demo.trail import delisted_of, lots_of, read_ledger, stage_latency
+from hlfast.demo.trail import delisted_of, lots_of, read_ledger
 
 from .toy import config
-
-PAGE = """\
-hlfast_engine_stage_latency_seconds_bucket{stage="decide",le="0.000001024"} 50
-hlfast_engine_stage_latency_seconds_bucket{stage="decide",le="0.000002048"} 98
-hlfast_engine_stage_latency_seconds_bucket{stage="decide",le="0.000004096"} 99
-hlfast_engine_stage_latency_seconds_bucket{stage="decide",le="+Inf"} 100
-hlfast_engine_stage_latency_seconds_bucket{stage="sign",le="0.000001024"} 0
-hlfast_engine_stage_latency_seconds_bucket{stage="sign",le="+Inf"} 0
-hlfast_engine_loop_lag_seconds_bucket{le="+Inf"} 7
-"""
-
-
-def test_stage_latency_gives_the_bound_of_the_bucket_in_microseconds() -> None:
-    assert stage_latency(PAGE) == {"decide": {"p50": 1.024, "p99": 4.096, "max": 4.096, "count": 100}}
-    assert stage_latency("") == {}
 
 
 def test_lots_come_from_size_decimals() -> None:

@@ -18,7 +18,7 @@ class Served:
     def __init__(self) -> None:
         self.rendered_in: list[str] = []
         self.prepared_in: list[str] = []
-        self.endpoint = Endpoint(self.prepare, lambda: b'{"core":{}}')
+        self.endpoint = Endpoint(self.prepare, lambda: b'{"core":{}}', lambda: b'{"decide":{"p50":1.5}}')
 
     def prepare(self):
         self.prepared_in.append(threading.current_thread().name)
@@ -63,6 +63,11 @@ async def test_endpoint_serves_health_and_refuses_the_rest() -> None:
         assert (await served.get("/"))[0] == 404
         async with served.session.post(served.url + "/metrics") as answer:
             assert answer.status == 405
+
+
+async def test_endpoint_serves_percentiles_by_stage() -> None:
+    async with Served() as served:
+        assert await served.get("/latency") == (200, '{"decide":{"p50":1.5}}')
 
 
 async def test_endpoint_survives_clients_that_send_nonsense_or_nothing() -> None:
