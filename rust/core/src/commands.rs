@@ -187,7 +187,7 @@ impl Outcome {
 macro_rules! reasons {
     ($($(#[$doc:meta])* $variant:ident = $name:literal,)*) => {
         /// Why. A closed set: it is a metric label.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[repr(u8)]
         pub enum Reason { $($(#[$doc])* $variant,)* }
 
@@ -223,6 +223,8 @@ reasons! {
     ExistingPosition = "existing_position",
     /// Mode `notional` without `scale_adds`: adds change nothing.
     AddIgnored = "add_ignored",
+    /// The fills of the decision cancel each other out.
+    NoChange = "no_change",
     /// The follower holds nothing of this leader's to reduce.
     NothingHeld = "nothing_held",
     /// A cap left no room.
@@ -305,7 +307,7 @@ pub struct Receipt {
 }
 
 /// The arithmetic of one decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Numbers {
     /// Leader's position before the decision's fills.
     pub leader_before: Pos,

@@ -1,19 +1,53 @@
-//! The one door: an event comes in, commands go out.
-use crate::commands::{CoinId, Commands};
-use crate::config::{Config, ConfigError};
-use crate::event::{Event, FrameClass};
+//! The one door: an event comes in, commands go out. The only file that knows all the others.
+mod decide;
+mod ingest;
+mod reads;
+mod receipts;
+mod resolve;
+mod send;
+mod settle;
+mod snapshot;
+mod status;
+mod work;
+
+use std::collections::HashMap;
+
+use crate::commands::{Alert, CoinId, Commands, Level};
+use crate::config::{Config, ConfigError, Limits};
+use crate::copy::price::Quote;
+use crate::event::{Event, FrameClass, LaneId, SourceId, SourceKind};
+use crate::feed::frame::{Buffers, Frame, QuoteRow, parse_frame};
+use crate::feed::seen::PlainState;
+use crate::risk::budget::Budget;
+use crate::state::State;
 use crate::wire::Address;
 
-/// A snapshot that is not of this engine or this version.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("snapshot: {0}")]
-pub struct StateError(pub &'static str);
+pub use snapshot::StateError;
+
+/// Followers planned in the first chunk of an event: one, so that its order leaves before anything else is computed.
+const FIRST_CHUNK: usize = 1;
+/// Then so many: enough to share one journal write, few enough to keep the next write within a millisecond.
+const NEXT_CHUNK: usize = 32;
+/// Then so many: the wide hashes and the socket writes are full.
+const LAST_CHUNK: usize = 128;
 
 /// All state of one process, moved only by `step`.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
     signers: Vec<Address>,
+    state: State,
+    leader_by_address: HashMap<[u8; 20], u32, PlainState>,
+    follows_of_leader: Vec<Vec<u32>>,
+    follows_of_follower: Vec<Vec<u32>>,
+    dexs: Vec<String>,
+    /// Outside the journalled state, given back at replay by each step's context.
+    quotes: Vec<Quote>,
+    budget: Budget,
+    buffers: Buffers,
+    batch: send::Batch,
+    /// Chunks planned for the event at hand.
+    chunks: u32,
 }
 
 impl Engine {
@@ -22,43 +56,143 @@ impl Engine {
     /// # Errors
     /// A setting that the engine can't work with.
     pub fn new(config: Config) -> Result<Engine, ConfigError> {
-        let signers = config.followers.iter().map(|follower| follower.agent).collect();
-        Ok(Engine { config, signers })
+        let mut follows_of_leader = vec![Vec::new(); config.leaders.len()];
+        let mut follows_of_follower = vec![Vec::new(); config.followers.len()];
+        for (follow, at) in config.follows.iter().zip(0u32..) {
+            let leader = follows_of_leader.get_mut(follow.leader as usize);
+            let follower = follows_of_follower.get_mut(follow.follower as usize);
+            let (Some(leader), Some(follower)) = (leader, follower) else {
+                return Err(ConfigError::new(format!("follows[{at}]"), "names a leader or follower that is not there"));
+            };
+            leader.push(at);
+            follower.push(at);
+        }
+        let dexs: Vec<String> = std::iter::once(String::new()).chain(config.venue.dexs.iter().cloned()).collect();
+        Ok(Engine {
+            state: State::new(config.leaders.len(), config.followers.len(), config.follows.len(), dexs.len()),
+            signers: config.followers.iter().map(|follower| follower.agent).collect(),
+            leader_by_address: config.leaders.iter().map(|leader| leader.address.0).zip(0..).collect(),
+            budget: Budget::new(config.venue.limits == Limits::Venue),
+            follows_of_leader,
+            follows_of_follower,
+            dexs,
+            config,
+            quotes: Vec::new(),
+            buffers: Buffers::default(),
+            batch: send::Batch::default(),
+            chunks: 0,
+        })
     }
 
-    /// Moves the state by one event. `now_ms` is the estimated venue time in Unix milliseconds; the core draws no entropy of
-    /// its own. The same state, event, time, entropy and context give the same commands.
+    /// Moves the state by one event. `now_ms` is the estimated venue time in Unix milliseconds. The same state, event, time,
+    /// entropy and context give the same commands. `entropy` is reserved: no decision of today draws on it.
     pub fn step(&mut self, event: &Event<'_>, now_ms: u64, entropy: u64, out: &mut Commands) -> FrameClass {
+        let _ = entropy;
         out.clear();
-        let _ = (event, now_ms, entropy);
-        FrameClass::Other
+        self.note_budget(out);
+        match *event {
+            Event::Frame { source, bytes } => return self.on_frame(source, bytes, now_ms, out),
+            Event::Continue => self.next_chunk(now_ms, out),
+            Event::HttpAnswer { post_id, status, body } => self.on_http_answer(post_id, status, body, now_ms, out),
+            Event::Info { token, status, body } => return self.on_info(token, status, body, now_ms, out),
+            Event::Meta { body } => return self.on_meta(body, out),
+            Event::SourceUp { source, kind } => self.on_source_up(source, kind, now_ms, out),
+            Event::SourceDown { source } => self.on_source_down(source, now_ms, out),
+            Event::HttpLaneUp { lane } => self.on_http_lane_up(lane, out),
+            Event::Reopen => self.on_reopen(now_ms, out),
+            Event::Start => self.on_start(now_ms, out),
+            Event::Tick => self.on_tick(now_ms, out),
+            Event::StopSigner { signer } => self.on_stop_signer(signer, now_ms, out),
+        }
+        FrameClass::Taken
     }
 
-    /// At replay, before each `step`: gives back the `Commands::context` that was journalled beside the event.
-    ///
-    /// # Errors
-    /// When the bytes are no context.
-    pub fn restore_context(&mut self, context: &[u8]) -> Result<(), StateError> {
-        if context.is_empty() { Ok(()) } else { Err(StateError("unknown context")) }
+    fn on_frame(&mut self, source: SourceId, bytes: &[u8], now_ms: u64, out: &mut Commands) -> FrameClass {
+        let mut buffers = std::mem::take(&mut self.buffers);
+        let parsed = parse_frame(bytes, &mut buffers);
+        let class = match parsed {
+            Ok(Frame::UserFills { user, snapshot }) => {
+                self.on_user_fills(user, snapshot, bytes, &mut buffers.fills, now_ms, out)
+            }
+            Ok(Frame::Trades) => self.on_trades(source, bytes, &buffers.tape, now_ms, out),
+            Ok(Frame::Quote(row)) => self.on_quote(bytes, &row),
+            Ok(Frame::Post { id, answer }) => self.on_answer(id, answer, bytes, &buffers.statuses, now_ms, out),
+            Ok(Frame::Liquidation { user }) => self.on_liquidation(user, out),
+            Ok(Frame::Pong) => FrameClass::Pong,
+            Ok(Frame::Ack) => FrameClass::Ack,
+            Ok(Frame::Error) => FrameClass::Error,
+            Ok(Frame::Other) => FrameClass::Other,
+            Err(error) => {
+                self.on_bad_frame(buffers.user, error, now_ms, out);
+                FrameClass::Bad
+            }
+        };
+        self.buffers = buffers;
+        class
     }
 
-    /// Appends the whole state. The encoding starts with a version.
-    pub fn encode_state(&self, out: &mut Vec<u8>) {
-        out.push(1);
+    /// Quotes are no journalled state: whoever uses one notes it in the step's context.
+    fn on_quote(&mut self, bytes: &[u8], row: &QuoteRow) -> FrameClass {
+        let Some(coin) = self.state.market.find(row.coin.of(bytes)) else { return FrameClass::Other };
+        let at = coin as usize;
+        if self.quotes.len() <= at {
+            self.quotes.resize(self.state.market.len(), Quote::default());
+        }
+        if let Some(quote) = self.quotes.get_mut(at) {
+            let raw = |px: Option<crate::num::Px>| px.map_or(0, crate::num::Px::raw);
+            *quote = Quote { bid: raw(row.bid), ask: raw(row.ask), time_ms: row.time_ms };
+        }
+        FrameClass::Taken
     }
 
-    /// Replaces the state by an encoded one of the same configuration.
-    ///
-    /// # Errors
-    /// When the bytes are torn, of another version, or of another configuration.
-    pub fn decode_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
-        if bytes == [1] { Ok(()) } else { Err(StateError("unknown version")) }
+    fn on_meta(&mut self, body: &[u8], out: &mut Commands) -> FrameClass {
+        match self.state.market.load(body) {
+            Ok(()) => {
+                out.changed = true;
+                FrameClass::Taken
+            }
+            Err(problem) => {
+                alert(
+                    out,
+                    Level::Warning,
+                    "metadata_refused",
+                    format!("Metadata was refused: {problem}. The former one stays."),
+                );
+                FrameClass::Bad
+            }
+        }
     }
 
-    /// Takes REST weight for a read of the shell; false means wait. Not a decision, so not journalled.
-    pub fn reserve_weight(&mut self, weight: u32, now_ms: u64) -> bool {
-        let _ = (weight, now_ms);
-        true
+    fn on_source_up(&mut self, source: SourceId, kind: SourceKind, now_ms: u64, out: &mut Commands) {
+        out.changed = true;
+        match kind {
+            SourceKind::User => {}
+            SourceKind::Tape => {
+                self.state.tapes.insert(source, now_ms);
+            }
+            SourceKind::Lane => {
+                if !self.state.lanes.contains(&source) {
+                    self.state.lanes.push(source);
+                }
+            }
+        }
+    }
+
+    fn on_source_down(&mut self, source: SourceId, now_ms: u64, out: &mut Commands) {
+        out.changed = true;
+        self.state.tapes.remove(&source);
+        let lanes = self.state.lanes.len();
+        self.state.lanes.retain(|lane| *lane != source);
+        if self.state.lanes.len() < lanes {
+            self.lose_lane(source, now_ms, out);
+        }
+    }
+
+    fn on_http_lane_up(&mut self, lane: LaneId, out: &mut Commands) {
+        out.changed = true;
+        if !self.state.http_lanes.contains(&lane) {
+            self.state.http_lanes.push(lane);
+        }
     }
 
     /// Agent addresses; `Attempt::signer` is an index into these. One per follower, in their order.
@@ -76,13 +210,27 @@ impl Engine {
     /// A coin's name.
     #[must_use]
     pub fn coin_name(&self, coin: CoinId) -> &str {
-        let _ = coin;
-        ""
+        self.state.market.coin(coin).map_or("", |coin| coin.name.as_str())
     }
 
-    /// Appends a JSON object: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets. Cold.
-    pub fn write_status(&self, now_ms: u64, out: &mut Vec<u8>) {
-        let _ = now_ms;
-        out.extend_from_slice(b"{}");
+    /// Takes REST weight for a read of the shell; false means wait. Not a decision, so not journalled.
+    pub fn reserve_weight(&mut self, weight: u32, now_ms: u64) -> bool {
+        let has = self.budget.has(weight.into(), 0, crate::risk::budget::Purpose::Ordinary, now_ms);
+        if has {
+            self.budget.take(weight.into(), 0, now_ms);
+        }
+        has
     }
+}
+
+fn alert(out: &mut Commands, level: Level, code: &'static str, text: String) {
+    out.alerts.push(Alert { level, code, leader: None, follower: None, text });
+}
+
+fn alert_leader(out: &mut Commands, level: Level, code: &'static str, leader: u32, text: String) {
+    out.alerts.push(Alert { level, code, leader: Some(leader), follower: None, text });
+}
+
+fn alert_follower(out: &mut Commands, level: Level, code: &'static str, follower: u32, text: String) {
+    out.alerts.push(Alert { level, code, leader: None, follower: Some(follower), text });
 }

@@ -4,12 +4,17 @@
 pub mod commands;
 pub mod config;
 pub mod config_check;
+pub mod copy;
 pub mod engine;
 pub mod event;
 pub mod feed;
 pub mod journal;
 pub mod latency;
+pub mod market;
 pub mod metrics;
 pub mod num;
+pub mod order;
+pub mod risk;
 pub mod sign;
+pub mod state;
 pub mod wire;

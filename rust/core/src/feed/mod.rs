@@ -1,2 +1,7 @@
 //! Frames to facts: strict, bounded, without floats.
+pub mod account;
+pub mod answer;
+pub mod frame;
 pub mod hex;
+pub mod scan;
+pub mod seen;

@@ -1,0 +1,5 @@
+//! From a leader's change to a follower's orders: entitled position, sizing, price, plan.
+pub mod entitle;
+pub mod plan;
+pub mod price;
+pub mod sizing;

@@ -1,0 +1,382 @@
+//! One leader change, edge by edge: what it does to E, and which receipts that settles at once.
+use super::receipts::{Ending, bare};
+use super::{Engine, FIRST_CHUNK, LAST_CHUNK, NEXT_CHUNK};
+use crate::commands::{Commands, Numbers, Outcome, Reason};
+use crate::config_check::{CheckedFollow, Mode};
+use crate::copy::entitle::{Move, classify};
+use crate::copy::sizing::{cap_units, opening_ratio, scale_down, step, to_position, worth};
+use crate::market::Kind;
+use crate::num::{Pos, Px};
+use crate::state::{Change, Entry, Held, Pending};
+
+/// An adopted position has no fill whose age could count: it may wait this long for its first order.
+const ADOPTION_MS: u64 = 30_000;
+
+type Refusal = (Outcome, Reason);
+
+/// What an edge made of a change.
+#[derive(Debug, Default)]
+struct Verdict {
+    reduces: bool,
+    /// What an increase added to E.
+    added: i128,
+    refusal: Option<Refusal>,
+    deadline_ms: u64,
+}
+
+impl Engine {
+    pub(super) fn first_chunk(&mut self, now_ms: u64, out: &mut Commands) {
+        if !self.state.fanouts.is_empty() {
+            self.chunks = 0;
+            self.run_chunk(FIRST_CHUNK, now_ms, out);
+        }
+    }
+
+    pub(super) fn next_chunk(&mut self, now_ms: u64, out: &mut Commands) {
+        self.chunks = self.chunks.saturating_add(1);
+        let size = if self.chunks == 1 { NEXT_CHUNK } else { LAST_CHUNK };
+        self.run_chunk(size, now_ms, out);
+    }
+
+    fn run_chunk(&mut self, size: usize, now_ms: u64, out: &mut Commands) {
+        let mut left = size;
+        while left > 0 {
+            let Some(fanout) = self.state.fanouts.front_mut() else { break };
+            let follows = self.follows_of_leader.get(fanout.leader as usize).map_or(&[][..], Vec::as_slice);
+            let Some(follow) = follows.get(fanout.next).copied() else {
+                self.state.fanouts.pop_front();
+                continue;
+            };
+            fanout.next = fanout.next.saturating_add(1);
+            let last = fanout.next == follows.len();
+            // Borrowed out for the call: the change list is the fan-out's, the decision needs all of the engine.
+            let changes = std::mem::take(&mut fanout.changes);
+            out.changed = true;
+            for change in &changes {
+                self.decide(follow, change, now_ms, out);
+            }
+            if let Some(fanout) = self.state.fanouts.front_mut() {
+                fanout.changes = changes;
+                if last {
+                    self.state.fanouts.pop_front();
+                }
+            }
+            if let Some(follower) = self.config.follows.get(follow as usize).map(|edge| edge.follower) {
+                self.work(follower, now_ms, out);
+            }
+            left -= 1;
+        }
+        self.send_batch(now_ms, out);
+        out.more = !self.state.fanouts.is_empty();
+    }
+
+    fn decide(&mut self, follow: u32, change: &Change, now_ms: u64, out: &mut Commands) {
+        let Some(edge) = self.config.follows.get(follow as usize) else { return };
+        let (follower, max_age_ms) = (edge.follower, edge.max_age_ms);
+        let first = self.state.held(follow, change.coin);
+        let net_before = self.net(follower, change.coin);
+        let mut held = first;
+        let mut verdict = Verdict { deadline_ms: change.time_ms.saturating_add(max_age_ms), ..Verdict::default() };
+        self.adopt(follow, change, &mut held, &mut verdict, now_ms);
+        if let Some(from) = change.gap_from {
+            self.fall(follow, follower, change.coin, &mut held, from, change.before);
+        }
+        let entitled = held.entitled;
+        let kind = classify(change.before, change.after);
+        self.fall(follow, follower, change.coin, &mut held, change.before, change.after);
+        verdict.reduces = held.entitled.unsigned_abs() < entitled.unsigned_abs()
+            || (change.gap_from.is_some() && held.entitled != first.entitled);
+        self.state.set_held(follow, change.coin, held);
+        let opens_from = match kind {
+            Move::Increase => Some(change.before),
+            Move::Flip => Some(0),
+            Move::None | Move::Reduce | Move::Flat => None,
+        };
+        if let Some(from) = opens_from {
+            match self.increase(follow, change, from, &mut held, now_ms) {
+                Ok(added) => verdict.added = verdict.added.saturating_add(added),
+                Err(refusal) => verdict.refusal = Some(refusal),
+            }
+            self.state.set_held(follow, change.coin, held);
+        }
+        if verdict.reduces {
+            self.cut_opposition(follower, change, net_before);
+        }
+        self.conclude(follow, change, first, kind, &verdict, now_ms, out);
+    }
+
+    /// A position from before copying began, once the follower can take it: an increase from flat at the mark.
+    fn adopt(&mut self, follow: u32, change: &Change, held: &mut Held, verdict: &mut Verdict, now_ms: u64) {
+        let Some(edge) = self.config.follows.get(follow as usize) else { return };
+        if !held.adopting || !self.is_read(edge.follower) {
+            return;
+        }
+        let position = change.gap_from.unwrap_or(change.before);
+        held.adopting = false;
+        let adopted = Change { before: 0, after: position, time_ms: now_ms, gap_from: None, ..change.clone() };
+        match self.increase(follow, &adopted, 0, held, now_ms) {
+            Ok(added) => {
+                verdict.added = added;
+                verdict.deadline_ms = now_ms.saturating_add(ADOPTION_MS);
+            }
+            // Not taken now is not taken later: until flat or flipped it stays the leader's own.
+            Err(_) => held.ignoring = true,
+        }
+    }
+
+    /// Lowers E, and with it what of this edge still waits to be bought.
+    fn fall(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held, before: i64, after: i64) {
+        let kind = classify(before, after);
+        held.fall(before, after);
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        match kind {
+            Move::None | Move::Increase => {}
+            Move::Reduce => {
+                let mine = lot.entries.iter_mut().filter(|entry| entry.follow == follow);
+                mine.for_each(|entry| entry.amount = scale_down(entry.amount, after, before));
+            }
+            Move::Flat | Move::Flip => lot.entries.retain(|entry| entry.follow != follow),
+        }
+    }
+
+    /// The part of an increase that every gate lets pass, added to E; or the gate that says no.
+    fn increase(&self, follow: u32, change: &Change, from: i64, held: &mut Held, now_ms: u64) -> Result<i128, Refusal> {
+        let skipped = |reason| (Outcome::Skipped, reason);
+        let edge = self.config.follows.get(follow as usize).ok_or(skipped(Reason::OutOfRange))?;
+        if held.ignoring || held.adopting {
+            return Err(skipped(Reason::ExistingPosition));
+        }
+        let first = held.ratio.is_none();
+        if first {
+            held.ratio = self.ratio(edge, change).ok();
+        }
+        self.filters(edge, change)?;
+        self.safety(edge, change)?;
+        // A ratio that could not be read when the position opened is fixed by the first increase that can.
+        let ratio = match held.ratio {
+            Some(ratio) => ratio,
+            None => self.ratio(edge, change).map_err(|reason| (Outcome::Blocked, reason))?,
+        };
+        if matches!(edge.mode, Mode::Notional { scale_adds: false, .. }) && (from != 0 || !first) {
+            return Err(skipped(Reason::AddIgnored));
+        }
+        if now_ms > change.time_ms.saturating_add(edge.max_age_ms) {
+            return Err((Outcome::Expired, Reason::TooOld));
+        }
+        let delta = change.after.checked_sub(from).ok_or(skipped(Reason::OutOfRange))?;
+        let added = self.clip(edge, change, held.entitled, step(ratio, delta))?;
+        held.entitled = held.entitled.checked_add(added).ok_or(skipped(Reason::OutOfRange))?;
+        Ok(added)
+    }
+
+    fn ratio(&self, edge: &CheckedFollow, change: &Change) -> Result<i64, Reason> {
+        let leader = self.state.leaders.get(edge.leader as usize).and_then(|leader| leader.equity);
+        let follower = self.state.follower(edge.follower).and_then(|follower| follower.equity);
+        opening_ratio(edge.mode, leader, follower, change.price, change.after)
+    }
+
+    /// Policy (rule 16: increases only). Values are of the leader's position after the change (rule 17).
+    fn filters(&self, edge: &CheckedFollow, change: &Change) -> Result<(), Refusal> {
+        let skip = |reason| Err((Outcome::Skipped, reason));
+        let Some(coin) = self.state.market.coin(change.coin) else { return skip(Reason::UnknownCoin) };
+        match coin.asset {
+            None => return skip(Reason::UnknownCoin),
+            Some(asset) if asset.kind != Kind::Perp => return skip(Reason::NotAPerp),
+            Some(asset) if asset.delisted => return skip(Reason::Delisted),
+            Some(_) => {}
+        }
+        let allowed = edge.coins_allow.as_ref().is_none_or(|list| list.contains(&coin.name));
+        if !allowed || edge.coins_block.contains(&coin.name) {
+            return skip(Reason::CoinFiltered);
+        }
+        let value = worth(change.after, change.price);
+        if edge.min_value.is_some_and(|min| value < min) {
+            return skip(Reason::BelowMinValue);
+        }
+        if edge.max_value.is_some_and(|max| value > max) {
+            return skip(Reason::AboveMaxValue);
+        }
+        Ok(())
+    }
+
+    fn safety(&self, edge: &CheckedFollow, change: &Change) -> Result<(), Refusal> {
+        let block = |reason| Err((Outcome::Blocked, reason));
+        let Some(follower) = self.state.follower(edge.follower) else { return block(Reason::FollowerStopped) };
+        if let Some(reason) = follower.stopped {
+            return block(reason);
+        }
+        if self.state.breaker {
+            return block(Reason::Breaker);
+        }
+        if change.dirty {
+            return block(Reason::LeaderDirty);
+        }
+        if follower.coins.get(&change.coin).is_some_and(|lot| lot.manual != 0) {
+            return block(Reason::ManualPosition);
+        }
+        Ok(())
+    }
+
+    /// Cuts an increase to what the edge's caps and then the account's caps leave room for. What is cut is not taken later.
+    fn clip(&self, edge: &CheckedFollow, change: &Change, entitled: i128, wanted: i128) -> Result<i128, Refusal> {
+        let units = |cap| cap_units(cap, change.price);
+        let size = wanted.unsigned_abs();
+        let mut most = size;
+        let bound = |most: u128, room: i128| most.min(u128::try_from(room).unwrap_or(0));
+        if let Some(cap) = edge.max_order {
+            most = bound(most, units(cap));
+        }
+        if let Some(cap) = edge.max_position {
+            most = bound(most, room(units(cap), entitled, wanted));
+        }
+        if most == 0 {
+            return Err((Outcome::Skipped, Reason::Cap));
+        }
+        let account = self.config.followers.get(edge.follower as usize);
+        let net = self.net(edge.follower, change.coin);
+        if let Some(cap) = account.and_then(|account| account.max_order) {
+            most = bound(most, units(cap));
+        }
+        if let Some(cap) = account.and_then(|account| account.max_position) {
+            most = bound(most, room(units(cap), net, wanted));
+        }
+        if let Some(cap) = account.and_then(|account| account.max_gross) {
+            let others = self.gross_without(edge.follower, change.coin);
+            let left = cap.checked_sub(others).map_or(0, units);
+            most = bound(most, room(left, net, wanted));
+        }
+        if most == 0 {
+            return Err((Outcome::Blocked, Reason::Cap));
+        }
+        let most = i128::try_from(most).map_err(|_| (Outcome::Skipped, Reason::OutOfRange))?;
+        Ok(if wanted < 0 { -most } else { most })
+    }
+
+    /// An edge's exit may uncover an opposing edge: where |net| rises above the account's cap, that side is cut pro rata.
+    fn cut_opposition(&mut self, follower: u32, change: &Change, net_before: i128) {
+        let Some(cap) = self.config.followers.get(follower as usize).and_then(|account| account.max_position) else {
+            return;
+        };
+        let (cap, net) = (cap_units(cap, change.price), self.net(follower, change.coin));
+        if net.unsigned_abs() <= cap.unsigned_abs() || net.unsigned_abs() <= net_before.unsigned_abs() {
+            return;
+        }
+        let target = cap.max(i128::try_from(net_before.unsigned_abs()).unwrap_or(0));
+        let excess = i128::try_from(net.unsigned_abs()).unwrap_or(i128::MAX).saturating_sub(target);
+        let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
+        let same = |held: &Held| held.entitled != 0 && (held.entitled > 0) == (net > 0);
+        let total: i128 =
+            follows.iter().map(|f| self.state.held(*f, change.coin)).filter(same).map(|h| h.entitled.abs()).sum();
+        for follow in follows {
+            let mut held = self.state.held(follow, change.coin);
+            if same(&held) {
+                // Shares in 10^-12, rounded up: the sum cut is never below the excess.
+                let share = (held.entitled.abs() / 1_000_000_000_000).max(1).saturating_mul(1_000_000_000_000)
+                    / (total / 1_000_000_000_000).max(1);
+                let cut =
+                    (excess / 1_000_000_000_000 + 1).saturating_mul(share.saturating_add(1)).min(held.entitled.abs());
+                held.entitled -= cut * held.entitled.signum();
+                self.state.set_held(follow, change.coin, held);
+            }
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "everything that a receipt tells")]
+    fn conclude(
+        &mut self,
+        follow: u32,
+        change: &Change,
+        first: Held,
+        kind: Move,
+        verdict: &Verdict,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let Some(edge) = self.config.follows.get(follow as usize) else { return };
+        let (follower, bare_fill) = (edge.follower, change.fills.first().copied());
+        let (time_ms, tid) = bare_fill.unwrap_or((change.time_ms, 0));
+        let position = |entitled| Pos::from_raw(to_position(entitled).unwrap_or(0));
+        let pending = Pending {
+            from_fill: bare_fill.is_some(),
+            reduces: verdict.reduces,
+            enters: verdict.added != 0,
+            reason: verdict.refusal.map_or(Reason::None, |(_, reason)| reason),
+            numbers: Numbers {
+                leader_before: Pos::from_raw(change.gap_from.unwrap_or(change.before)),
+                leader_after: Pos::from_raw(change.after),
+                leader_price: Px::from_raw(change.price),
+                entitled_before: position(first.entitled),
+                entitled_after: position(self.state.held(follow, change.coin).entitled),
+                ..Numbers::default()
+            },
+            ..bare(follow, change.decision, time_ms, tid, now_ms)
+        };
+        self.merge_other_fills(follow, change, now_ms, out);
+        if !pending.reduces && !pending.enters {
+            if pending.from_fill {
+                self.finish(change.coin, &pending, without_effect(first, kind, verdict), now_ms, out);
+            }
+            return;
+        }
+        let stopped = self.state.follower(follower).and_then(|follower| follower.stopped);
+        if let Some(reason) = stopped {
+            self.finish(change.coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);
+            return;
+        }
+        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
+        lot.wants = true;
+        lot.retry_ms = 0;
+        lot.leader_price = change.price;
+        lot.emergency = change.liquidated || (lot.emergency && lot.own != 0);
+        if verdict.added != 0 {
+            let price = change.price;
+            lot.entries.push(Entry {
+                follow,
+                amount: verdict.added,
+                deadline_ms: verdict.deadline_ms,
+                price,
+                post: None,
+            });
+        }
+        lot.pending.push(pending);
+    }
+
+    /// Σ E of a follower's edges on a coin.
+    pub(super) fn net(&self, follower: u32, coin: u32) -> i128 {
+        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
+        follows.fold(0i128, |sum, follow| sum.saturating_add(self.state.held(*follow, coin).entitled))
+    }
+
+    /// What the follower's other coins are worth at worst: the larger of what it holds, with orders in flight, and what it should.
+    fn gross_without(&self, follower: u32, coin: u32) -> crate::num::Usd {
+        use crate::num::Usd;
+        let Some(state) = self.state.follower(follower) else { return Usd::MAX };
+        let others = state.coins.iter().filter(|(other, _)| **other != coin);
+        others.fold(Usd::ZERO, |sum, (other, lot)| {
+            let price = self.state.market.coin(*other).map_or(0, |coin| coin.last_price).max(lot.leader_price);
+            let target = to_position(self.net(follower, *other)).unwrap_or(i64::MAX);
+            let account = lot.own.saturating_add(lot.manual);
+            let flying = self.flying(lot, *other);
+            let worst = [target, account, account.saturating_add(flying)].into_iter().map(|p| worth(p, price)).max();
+            sum.checked_add(worst.unwrap_or(Usd::ZERO)).unwrap_or(Usd::MAX)
+        })
+    }
+}
+
+/// Room for `wanted` until |current| reaches `cap`; going back toward zero and through it counts as room.
+fn room(cap: i128, current: i128, wanted: i128) -> i128 {
+    let along = if wanted < 0 { -current } else { current };
+    cap.saturating_sub(along).max(0).max(if along < 0 { -along } else { 0 })
+}
+
+fn without_effect(first: Held, kind: Move, verdict: &Verdict) -> Ending {
+    if let Some((outcome, reason)) = verdict.refusal {
+        return Ending::new(outcome, reason);
+    }
+    let reason = match kind {
+        Move::None => Reason::NoChange,
+        _ if first.ignoring || first.adopting => Reason::ExistingPosition,
+        _ => Reason::NothingHeld,
+    };
+    Ending::new(Outcome::Skipped, reason)
+}

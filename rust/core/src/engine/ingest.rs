@@ -1,0 +1,441 @@
+//! Leader fills, from whichever feed comes first, to changes of the ledger: each fill once, in the order of its chain.
+use super::{Engine, alert_leader};
+use crate::commands::{Ask, CoinId, Commands, Level};
+use crate::config_check::Existing;
+use crate::event::{FrameClass, SourceId};
+use crate::feed::frame::{FillRow, TapeRow};
+use crate::feed::scan::FrameError;
+use crate::feed::seen::identity;
+use crate::num::Pos;
+use crate::state::{Change, Fanout, Gap, LeaderCoin};
+
+/// Unknown fills this much older than the cursor are for the audit, never for trading.
+const TOO_OLD_MS: u64 = 600_000;
+
+impl Engine {
+    pub(super) fn on_user_fills(
+        &mut self,
+        user: [u8; 20],
+        snapshot: bool,
+        frame: &[u8],
+        rows: &mut Vec<FillRow>,
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> FrameClass {
+        let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
+        if snapshot && self.take_baseline(leader, rows, out) {
+            return FrameClass::Taken;
+        }
+        self.apply_rows(leader, frame, rows, now_ms, out);
+        self.first_chunk(now_ms, out);
+        FrameClass::Taken
+    }
+
+    /// The first snapshot is state, not news: it says which fills were there before copying began.
+    fn take_baseline(&mut self, leader: u32, rows: &[FillRow], out: &mut Commands) -> bool {
+        let Some(state) = self.state.leader_mut(leader) else { return true };
+        if state.had_snapshot {
+            return false;
+        }
+        state.had_snapshot = true;
+        out.changed = true;
+        // Fills that came live before the snapshot bound what is history.
+        let newest = rows.iter().map(|row| row.time_ms).max().unwrap_or(0);
+        if state.cursor_ms == 0 {
+            state.baseline_ms = newest;
+            return true;
+        }
+        state.baseline_ms = state.cursor_ms.min(newest);
+        false
+    }
+
+    /// Applies rows that carry their start position: `userFills`, snapshots after a reconnect, backfill.
+    pub(super) fn apply_rows(
+        &mut self,
+        leader: u32,
+        frame: &[u8],
+        rows: &mut Vec<FillRow>,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        // Histories come newest first; within one time the array is the execution order reversed as a whole.
+        let descending = matches!((rows.first(), rows.last()), (Some(a), Some(b)) if a.time_ms > b.time_ms);
+        if descending {
+            rows.reverse();
+        }
+        let mut changes: Vec<Change> = Vec::new();
+        let mut rest: &mut [FillRow] = rows.as_mut_slice();
+        while let Some(first) = rest.first() {
+            // Rows of one coin to the front, their order kept; most frames have one coin only.
+            let name = first.coin.of(frame);
+            let count = gather(rest, |row| row.coin.of(frame) == name);
+            let (same, others) = rest.split_at_mut(count);
+            match self.state.market.intern(name) {
+                Some(coin) => changes.extend(self.apply_coin(leader, coin, same, now_ms, out)),
+                None => alert_leader(
+                    out,
+                    Level::Warning,
+                    "coin_name_refused",
+                    leader,
+                    "A fill with an impossible coin name was left out.".into(),
+                ),
+            }
+            rest = others;
+        }
+        self.push_changes(leader, changes, out);
+    }
+
+    fn push_changes(&mut self, leader: u32, changes: Vec<Change>, out: &mut Commands) {
+        if changes.is_empty() {
+            return;
+        }
+        out.changed = true;
+        for change in &changes {
+            self.subscribe(change.coin, out);
+        }
+        self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
+    }
+
+    /// Quotes and tape of a coin are asked for once, when a leader first trades it.
+    pub(super) fn subscribe(&mut self, coin: CoinId, out: &mut Commands) {
+        let Some(entry) = self.state.market.coin_mut(coin) else { return };
+        // An unknown coin would make the venue close the socket without a word.
+        if entry.subscribed || entry.asset.is_none() {
+            return;
+        }
+        entry.subscribed = true;
+        for kind in ["bbo", "trades"] {
+            let body = format!("{{\"type\":\"{kind}\",\"coin\":\"{}\"}}", entry.name).into_bytes();
+            out.asks.push(Ask::Subscribe { body });
+        }
+        out.changed = true;
+    }
+
+    fn apply_coin(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        rows: &mut [FillRow],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> Option<Change> {
+        let address = self.config.leaders.get(leader as usize)?.address.0;
+        let known = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
+        let fresh = self.take_fresh(leader, coin, rows, out);
+        let fresh = rows.get_mut(..fresh)?;
+        out.changed |= !fresh.is_empty();
+        if fresh.is_empty() {
+            self.confirm(leader, coin, rows, now_ms, out);
+            return None;
+        }
+        let chained = order_by_chain(fresh, known);
+        let (first, last) = (*fresh.first()?, *fresh.last()?);
+        let (start, end) = (first.start?.raw(), last.start?.checked_add(signed(&last))?.raw());
+        let late = self.is_behind(leader, coin, &last);
+        if late {
+            return self.late_rows(leader, coin, fresh, now_ms, out);
+        }
+        let gap_from = known.filter(|position| *position != start);
+        if known.is_none() {
+            self.first_seen(leader, coin, start, &first);
+        }
+        if gap_from.is_some() || !chained {
+            self.open_gap(leader, coin, known.unwrap_or(start), start, now_ms, out);
+        }
+        let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));
+        let fills = fresh.iter().map(|row| (row.time_ms, row.tid)).collect();
+        Some(self.record(leader, coin, gap_from, [start, end], &last, liquidated, fills))
+    }
+
+    /// Moves rows that are news to the front, remembers them, and counts them.
+    fn take_fresh(&mut self, leader: u32, coin: CoinId, rows: &mut [FillRow], out: &mut Commands) -> usize {
+        let Some(state) = self.state.leader_mut(leader) else { return 0 };
+        let floor = state.cursor_ms.saturating_sub(TOO_OLD_MS);
+        let (baseline, seen) = (state.baseline_ms, &mut state.seen);
+        let mut too_old = 0u32;
+        let count = gather(rows, |row| {
+            if row.time_ms <= baseline {
+                return false;
+            }
+            if row.time_ms < floor {
+                too_old = too_old.saturating_add(u32::from(!seen.contains(identity(coin, row.time_ms, row.tid))));
+                return false;
+            }
+            seen.insert(identity(coin, row.time_ms, row.tid))
+        });
+        if too_old > 0 {
+            let text = format!("{too_old} unknown fills older than the cursor by 10 minutes were kept out of trading.");
+            alert_leader(out, Level::Warning, "fills_too_old", leader, text);
+        }
+        count
+    }
+
+    fn is_behind(&self, leader: u32, coin: CoinId, row: &FillRow) -> bool {
+        let entry = self.state.leaders.get(leader as usize).and_then(|leader| leader.coins.get(&coin));
+        entry.is_some_and(|entry| row.time_ms < entry.last_ms)
+    }
+
+    /// Fills found after the ledger had passed them. The gap's decision has dealt with their effect.
+    fn late_rows(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        rows: &[FillRow],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> Option<Change> {
+        let gap_decision = self.state.leaders.get(leader as usize)?.coins.get(&coin)?.gap_decision;
+        for row in rows {
+            self.late_receipts(leader, coin, row, gap_decision, now_ms, out);
+        }
+        None
+    }
+
+    /// Copies of known rows: if the newest of them is what the ledger applied last, its end must be the ledger's position.
+    fn confirm(&mut self, leader: u32, coin: CoinId, rows: &[FillRow], now_ms: u64, out: &mut Commands) {
+        let Some(entry) = self.state.leaders.get(leader as usize).and_then(|leader| leader.coins.get(&coin)) else {
+            return;
+        };
+        let last = rows.iter().find(|row| identity(coin, row.time_ms, row.tid) == entry.last_fill);
+        let end = last.and_then(|row| row.start?.checked_add(signed(row))).map(Pos::raw);
+        if let Some(end) = end
+            && end != entry.position
+        {
+            let position = entry.position;
+            self.open_gap(leader, coin, position, end, now_ms, out);
+            self.reconcile_leader(leader, coin, end, now_ms, out);
+        }
+    }
+
+    /// The chain is broken: entries wait until fills and positions were read again. Reductions go on.
+    fn open_gap(&mut self, leader: u32, coin: CoinId, ledger: i64, start: i64, now_ms: u64, out: &mut Commands) {
+        out.changed = true;
+        let name = self.coin_name(coin).to_owned();
+        let text = format!(
+            "{name}: a fill starts at {}, the ledger says {}. Entries wait for a backfill.",
+            Pos::from_raw(start),
+            Pos::from_raw(ledger)
+        );
+        alert_leader(out, Level::Warning, "chain_broken", leader, text);
+        if let Some(state) = self.state.leader_mut(leader)
+            && state.gap == Gap::None
+        {
+            state.gap = Gap::Fills;
+            self.ask_backfill(leader, now_ms, out);
+        }
+    }
+
+    /// A coin the ledger did not know, with a position: from before copying began, unless all positions were read already.
+    fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, row: &FillRow) {
+        let seeded = self.is_seeded(leader, coin);
+        if let Some(state) = self.state.leader_mut(leader) {
+            state.coins.insert(coin, LeaderCoin { position: start, ..LeaderCoin::default() });
+        }
+        if start != 0 && !seeded {
+            self.mark_existing(leader, coin, row.price.raw(), 0);
+        }
+    }
+
+    /// Per edge: what to do with a position that was there before (rule 7). Stored, so that a restart decides no other way.
+    pub(super) fn mark_existing(&mut self, leader: u32, coin: CoinId, mark: i64, entry_price: i64) {
+        for &follow in self.follows_of_leader.get(leader as usize).into_iter().flatten() {
+            let Some(edge) = self.config.follows.get(follow as usize) else { continue };
+            let adopts = match edge.existing {
+                Existing::Ignore => false,
+                Existing::Adopt => true,
+                Existing::AdoptWithin(bps) => {
+                    let distance = i128::from(mark.abs_diff(entry_price)) * 10_000;
+                    entry_price > 0 && mark > 0 && distance <= i128::from(entry_price) * i128::from(bps)
+                }
+            };
+            let mut held = self.state.held(follow, coin);
+            held.adopting = adopts;
+            held.ignoring = !adopts;
+            self.state.set_held(follow, coin, held);
+        }
+    }
+
+    pub(super) fn is_seeded(&self, leader: u32, coin: CoinId) -> bool {
+        let dex = self.dex_of(coin);
+        let leader = self.state.leaders.get(leader as usize);
+        leader.zip(dex).is_some_and(|(leader, dex)| leader.seeded.get(dex).copied().unwrap_or(false))
+    }
+
+    /// Moves the ledger and makes the change that all edges will decide on.
+    #[expect(clippy::too_many_arguments, reason = "one row of facts, each from another place")]
+    fn record(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        gap_from: Option<i64>,
+        [before, after]: [i64; 2],
+        last: &FillRow,
+        liquidated: bool,
+        fills: Vec<(u64, u64)>,
+    ) -> Change {
+        let decision = self.state.decision();
+        let mut dirty = false;
+        if let Some(state) = self.state.leader_mut(leader) {
+            state.cursor_ms = state.cursor_ms.max(last.time_ms);
+            dirty = state.gap != Gap::None;
+            let entry = state.coins.entry(coin).or_default();
+            entry.position = after;
+            entry.last_fill = identity(coin, last.time_ms, last.tid);
+            entry.last_ms = last.time_ms;
+            if gap_from.is_some() {
+                entry.gap_decision = Some(decision);
+            }
+        }
+        if let Some(entry) = self.state.market.coin_mut(coin) {
+            entry.last_price = last.price.raw();
+        }
+        Change {
+            coin,
+            decision,
+            gap_from,
+            before,
+            after,
+            price: last.price.raw(),
+            time_ms: last.time_ms,
+            dirty,
+            liquidated,
+            fills,
+        }
+    }
+
+    /// The public tape: no start position, so only a ledger that is known and whole can be moved by it.
+    pub(super) fn on_trades(
+        &mut self,
+        source: SourceId,
+        frame: &[u8],
+        rows: &[TapeRow],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> FrameClass {
+        let Some(up_ms) = self.state.tapes.get(&source).copied() else { return FrameClass::Other };
+        let mut class = FrameClass::Other;
+        let mut group: Option<(u32, CoinId, Change)> = None;
+        for tape in rows {
+            for (place, user) in tape.users.iter().enumerate() {
+                let Some(leader) = self.leader_by_address.get(user).copied() else { continue };
+                class = FrameClass::Taken;
+                let row = FillRow { is_buy: place == 0, ..tape.row };
+                if row.time_ms < up_ms {
+                    continue;
+                }
+                let Some(coin) = self.state.market.find(row.coin.of(frame)) else { continue };
+                let Some(change) = self.apply_tape(leader, coin, &row) else { continue };
+                match &mut group {
+                    Some((of, on, open)) if *of == leader && *on == coin => merge(open, change),
+                    _ => {
+                        if let Some((of, _, open)) = group.replace((leader, coin, change)) {
+                            self.push_changes(of, vec![open], out);
+                        }
+                    }
+                }
+            }
+        }
+        if let Some((of, _, open)) = group {
+            self.push_changes(of, vec![open], out);
+        }
+        if class == FrameClass::Taken {
+            self.first_chunk(now_ms, out);
+        }
+        class
+    }
+
+    fn apply_tape(&mut self, leader: u32, coin: CoinId, row: &FillRow) -> Option<Change> {
+        let seeded = self.is_seeded(leader, coin);
+        let state = self.state.leader_mut(leader)?;
+        let known = state.coins.get(&coin).map(|entry| entry.position).or(seeded.then_some(0))?;
+        let late = state.coins.get(&coin).is_some_and(|entry| row.time_ms < entry.last_ms);
+        if state.gap != Gap::None || row.time_ms <= state.baseline_ms || late {
+            return None;
+        }
+        let after = Pos::from_raw(known).checked_add(signed(row))?.raw();
+        if !state.seen.insert(identity(coin, row.time_ms, row.tid)) {
+            return None;
+        }
+        Some(self.record(leader, coin, None, [known, after], row, false, vec![(row.time_ms, row.tid)]))
+    }
+
+    /// A malformed frame changes nothing; if it named a leader, what it held is read over REST instead.
+    pub(super) fn on_bad_frame(&mut self, user: Option<[u8; 20]>, error: FrameError, now_ms: u64, out: &mut Commands) {
+        let leader = user.and_then(|user| self.leader_by_address.get(&user).copied());
+        let text = format!("A frame was refused: {error}.");
+        match leader {
+            Some(leader) => {
+                alert_leader(out, Level::Warning, "frame_refused", leader, text);
+                if let Some(state) = self.state.leader_mut(leader)
+                    && state.gap == Gap::None
+                {
+                    state.gap = Gap::Fills;
+                    out.changed = true;
+                    self.ask_backfill(leader, now_ms, out);
+                }
+            }
+            None => super::alert(out, Level::Warning, "frame_refused", text),
+        }
+    }
+
+    pub(super) fn on_liquidation(&mut self, user: [u8; 20], out: &mut Commands) -> FrameClass {
+        let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
+        alert_leader(out, Level::Warning, "leader_liquidated", leader, "The venue liquidated this leader.".into());
+        FrameClass::Taken
+    }
+}
+
+/// Rows of one leader and coin on one frame of the tape are one decision.
+fn merge(open: &mut Change, next: Change) {
+    open.after = next.after;
+    open.price = next.price;
+    open.time_ms = next.time_ms;
+    open.fills.extend(next.fills);
+}
+
+fn signed(row: &FillRow) -> Pos {
+    Pos::from_size(row.size, row.is_buy)
+}
+
+/// Moves the rows that `wanted` says yes to to the front, in their order, and counts them. Asks once per row.
+fn gather(rows: &mut [FillRow], mut wanted: impl FnMut(&FillRow) -> bool) -> usize {
+    let mut count = 0;
+    for at in 0..rows.len() {
+        if rows.get(at).is_some_and(&mut wanted) {
+            if let Some(stretch) = rows.get_mut(count..=at) {
+                stretch.rotate_right(1);
+            }
+            count += 1;
+        }
+    }
+    count
+}
+
+/// Puts rows into the order in which each starts where the one before ended, beginning at `known` if that fits. False if there
+/// is no such order: then they stay as they came.
+fn order_by_chain(rows: &mut [FillRow], known: Option<i64>) -> bool {
+    if is_chain(rows) {
+        return true;
+    }
+    rows.reverse();
+    if is_chain(rows) {
+        return true;
+    }
+    rows.reverse();
+    let start = known.filter(|known| rows.iter().any(|row| row.start.map(Pos::raw) == Some(*known)));
+    let Some(mut next) = start.or_else(|| rows.first().and_then(|row| row.start).map(Pos::raw)) else { return false };
+    for at in 0..rows.len() {
+        let Some(rest) = rows.get_mut(at..) else { return false };
+        let Some(found) = rest.iter().position(|row| row.start.map(Pos::raw) == Some(next)) else { return false };
+        if let Some(stretch) = rest.get_mut(..=found) {
+            stretch.rotate_right(1);
+        }
+        let Some(end) = rest.first().and_then(|row| row.start?.checked_add(signed(row))) else { return false };
+        next = end.raw();
+    }
+    true
+}
+
+fn is_chain(rows: &[FillRow]) -> bool {
+    rows.iter().zip(rows.iter().skip(1)).all(|(a, b)| a.start.and_then(|start| start.checked_add(signed(a))) == b.start)
+}

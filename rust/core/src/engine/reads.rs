@@ -1,0 +1,568 @@
+//! What the core wants to know of accounts: asked within the venue's budget, spread over time, compared with what it believes.
+use super::{Engine, alert_follower, alert_leader};
+use crate::commands::{Ask, CoinId, Commands, Level};
+use crate::config_check::Mode;
+use crate::copy::entitle::{Move, classify};
+use crate::event::FrameClass;
+use crate::feed::account::{
+    AccountState, parse_backfill, parse_order_status, parse_spot_dollars, parse_state, parse_unified,
+};
+use crate::num::Pos;
+use crate::risk::budget::Purpose;
+use crate::state::{Asked, Change, Fanout, Gap, LeaderCoin};
+use crate::wire::Address;
+
+/// Questions without an answer at one time.
+const MAX_ASKS: usize = 32;
+/// A read that differs from what is believed is repeated after this before it counts: the served state is about 0.2 s old, and
+/// fills may be on their way.
+const SECOND_LOOK_MS: u64 = 1_000;
+/// After a restart the feeds' snapshots bring missed fills; positions are compared after that.
+const SNAPSHOT_FIRST_MS: u64 = 5_000;
+/// Venue rule: weights of the requests.
+const STATE_WEIGHT: u32 = 2;
+const HISTORY_WEIGHT: u32 = 120;
+const MODE_WEIGHT: u32 = 20;
+
+impl Engine {
+    pub(super) fn on_start(&mut self, now_ms: u64, out: &mut Commands) {
+        if self.state.started {
+            return;
+        }
+        out.changed = true;
+        self.state.started = true;
+        for follower in 0..self.state.followers.len() {
+            self.state.reads.insert((now_ms, false, index(follower)));
+        }
+        for leader in 0..self.state.leaders.len() {
+            let seeded =
+                self.state.leaders.get(leader).is_some_and(|leader| leader.seeded.iter().all(|seeded| *seeded));
+            let at = if seeded { now_ms.saturating_add(SNAPSHOT_FIRST_MS) } else { now_ms };
+            self.state.reads.insert((at, true, index(leader)));
+            let gap = self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None);
+            if gap {
+                self.ask_backfill(index(leader), now_ms, out);
+            }
+        }
+        for coin in 0..index(self.state.market.len()) {
+            let traded = self.state.leaders.iter().any(|leader| leader.coins.contains_key(&coin));
+            if traded {
+                self.subscribe(coin, out);
+            }
+        }
+        self.on_tick(now_ms, out);
+    }
+
+    pub(super) fn read_soon(&mut self, follower: u32, now_ms: u64) {
+        self.state.reads.insert((now_ms.saturating_add(SECOND_LOOK_MS), false, follower));
+    }
+
+    pub(super) fn schedule_reads(&mut self, now_ms: u64, out: &mut Commands) {
+        if !self.state.started {
+            return;
+        }
+        while self.state.asks.len() < MAX_ASKS {
+            let Some((due, leader, account)) = self.state.reads.first().copied().filter(|(due, ..)| *due <= now_ms)
+            else {
+                return;
+            };
+            let unread = !leader && !self.is_read(account);
+            let purpose = if unread { Purpose::Safety } else { Purpose::Ordinary };
+            let weight = STATE_WEIGHT.saturating_mul(index(self.dexs.len()));
+            if !self.budget.has(weight.into(), 0, purpose, now_ms) {
+                return;
+            }
+            self.state.reads.remove(&(due, leader, account));
+            self.read_account(leader, account, now_ms, out);
+        }
+    }
+
+    fn read_account(&mut self, leader: bool, account: u32, now_ms: u64, out: &mut Commands) {
+        let Some(address) = self.address(leader, account) else { return };
+        for dex in 0..self.dexs.len() {
+            let name = self.dexs.get(dex).map_or("", String::as_str);
+            let body = format!("{{\"type\":\"clearinghouseState\",\"user\":\"{address}\",\"dex\":\"{name}\"}}");
+            let dex = index(dex);
+            let asked = if leader {
+                Asked::Leader { leader: account, dex }
+            } else {
+                Asked::Follower { follower: account, dex }
+            };
+            self.ask(asked, STATE_WEIGHT, body, now_ms, out);
+        }
+        let unified = if leader {
+            self.state.leaders.get(account as usize).and_then(|leader| leader.unified)
+        } else {
+            self.state.follower(account).and_then(|follower| follower.unified)
+        };
+        match unified {
+            None if self.sizes_by_equity(leader, account) => {
+                let body = format!("{{\"type\":\"userAbstraction\",\"user\":\"{address}\"}}");
+                self.ask(Asked::Mode { leader, account }, MODE_WEIGHT, body, now_ms, out);
+            }
+            Some(true) => {
+                let body = format!("{{\"type\":\"spotClearinghouseState\",\"user\":\"{address}\"}}");
+                self.ask(Asked::Spot { leader, account }, STATE_WEIGHT, body, now_ms, out);
+            }
+            _ => {}
+        }
+    }
+
+    fn sizes_by_equity(&self, leader: bool, account: u32) -> bool {
+        let list = if leader {
+            self.follows_of_leader.get(account as usize)
+        } else {
+            self.follows_of_follower.get(account as usize)
+        };
+        let mut edges = list.into_iter().flatten().filter_map(|follow| self.config.follows.get(*follow as usize));
+        edges.any(|edge| matches!(edge.mode, Mode::Equity(_)))
+    }
+
+    fn address(&self, leader: bool, account: u32) -> Option<Address> {
+        if leader {
+            self.config.leaders.get(account as usize).map(|leader| leader.address)
+        } else {
+            self.config.followers.get(account as usize).map(|follower| follower.account)
+        }
+    }
+
+    fn ask(&mut self, asked: Asked, weight: u32, body: String, now_ms: u64, out: &mut Commands) {
+        let token = self.state.next_token;
+        self.state.next_token = token.saturating_add(1);
+        self.state.asks.insert(token, asked);
+        self.budget.take(weight.into(), 0, now_ms);
+        out.changed = true;
+        out.asks.push(Ask::Info { token, weight, body: body.into_bytes() });
+    }
+
+    pub(super) fn ask_backfill(&mut self, leader: u32, now_ms: u64, out: &mut Commands) {
+        let Some(address) = self.address(true, leader) else { return };
+        let from = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms.max(leader.baseline_ms));
+        // One minute back: blocks of one time may have been seen in part.
+        let from = from.saturating_sub(60_000);
+        let body = format!(
+            "{{\"type\":\"userFillsByTime\",\"user\":\"{address}\",\"startTime\":{from},\"aggregateByTime\":false}}"
+        );
+        self.ask(Asked::Backfill { leader }, HISTORY_WEIGHT, body, now_ms, out);
+    }
+
+    pub(super) fn ask_order(
+        &mut self,
+        follower: u32,
+        post: u64,
+        leg: u32,
+        cloid: [u8; 16],
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let Some(address) = self.address(false, follower) else { return };
+        let cloid = crate::wire::Cloid(cloid);
+        let body = format!("{{\"type\":\"orderStatus\",\"user\":\"{address}\",\"oid\":\"{cloid}\"}}");
+        self.ask(Asked::Order { post, leg }, STATE_WEIGHT, body, now_ms, out);
+    }
+
+    pub(super) fn on_info(
+        &mut self,
+        token: u64,
+        status: u16,
+        body: &[u8],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> FrameClass {
+        let Some(asked) = self.state.asks.remove(&token) else { return FrameClass::Other };
+        out.changed = true;
+        let good = status == 200;
+        let done = match asked {
+            Asked::Leader { leader, dex } => good && self.on_leader_state(leader, dex, body, now_ms, out),
+            Asked::Follower { follower, dex } => good && self.on_follower_state(follower, dex, body, now_ms, out),
+            Asked::Backfill { leader } => good && self.on_backfill(leader, body, now_ms, out),
+            Asked::Order { post, leg } => {
+                let fate = if good { parse_order_status(body).ok() } else { None };
+                self.on_order_fate(post, leg, fate, now_ms, out);
+                true
+            }
+            Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
+            Asked::Spot { leader, account } => good && self.on_spot(leader, account, body),
+        };
+        if !done {
+            self.ask_again(asked, now_ms, out);
+        }
+        self.first_chunk(now_ms, out);
+        self.on_tick(now_ms, out);
+        if done { FrameClass::Taken } else { FrameClass::Bad }
+    }
+
+    /// No answer, or one that can't be used: the account is read anew in a second.
+    fn ask_again(&mut self, asked: Asked, now_ms: u64, out: &mut Commands) {
+        let at = now_ms.saturating_add(SECOND_LOOK_MS);
+        match asked {
+            Asked::Leader { leader, .. } => self.state.reads.insert((at, true, leader)),
+            Asked::Follower { follower, .. } => self.state.reads.insert((at, false, follower)),
+            Asked::Mode { leader, account } | Asked::Spot { leader, account } => {
+                self.state.reads.insert((at, leader, account))
+            }
+            // Fills that can't be read are found by comparing positions.
+            Asked::Backfill { leader } => {
+                alert_leader(
+                    out,
+                    Level::Warning,
+                    "backfill_failed",
+                    leader,
+                    "Missing fills could not be read; positions are compared.".into(),
+                );
+                self.backfill_done(leader, now_ms)
+            }
+            Asked::Order { .. } => false,
+        };
+    }
+
+    fn backfill_done(&mut self, leader: u32, now_ms: u64) -> bool {
+        if let Some(state) = self.state.leader_mut(leader) {
+            state.gap = Gap::Positions;
+        }
+        self.state.reads.insert((now_ms, true, leader))
+    }
+
+    fn on_backfill(&mut self, leader: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
+        let mut rows = Vec::new();
+        if parse_backfill(body, &mut rows).is_err() {
+            return false;
+        }
+        self.apply_rows(leader, body, &mut rows, now_ms, out);
+        self.backfill_done(leader, now_ms);
+        true
+    }
+
+    fn on_mode(&mut self, leader: bool, account: u32, body: &[u8], now_ms: u64) -> bool {
+        let Ok(unified) = parse_unified(body) else { return false };
+        if leader {
+            let Some(leader) = self.state.leader_mut(account) else { return true };
+            leader.unified = Some(unified);
+        } else {
+            let Some(follower) = self.state.follower_mut(account) else { return true };
+            follower.unified = Some(unified);
+        }
+        if unified {
+            self.state.reads.insert((now_ms, leader, account));
+        }
+        true
+    }
+
+    fn on_spot(&mut self, leader: bool, account: u32, body: &[u8]) -> bool {
+        let Ok(dollars) = parse_spot_dollars(body) else { return false };
+        let equity = |unrealised: i64| Some(dollars.raw().saturating_add(unrealised));
+        if leader {
+            let Some(leader) = self.state.leader_mut(account) else { return true };
+            leader.equity = equity(leader.unrealised);
+        } else {
+            let Some(follower) = self.state.follower_mut(account) else { return true };
+            follower.equity = equity(follower.unrealised);
+        }
+        true
+    }
+
+    /// The dex that lists a coin, by its place in the settings.
+    pub(super) fn dex_of(&self, coin: CoinId) -> Option<usize> {
+        let name = self.coin_name(coin);
+        let dex = name.split_once(':').map_or("", |(dex, _)| dex);
+        self.dexs.iter().position(|known| known == dex)
+    }
+
+    fn on_leader_state(&mut self, leader: u32, dex: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
+        let Ok(read) = parse_state(body) else { return false };
+        let Some(state) = self.state.leader_mut(leader) else { return true };
+        if dex == 0 {
+            state.unrealised = read.unrealised.raw();
+            if state.unified != Some(true) {
+                state.equity = Some(read.equity.raw());
+            }
+        }
+        let first = !state.seeded.get(dex as usize).copied().unwrap_or(true);
+        let found = self.found_positions(leader, dex, &read);
+        let mut again = false;
+        for (coin, position, entry_price) in found {
+            if first {
+                self.seed(leader, coin, position, entry_price, &read);
+                if position != 0 {
+                    self.subscribe(coin, out);
+                }
+            } else {
+                again |= self.compare(leader, coin, position, read.time_ms, now_ms, out);
+            }
+        }
+        let gap = self.state.leader_mut(leader).map(|state| {
+            if let Some(seeded) = state.seeded.get_mut(dex as usize) {
+                *seeded = true;
+            }
+            if state.gap == Gap::Positions && state.seeded.iter().all(|seeded| *seeded) {
+                state.gap = Gap::None;
+            }
+            state.gap
+        });
+        if first {
+            self.push_adoptions(leader, now_ms);
+        }
+        let wait = if again || gap == Some(Gap::Positions) { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
+        if dex == 0 {
+            self.state.reads.insert((now_ms.saturating_add(wait), true, leader));
+        }
+        true
+    }
+
+    /// Every coin of a dex that the read or the ledger knows, with the read's position.
+    fn found_positions(&mut self, leader: u32, dex: u32, read: &AccountState) -> Vec<(CoinId, i64, i64)> {
+        let mut found: Vec<(CoinId, i64, i64)> = Vec::new();
+        for row in &read.positions {
+            let Some(coin) = self.state.market.intern(row.coin.as_bytes()) else { continue };
+            if let (Some(mark), Some(entry)) = (row.mark, self.state.market.coin_mut(coin)) {
+                entry.last_price = mark.raw();
+            }
+            found.push((coin, row.size.raw(), row.entry.map_or(0, |entry| entry.raw())));
+        }
+        let known: Vec<CoinId> = self
+            .state
+            .leaders
+            .get(leader as usize)
+            .map(|leader| leader.coins.keys().copied().collect())
+            .unwrap_or_default();
+        for coin in known {
+            if self.dex_of(coin) == Some(dex as usize) && !found.iter().any(|(other, ..)| *other == coin) {
+                found.push((coin, 0, 0));
+            }
+        }
+        found
+    }
+
+    /// The first read: what the ledger starts from. Fills that came before it know better.
+    fn seed(&mut self, leader: u32, coin: CoinId, position: i64, entry_price: i64, read: &AccountState) {
+        let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
+        let Some(state) = self.state.leader_mut(leader) else { return };
+        if state.coins.contains_key(&coin) {
+            return;
+        }
+        let entry = LeaderCoin { position, last_ms: read.time_ms, ..LeaderCoin::default() };
+        state.coins.insert(coin, entry);
+        if position != 0 {
+            self.mark_existing(leader, coin, mark, entry_price);
+        }
+    }
+
+    /// Positions from before that are to be adopted: an event without fills.
+    fn push_adoptions(&mut self, leader: u32, now_ms: u64) {
+        let follows = self.follows_of_leader.get(leader as usize).cloned().unwrap_or_default();
+        let adopting = |coin: &CoinId| follows.iter().any(|follow| self.state.held(*follow, *coin).adopting);
+        let Some(state) = self.state.leaders.get(leader as usize) else { return };
+        let coins: Vec<(CoinId, i64)> = state
+            .coins
+            .iter()
+            .filter(|(coin, _)| adopting(coin))
+            .map(|(coin, entry)| (*coin, entry.position))
+            .collect();
+        let changes: Vec<Change> =
+            coins.into_iter().map(|(coin, position)| self.silent_change(coin, position, position, now_ms)).collect();
+        if !changes.is_empty() {
+            self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
+        }
+    }
+
+    /// A change without fills: it leaves no receipt.
+    fn silent_change(&mut self, coin: CoinId, before: i64, after: i64, now_ms: u64) -> Change {
+        let price = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
+        let decision = self.state.decision();
+        Change {
+            coin,
+            decision,
+            gap_from: None,
+            before,
+            after,
+            price,
+            time_ms: now_ms,
+            dirty: false,
+            liquidated: false,
+            fills: Vec::new(),
+        }
+    }
+
+    /// A later read. True: it differs and must be looked at again soon.
+    fn compare(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        position: i64,
+        read_ms: u64,
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> bool {
+        let Some(state) = self.state.leader_mut(leader) else { return false };
+        let gap = state.gap;
+        let entry = state.coins.entry(coin).or_default();
+        if entry.position == position || entry.last_ms >= read_ms {
+            entry.suspect = None;
+            return false;
+        }
+        let confirmed = entry.suspect == Some(position);
+        entry.suspect = Some(position);
+        match (gap, confirmed) {
+            // Fills were read and it still differs: believe the account.
+            (Gap::Positions, _) => {
+                entry.last_ms = read_ms;
+                self.reconcile_leader(leader, coin, position, now_ms, out);
+                false
+            }
+            (Gap::None, true) => {
+                if let Some(state) = self.state.leader_mut(leader) {
+                    state.gap = Gap::Fills;
+                }
+                self.ask_backfill(leader, now_ms, out);
+                false
+            }
+            _ => true,
+        }
+    }
+
+    /// The ledger takes over a position that no fill explains. Reductions act; increases are not taken (rule 2).
+    pub(super) fn reconcile_leader(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        position: i64,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let Some(entry) = self.state.leader_mut(leader).map(|state| state.coins.entry(coin).or_default()) else {
+            return;
+        };
+        let before = std::mem::replace(&mut entry.position, position);
+        entry.suspect = None;
+        let mut change = self.silent_change(coin, before, position, now_ms);
+        change.dirty = true;
+        if let Some(entry) = self.state.leader_mut(leader).and_then(|state| state.coins.get_mut(&coin)) {
+            entry.gap_decision = Some(change.decision);
+        }
+        let name = self.coin_name(coin).to_owned();
+        let text = format!(
+            "{name}: the position is {}, the ledger said {}. The account is believed.",
+            Pos::from_raw(position),
+            Pos::from_raw(before)
+        );
+        alert_leader(out, Level::Warning, "leader_reconciled", leader, text);
+        out.changed = true;
+        if classify(before, position) != Move::None {
+            self.state.fanouts.push_back(Fanout { leader, changes: vec![change], next: 0 });
+        }
+    }
+
+    fn on_follower_state(&mut self, follower: u32, dex: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
+        let Ok(read) = parse_state(body) else { return false };
+        let was_read = self.is_read(follower);
+        let Some(state) = self.state.follower_mut(follower) else { return true };
+        if dex == 0 {
+            state.unrealised = read.unrealised.raw();
+            if state.unified != Some(true) {
+                state.equity = Some(read.equity.raw());
+            }
+        }
+        let first = !std::mem::replace(state.read.get_mut(dex as usize).unwrap_or(&mut true), true);
+        let mut coins: Vec<CoinId> = state.coins.keys().copied().collect();
+        let mut again = false;
+        for row in &read.positions {
+            if let Some(coin) = self.state.market.intern(row.coin.as_bytes())
+                && !coins.contains(&coin)
+            {
+                coins.push(coin);
+            }
+        }
+        for coin in coins.into_iter().filter(|coin| self.dex_of(*coin) == Some(dex as usize)).collect::<Vec<_>>() {
+            let name = self.coin_name(coin);
+            let actual = read.positions.iter().find(|row| row.coin == name).map_or(0, |row| row.size.raw());
+            again |= self.compare_follower(follower, coin, actual, read.time_ms, first, out);
+        }
+        if dex == 0 {
+            let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
+            self.state.reads.insert((now_ms.saturating_add(wait), false, follower));
+        }
+        if !was_read && self.is_read(follower) {
+            self.state.waiting.insert(follower);
+            self.adopt_for(follower, now_ms);
+        }
+        true
+    }
+
+    /// A follower became ready: what its leaders held before is adopted now.
+    fn adopt_for(&mut self, follower: u32, now_ms: u64) {
+        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
+        let edges = follows
+            .filter(|follow| self.state.held.get(**follow as usize).is_some_and(|c| c.values().any(|h| h.adopting)));
+        let mut leaders: Vec<u32> =
+            edges.filter_map(|follow| self.config.follows.get(*follow as usize)).map(|edge| edge.leader).collect();
+        leaders.dedup();
+        for leader in leaders {
+            self.push_adoptions(leader, now_ms);
+        }
+    }
+
+    /// True: the read differs from what the engine believes and must be looked at again.
+    fn compare_follower(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        actual: i64,
+        read_ms: u64,
+        first: bool,
+        out: &mut Commands,
+    ) -> bool {
+        let known = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        if known.is_none() && actual == 0 {
+            return false;
+        }
+        let Some(lot) = self.state.lot_entry(follower, coin) else { return false };
+        let believed = lot.own.saturating_add(lot.manual);
+        if lot.in_flight.is_some() || read_ms <= lot.settled_ms || believed == actual {
+            lot.suspect = None;
+            return false;
+        }
+        if !first && lot.suspect != Some(actual) {
+            lot.suspect = Some(actual);
+            return true;
+        }
+        lot.suspect = None;
+        let before = (lot.own, lot.manual);
+        // Less than the engine holds, on the same side: somebody reduced or closed it. Anything else is not ours.
+        let shrunk = lot.own != 0
+            && (actual == 0 || (actual > 0) == (lot.own > 0))
+            && actual.unsigned_abs() < lot.own.unsigned_abs();
+        if shrunk {
+            lot.own = actual;
+            lot.manual = 0;
+        } else {
+            lot.manual = actual.saturating_sub(lot.own);
+        }
+        let text = format!(
+            "{}: the account holds {}, the engine made {} of it and {} was known as manual.",
+            self.coin_name(coin),
+            Pos::from_raw(actual),
+            Pos::from_raw(before.0),
+            Pos::from_raw(before.1)
+        );
+        let level = if first { Level::Info } else { Level::Warning };
+        alert_follower(out, level, "position_drift", follower, text);
+        if shrunk {
+            self.shrink_entitled(follower, coin, before.0, actual);
+        }
+        false
+    }
+
+    /// What somebody else closed is not opened again: E shrinks in the same proportion.
+    fn shrink_entitled(&mut self, follower: u32, coin: CoinId, before: i64, after: i64) {
+        let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
+        for follow in follows {
+            let mut held = self.state.held(follow, coin);
+            held.entitled = crate::copy::sizing::scale_down(held.entitled, after, before);
+            self.state.set_held(follow, coin, held);
+        }
+    }
+}
+
+fn index(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}

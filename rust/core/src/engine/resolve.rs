@@ -1,0 +1,258 @@
+//! Silence after a send is *unknown*: fence it, ask for it, and only then go on. Also what a new process does first.
+use super::settle::LegResult;
+use super::{Engine, alert_follower};
+use crate::commands::{Commands, Level};
+use crate::event::SourceId;
+use crate::feed::account::Fate;
+use crate::feed::answer::Answer;
+use crate::num::Px;
+use crate::order::attempt::{ANSWER_MS, LOOKUP_LAG_MS, Phase, backoff_ms};
+use crate::order::text::{Class, classify};
+use crate::risk::budget::Purpose;
+use crate::state::{Asked, Gap};
+
+/// Block time may run behind our estimate by this much; an expiry counts only after it.
+const EXPIRY_MARGIN_MS: u64 = 2_000;
+/// Followers worked on in one tick, for budget and lanes that came back.
+const TICK_WORK: usize = 128;
+
+impl Engine {
+    /// An outcome is unknown: nothing replaces it until it is settled.
+    pub(super) fn doubt(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        if attempt.phase == Phase::Sent {
+            attempt.phase = Phase::Fencing { post: None, tries: 0 };
+            let (follower, nonce) = (attempt.follower, attempt.nonce);
+            let text = format!("The outcome of nonce {nonce} is unknown; it is fenced now.");
+            alert_follower(out, Level::Warning, "outcome_unknown", follower, text);
+        }
+        out.changed = true;
+        self.fence(post, now_ms, out);
+    }
+
+    fn fence(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let Phase::Fencing { tries, .. } = attempt.phase else { return };
+        let overdue = now_ms > attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS);
+        // A fence that can't get through is not needed for ever: an expired action can't execute, so its orders can be asked for.
+        if overdue && tries >= 3 {
+            self.look_up(post, now_ms, out);
+            return;
+        }
+        let mut wait = backoff_ms(0);
+        let can = self.state.started && self.budget.has(1, 1, Purpose::Safety, now_ms);
+        if can && let Some(fence) = self.send_fence(post, now_ms, out) {
+            wait = ANSWER_MS.saturating_add(backoff_ms(tries));
+            if let Some(attempt) = self.state.attempts.get_mut(&post) {
+                attempt.phase = Phase::Fencing { post: Some(fence), tries: tries.saturating_add(1) };
+            }
+        }
+        self.set_deadline(post, now_ms.saturating_add(wait));
+        out.changed = true;
+    }
+
+    fn set_deadline(&mut self, post: u64, at_ms: u64) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        self.state.deadlines.remove(&(attempt.deadline_ms, post));
+        attempt.deadline_ms = at_ms;
+        self.state.deadlines.insert((at_ms, post));
+    }
+
+    pub(super) fn on_fence_answer(&mut self, post: u64, answer: Answer, frame: &[u8], now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let (follower, legs) = (attempt.follower, attempt.legs.len());
+        let Some(account) = self.config.followers.get(follower as usize) else { return };
+        match answer {
+            // The fence took the nonce: the action can never execute.
+            Answer::Accepted => {
+                self.settle(post, &vec![LegResult::nothing(None); legs], now_ms, out);
+                self.work(follower, now_ms, out);
+                self.send_batch(now_ms, out);
+            }
+            Answer::Refused(text) => match classify(text.of(frame), &account.agent, &account.account) {
+                Class::NonceUsed | Class::TooLate => self.look_up(post, now_ms, out),
+                Class::StopFollower | Class::Foreign => {
+                    self.stop_follower(follower, crate::commands::Reason::FollowerStopped, now_ms, out);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// The nonce is used or too old: only the orders themselves can tell.
+    pub(super) fn look_up(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        if !matches!(attempt.phase, Phase::Lookup { .. }) {
+            attempt.phase = Phase::Lookup { since_ms: now_ms, misses: 0 };
+        }
+        out.changed = true;
+        self.ask_orders(post, now_ms, out);
+    }
+
+    fn ask_orders(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let asked = self.state.asks.values().any(|asked| matches!(asked, Asked::Order { post: of, .. } if *of == post));
+        if asked {
+            return;
+        }
+        let follower = attempt.follower;
+        let open: Vec<(u32, [u8; 16])> =
+            (0..).zip(&attempt.legs).filter(|(_, leg)| leg.found.is_none()).map(|(at, leg)| (at, leg.cloid)).collect();
+        for (leg, cloid) in open {
+            self.ask_order(follower, post, leg, cloid, now_ms, out);
+        }
+        self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
+    }
+
+    pub(super) fn on_order_fate(&mut self, post: u64, leg: u32, fate: Option<Fate>, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        let Phase::Lookup { since_ms, misses, .. } = attempt.phase else { return };
+        let Some(order) = attempt.legs.get_mut(leg as usize) else { return };
+        out.changed = true;
+        match fate {
+            Some(Fate::Over(size)) => {
+                let size = size.raw().min(order.size.saturating_abs());
+                order.found = Some(if order.size < 0 { -size } else { size });
+            }
+            Some(Fate::Unknown) => {
+                let misses = misses.saturating_add(1);
+                attempt.phase = Phase::Lookup { since_ms, misses };
+                let lagged = now_ms >= since_ms.saturating_add(LOOKUP_LAG_MS);
+                if lagged && misses >= 2 {
+                    order.found = Some(0);
+                }
+            }
+            Some(Fate::Open) | None => {}
+        }
+        let Some(results) = attempt.legs.iter().map(|leg| leg.found).collect::<Option<Vec<i64>>>() else { return };
+        let follower = attempt.follower;
+        let result = |(filled, price)| LegResult { filled, price: Px::from_raw(price), class: None };
+        let prices: Vec<i64> = attempt.legs.iter().map(|leg| leg.price).collect();
+        let results: Vec<LegResult> = results.into_iter().zip(prices).map(result).collect();
+        self.settle(post, &results, now_ms, out);
+        self.read_soon(follower, now_ms);
+        self.work(follower, now_ms, out);
+        self.send_batch(now_ms, out);
+    }
+
+    /// Posts in flight on a lane that died are unknown; fences on it are sent again over another.
+    pub(super) fn lose_lane(&mut self, lane: SourceId, now_ms: u64, out: &mut Commands) {
+        let lost: Vec<u64> = self
+            .state
+            .attempts
+            .iter()
+            .filter(|(_, a)| a.lane == lane && a.phase == Phase::Sent)
+            .map(|(post, _)| *post)
+            .collect();
+        for post in lost {
+            self.doubt(post, now_ms, out);
+        }
+    }
+
+    pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
+        out.changed = true;
+        let state = &mut self.state;
+        state.started = false;
+        state.breaker = false;
+        state.asks.clear();
+        state.fences.clear();
+        state.lanes.clear();
+        state.http_lanes.clear();
+        state.tapes.clear();
+        state.reads.clear();
+        state.deadlines.clear();
+        for follower in &mut state.followers {
+            follower.read.iter_mut().for_each(|read| *read = false);
+            follower.unresolved = 0;
+            follower.hold_until_ms = 0;
+            // A key may have been mended since: whoever still can't sign is stopped again.
+            follower.stopped = None;
+            for lot in follower.coins.values_mut() {
+                lot.pending.iter_mut().for_each(|pending| pending.was_unknown |= pending.post.is_some());
+            }
+        }
+        for (post, attempt) in &mut state.attempts {
+            attempt.former = true;
+            attempt.deadline_ms = now_ms;
+            if let Some(follower) = state.followers.get_mut(attempt.follower as usize) {
+                follower.unresolved = follower.unresolved.saturating_add(1);
+            }
+            // An answer of the former process's questions can't come any more.
+            attempt.phase = Phase::Fencing { post: None, tries: 0 };
+            state.deadlines.insert((now_ms, *post));
+        }
+        for leader in 0..u32::try_from(state.leaders.len()).unwrap_or(u32::MAX) {
+            if let Some(leader) = state.leader_mut(leader)
+                && leader.gap != Gap::None
+            {
+                leader.gap = Gap::Fills;
+            }
+        }
+        let subscribed: Vec<u32> = (0..).take(state.market.len()).collect();
+        for coin in subscribed {
+            if let Some(entry) = state.market.coin_mut(coin) {
+                entry.subscribed = false;
+            }
+        }
+    }
+
+    pub(super) fn on_tick(&mut self, now_ms: u64, out: &mut Commands) {
+        while let Some((due, post)) = self.state.deadlines.first().copied().filter(|(due, _)| *due <= now_ms) {
+            self.state.deadlines.remove(&(due, post));
+            out.changed = true;
+            self.on_deadline(post, now_ms, out);
+        }
+        while let Some((due, follower)) = self.state.due.first().copied().filter(|(due, _)| *due <= now_ms) {
+            self.state.due.remove(&(due, follower));
+            out.changed = true;
+            self.work(follower, now_ms, out);
+        }
+        self.work_waiting(now_ms, out);
+        self.send_batch(now_ms, out);
+        self.schedule_reads(now_ms, out);
+        if !self.state.fanouts.is_empty() {
+            // A former process, or a shell that stopped asking: the event goes on.
+            out.more = true;
+        }
+    }
+
+    fn on_deadline(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        match attempt.phase {
+            Phase::Sent => self.doubt(post, now_ms, out),
+            Phase::Fencing { .. } => self.fence(post, now_ms, out),
+            Phase::Lookup { .. } => self.ask_orders(post, now_ms, out),
+        }
+    }
+
+    /// Budget, lanes or an account came back: reductions first.
+    fn work_waiting(&mut self, now_ms: u64, out: &mut Commands) {
+        if self.state.waiting.is_empty() {
+            return;
+        }
+        let mut left = TICK_WORK;
+        for reductions in [true, false] {
+            let waiting: Vec<u32> = self.state.waiting.iter().copied().collect();
+            for follower in waiting {
+                let gate = self.gate(follower, now_ms);
+                let allowed = if reductions { gate.reduce && self.has_reduction(follower) } else { gate.open };
+                if left == 0 || !allowed {
+                    continue;
+                }
+                left -= 1;
+                self.state.waiting.remove(&follower);
+                self.work(follower, now_ms, out);
+            }
+        }
+    }
+
+    fn has_reduction(&self, follower: u32) -> bool {
+        let Some(state) = self.state.follower(follower) else { return false };
+        state.coins.iter().filter(|(_, lot)| lot.wants && lot.in_flight.is_none()).any(|(coin, lot)| {
+            let net = self.net(follower, *coin);
+            let own = i128::from(lot.own).saturating_mul(crate::copy::sizing::UNIT);
+            own != 0 && ((net > 0) != (own > 0) || net.unsigned_abs() < own.unsigned_abs())
+        })
+    }
+}

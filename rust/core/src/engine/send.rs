@@ -1,0 +1,302 @@
+//! From drafts to attempts: post id, nonce, lane, client ids, bytes and digests; the hashes of a chunk together.
+use std::ops::Range;
+
+use super::Engine;
+use crate::commands::{Attempt, AttemptKind, CoinId, Commands, Road};
+use crate::copy::plan::Draft;
+use crate::event::LaneId;
+use crate::num::{Pos, Px, Sz};
+use crate::order::attempt::{ANSWER_MS, FENCE_TTL_MS, InFlight, Leg, OPEN_TTL_MS, Phase, REDUCE_TTL_MS};
+use crate::order::identity::{CLOID_MESSAGE, CloidParts, cloid_message, cloid_of, next_nonce};
+use crate::sign::{Digest, Preimage, keccak256, keccak256_many, l1_digest, l1_digests};
+use crate::wire::{Action, Address, Cloid, Grouping, Order, Tif, encode_action};
+
+/// One follower's action before it has bytes.
+#[derive(Debug)]
+struct ActionDraft {
+    follower: u32,
+    post: u64,
+    legs: Range<usize>,
+}
+
+/// What a step plans, over all its followers. Reused between steps.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    legs: Vec<(CoinId, Draft)>,
+    actions: Vec<ActionDraft>,
+    start: usize,
+    messages: Vec<[u8; CLOID_MESSAGE]>,
+    hashes: Vec<[u8; 32]>,
+    orders: Vec<Order>,
+    msgpack: Vec<u8>,
+    spans: Vec<Range<usize>>,
+    digests: Vec<Digest>,
+}
+
+impl Batch {
+    pub fn begin(&mut self) {
+        self.start = self.legs.len();
+    }
+
+    pub fn push(&mut self, _follower: u32, coin: CoinId, draft: Draft) {
+        self.legs.push((coin, draft));
+    }
+
+    pub fn actions(&self) -> usize {
+        self.actions.len()
+    }
+
+    fn clear(&mut self) {
+        self.legs.clear();
+        self.actions.clear();
+        self.messages.clear();
+        self.orders.clear();
+        self.msgpack.clear();
+        self.spans.clear();
+    }
+}
+
+impl Engine {
+    /// Makes one action of what was pushed since `Batch::begin`, and takes it into the state as sent.
+    pub(super) fn close_action(&mut self, follower: u32, now_ms: u64) {
+        let range = self.batch.start..self.batch.legs.len();
+        let Some(drafts) = self.batch.legs.get(range.clone()) else { return };
+        if drafts.is_empty() {
+            return;
+        }
+        let post = self.state.next_post;
+        self.state.next_post = post.saturating_add(1);
+        let reduces = drafts.iter().all(|(_, draft)| draft.reduce_only);
+        let Some((lane, _)) = self.lane(follower, None) else { return };
+        let drafts = drafts.to_vec();
+        let event_ms = drafts.first().map_or(now_ms, |(coin, _)| self.event_ms(follower, *coin, now_ms));
+        let Some(state) = self.state.follower_mut(follower) else { return };
+        let nonce = next_nonce(event_ms, now_ms, state.last_nonce);
+        state.last_nonce = nonce;
+        state.in_flight = state.in_flight.saturating_add(1);
+        for (coin, draft) in &drafts {
+            if let Some(lot) = state.coins.get_mut(coin) {
+                lot.in_flight = Some(post);
+                lot.entries.iter_mut().for_each(|entry| entry.post = Some(post));
+                for pending in &mut lot.pending {
+                    pending.post = Some(post);
+                    pending.planned_ms = now_ms;
+                    let numbers = &mut pending.numbers;
+                    numbers.nonce = nonce;
+                    numbers.limit_price = draft.price;
+                    numbers.ordered = numbers.ordered.checked_add(Pos::from_raw(draft.size)).unwrap_or(numbers.ordered);
+                }
+            }
+        }
+        let leg = |(coin, draft): &(CoinId, Draft)| Leg {
+            coin: *coin,
+            size: draft.size,
+            price: draft.price.raw(),
+            reduce_only: draft.reduce_only,
+            cloid: [0; 16],
+            found: None,
+        };
+        let attempt = InFlight {
+            follower,
+            lane,
+            reduces,
+            nonce,
+            expires_after: now_ms.saturating_add(if reduces { REDUCE_TTL_MS } else { OPEN_TTL_MS }),
+            sent_ms: now_ms,
+            legs: drafts.iter().map(leg).collect(),
+            phase: Phase::Sent,
+            deadline_ms: now_ms.saturating_add(ANSWER_MS),
+            former: false,
+        };
+        self.state.attempts.insert(post, attempt);
+        self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));
+        self.budget.take(1, 1, now_ms);
+        self.batch.actions.push(ActionDraft { follower, post, legs: range });
+    }
+
+    /// The time of the fill that the newest receipt of the coin is about.
+    fn event_ms(&self, follower: u32, coin: CoinId, now_ms: u64) -> u64 {
+        let lot = self.state.follower(follower).and_then(|follower| follower.coins.get(&coin));
+        lot.and_then(|lot| lot.pending.last()).map_or(now_ms, |pending| pending.time_ms)
+    }
+
+    /// A way out: followers spread over the lanes that are up, HTTP when there is none. `not`: another one, if there is one.
+    pub(super) fn lane(&self, follower: u32, not: Option<LaneId>) -> Option<(LaneId, Road)> {
+        let sockets = self.state.lanes.iter().filter(|lane| Some(**lane) != not);
+        let count = sockets.clone().count();
+        let pick = |lanes: usize| (follower as usize).checked_rem(lanes);
+        if let Some(lane) = pick(count).and_then(|at| sockets.clone().nth(at)) {
+            return Some((*lane, Road::WebSocket));
+        }
+        if let Some(lane) = self.state.http_lanes.first().filter(|lane| Some(**lane) != not) {
+            return Some((*lane, Road::Http));
+        }
+        // Better the same lane than none.
+        let same = not.filter(|lane| self.state.lanes.contains(lane)).map(|lane| (lane, Road::WebSocket));
+        same.or_else(|| self.state.http_lanes.first().map(|lane| (*lane, Road::Http)))
+    }
+
+    fn road(&self, lane: LaneId) -> Road {
+        if self.state.lanes.contains(&lane) { Road::WebSocket } else { Road::Http }
+    }
+
+    /// Gives the batch its bytes and hands it out.
+    pub(super) fn send_batch(&mut self, _now_ms: u64, out: &mut Commands) {
+        if self.batch.actions.is_empty() {
+            return;
+        }
+        let mut batch = std::mem::take(&mut self.batch);
+        self.name_orders(&mut batch);
+        self.encode(&mut batch, out);
+        for (draft, span) in batch.actions.iter().zip(&batch.spans) {
+            let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
+            let first_cloid = out.cloids.len();
+            out.cloids.extend(attempt.legs.iter().map(|leg| Cloid(leg.cloid)));
+            out.attempts.push(Attempt {
+                follower: draft.follower,
+                signer: draft.follower,
+                lane: attempt.lane,
+                road: self.road(attempt.lane),
+                post_id: draft.post,
+                kind: attempt.kind(),
+                nonce: attempt.nonce,
+                expires_after: attempt.expires_after,
+                vault: self.vault(draft.follower),
+                digest: batch.digests.get(out.attempts.len()).copied().unwrap_or_default(),
+                action: span.clone(),
+                cloids: first_cloid..out.cloids.len(),
+            });
+        }
+        batch.clear();
+        self.batch = batch;
+    }
+
+    /// Client ids of all orders of the batch: one wide hash.
+    fn name_orders(&mut self, batch: &mut Batch) {
+        let chain = self.config.network.chain();
+        for draft in &batch.actions {
+            let Some(drafts) = batch.legs.get(draft.legs.clone()) else { continue };
+            for ((coin, _), leg) in drafts.iter().zip(0u32..) {
+                let asset = self.state.market.asset(*coin).map_or(u32::MAX, |asset| asset.id);
+                let Some(account) = self.config.followers.get(draft.follower as usize) else { continue };
+                let Some(lot) = self.state.lot_mut(draft.follower, *coin) else { continue };
+                lot.attempts = lot.attempts.saturating_add(1);
+                let (follow, time_ms, tid) =
+                    lot.pending.last().map_or((None, 0, 0), |p| (Some(p.follow), p.time_ms, p.tid));
+                let leader = follow.and_then(|follow| self.config.follows.get(follow as usize));
+                let leader = leader.and_then(|edge| self.config.leaders.get(edge.leader as usize));
+                let leader = leader.map_or(Address([0; 20]), |leader| leader.address);
+                let parts = CloidParts {
+                    follower: &account.account,
+                    leader: &leader,
+                    event: (asset, time_ms, tid),
+                    leg,
+                    attempt: lot.attempts,
+                };
+                batch.messages.push(cloid_message(&parts, chain));
+            }
+        }
+        batch.hashes.clear();
+        if let [message] = batch.messages.as_slice() {
+            batch.hashes.push(keccak256(message));
+        } else {
+            batch.hashes.resize(batch.messages.len(), [0; 32]);
+            let messages: Vec<&[u8]> = batch.messages.iter().map(<[u8; CLOID_MESSAGE]>::as_slice).collect();
+            keccak256_many(&messages, &mut batch.hashes);
+        }
+        let mut hashes = batch.hashes.iter();
+        for draft in &batch.actions {
+            let legs = self.state.attempts.get_mut(&draft.post).map(|attempt| attempt.legs.iter_mut());
+            for (leg, hash) in legs.into_iter().flatten().zip(&mut hashes) {
+                leg.cloid = cloid_of(hash);
+            }
+        }
+    }
+
+    /// Bytes of all actions of the batch, then their digests: three wide hashes.
+    fn encode(&mut self, batch: &mut Batch, out: &mut Commands) {
+        let mut packed: Vec<Range<usize>> = Vec::with_capacity(batch.actions.len());
+        for draft in &batch.actions {
+            let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
+            batch.orders.clear();
+            for leg in &attempt.legs {
+                let Some(asset) = self.state.market.asset(leg.coin) else { continue };
+                batch.orders.push(Order {
+                    asset: asset.id,
+                    is_buy: leg.size > 0,
+                    price: Px::from_raw(leg.price),
+                    size: Sz::from_raw(leg.size.saturating_abs()),
+                    reduce_only: leg.reduce_only,
+                    tif: Tif::Ioc,
+                    cloid: Some(Cloid(leg.cloid)),
+                });
+            }
+            let (json_at, msgpack_at) = (out.bytes.len(), batch.msgpack.len());
+            let action = Action::Order { orders: &batch.orders, grouping: Grouping::Na, builder: None };
+            encode_action(&action, &mut batch.msgpack, &mut out.bytes);
+            batch.spans.push(json_at..out.bytes.len());
+            packed.push(msgpack_at..batch.msgpack.len());
+        }
+        let chain = self.config.network.chain();
+        let vaults: Vec<Option<Address>> = batch.actions.iter().map(|draft| self.vault(draft.follower)).collect();
+        let preimage = |((draft, span), vault)| {
+            let (draft, span, vault): (&ActionDraft, &Range<usize>, &Option<Address>) = (draft, span, vault);
+            let attempt = self.state.attempts.get(&draft.post);
+            Preimage {
+                action: batch.msgpack.get(span.clone()).unwrap_or_default(),
+                nonce: attempt.map_or(0, |attempt| attempt.nonce),
+                vault: vault.as_ref(),
+                expires_after: attempt.map(|attempt| attempt.expires_after),
+            }
+        };
+        let preimages: Vec<Preimage<'_>> = batch.actions.iter().zip(&packed).zip(&vaults).map(preimage).collect();
+        batch.digests.clear();
+        batch.digests.resize(preimages.len(), [0; 32]);
+        if let ([one], [digest]) = (preimages.as_slice(), batch.digests.as_mut_slice()) {
+            *digest = l1_digest(one.action, one.nonce, one.vault, one.expires_after, chain);
+        } else {
+            l1_digests(&preimages, chain, &mut batch.digests);
+        }
+    }
+
+    fn vault(&self, follower: u32) -> Option<Address> {
+        self.config.followers.get(follower as usize).filter(|account| account.vault).map(|account| account.account)
+    }
+
+    /// Hands out a `noop` under the nonce of an attempt. True if there was a way out.
+    pub(super) fn send_fence(&mut self, post: u64, now_ms: u64, out: &mut Commands) -> Option<u64> {
+        let attempt = self.state.attempts.get(&post)?;
+        let (follower, nonce) = (attempt.follower, attempt.nonce);
+        let expires_after = attempt.expires_after.saturating_add(FENCE_TTL_MS);
+        let (lane, road) = self.lane(follower, Some(attempt.lane))?;
+        let fence = self.state.next_post;
+        self.state.next_post = fence.saturating_add(1);
+        let mut msgpack = Vec::with_capacity(16);
+        let from = out.bytes.len();
+        encode_action(&Action::Noop, &mut msgpack, &mut out.bytes);
+        let vault = self.vault(follower);
+        let chain = self.config.network.chain();
+        let digest = l1_digest(&msgpack, nonce, vault.as_ref(), Some(expires_after), chain);
+        let cloids = out.cloids.len()..out.cloids.len();
+        let action = from..out.bytes.len();
+        let kind = AttemptKind::Fence;
+        out.attempts.push(Attempt {
+            follower,
+            signer: follower,
+            lane,
+            road,
+            post_id: fence,
+            kind,
+            nonce,
+            expires_after,
+            vault,
+            digest,
+            action,
+            cloids,
+        });
+        out.changed = true;
+        self.state.fences.insert(fence, post);
+        self.budget.take(1, 1, now_ms);
+        Some(fence)
+    }
+}

@@ -1,0 +1,297 @@
+//! Answers to actions: what was executed, what was refused, and what that means for the position, E and the receipts.
+use super::receipts::Ending;
+use super::{Engine, alert, alert_follower};
+use crate::commands::{CoinId, Commands, Level, Outcome, Reason};
+use crate::event::FrameClass;
+use crate::feed::answer::{Answer, Status, parse_body};
+use crate::num::{Px, Sz};
+use crate::order::attempt::{InFlight, Phase};
+use crate::order::text::{Class, classify};
+
+/// The venue takes nothing now: ask again after this. Its own rhythm for an exhausted address is one request in 10 s.
+const WAIT_MS: u64 = 10_000;
+
+/// What is proven of one order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LegResult {
+    pub filled: i64,
+    pub price: Px,
+    pub class: Option<Class>,
+}
+
+impl LegResult {
+    pub const fn nothing(class: Option<Class>) -> LegResult {
+        LegResult { filled: 0, price: Px::ZERO, class }
+    }
+}
+
+impl Engine {
+    pub(super) fn on_http_answer(&mut self, post: u64, status: u16, body: &[u8], now_ms: u64, out: &mut Commands) {
+        let mut statuses = Vec::new();
+        // Only a 200 is an answer of the exchange; a 5xx may come while the action executes.
+        let answer = if status == 200 { parse_body(body, &mut statuses) } else { Answer::Unknown };
+        self.on_answer(post, answer, body, &statuses, now_ms, out);
+    }
+
+    pub(super) fn on_answer(
+        &mut self,
+        post: u64,
+        answer: Answer,
+        frame: &[u8],
+        statuses: &[Status],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> FrameClass {
+        if answer == Answer::Info {
+            return FrameClass::Other;
+        }
+        if let Some(original) = self.state.fences.remove(&post) {
+            out.changed = true;
+            self.on_fence_answer(original, answer, frame, now_ms, out);
+            return FrameClass::Taken;
+        }
+        let Some(attempt) = self.state.attempts.get(&post) else { return FrameClass::Other };
+        out.changed = true;
+        let follower = attempt.follower;
+        match answer {
+            Answer::Statuses => match self.fold(attempt, statuses, frame) {
+                Some(results) => self.settle(post, &results, now_ms, out),
+                None => self.doubt(post, now_ms, out),
+            },
+            Answer::Refused(text) => self.on_refused(post, text.of(frame), now_ms, out),
+            Answer::Accepted | Answer::Unknown | Answer::Info => self.doubt(post, now_ms, out),
+        }
+        self.work(follower, now_ms, out);
+        self.send_batch(now_ms, out);
+        FrameClass::Taken
+    }
+
+    /// One result per order, by place (rule 29). `None`: the answer proves nothing.
+    fn fold(&self, attempt: &InFlight, statuses: &[Status], frame: &[u8]) -> Option<Vec<LegResult>> {
+        let account = self.config.followers.get(attempt.follower as usize)?;
+        let result = |status: &Status, size: i64| match status {
+            Status::Filled { size: filled, price } => {
+                // More than asked would be the venue's error; the position is read again either way.
+                let filled = filled.raw().min(size.saturating_abs());
+                Some(LegResult { filled: if size < 0 { -filled } else { filled }, price: *price, class: None })
+            }
+            Status::Error(text) => {
+                Some(LegResult::nothing(Some(classify(text.of(frame), &account.agent, &account.account))))
+            }
+            Status::Resting | Status::Word => None,
+        };
+        match statuses {
+            // One error may stand for the whole batch: it failed before any order was looked at.
+            [only @ Status::Error(_)] => attempt.legs.iter().map(|leg| result(only, leg.size)).collect(),
+            _ if statuses.len() == attempt.legs.len() => {
+                statuses.iter().zip(&attempt.legs).map(|(status, leg)| result(status, leg.size)).collect()
+            }
+            _ => None,
+        }
+    }
+
+    fn on_refused(&mut self, post: u64, text: &[u8], now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let Some(account) = self.config.followers.get(attempt.follower as usize) else { return };
+        match classify(text, &account.agent, &account.account) {
+            // Something with this nonce executed, or a fence of ours burned it: the orders know.
+            Class::NonceUsed => self.look_up(post, now_ms, out),
+            class => {
+                let legs = attempt.legs.len();
+                if class == Class::Unknown {
+                    let shown =
+                        String::from_utf8_lossy(text.get(..text.len().min(200)).unwrap_or_default()).into_owned();
+                    alert_follower(
+                        out,
+                        Level::Warning,
+                        "unknown_text",
+                        attempt.follower,
+                        format!("The venue refused with {shown:?}."),
+                    );
+                }
+                self.settle(post, &vec![LegResult::nothing(Some(class)); legs], now_ms, out);
+            }
+        }
+    }
+
+    /// Ends an attempt: every order's outcome is proven.
+    pub(super) fn settle(&mut self, post: u64, results: &[LegResult], now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.remove(&post) else { return };
+        out.changed = true;
+        self.state.deadlines.remove(&(attempt.deadline_ms, post));
+        let follower = attempt.follower;
+        let was_unknown = attempt.phase != Phase::Sent;
+        self.state.fences.retain(|_, fenced| *fenced != post);
+        if let Some(state) = self.state.follower_mut(follower) {
+            state.in_flight = state.in_flight.saturating_sub(1);
+            state.unresolved = state.unresolved.saturating_sub(u32::from(attempt.former));
+        }
+        for result in results {
+            self.act_on(follower, result.class, now_ms, out);
+        }
+        let mut coins: Vec<CoinId> = attempt.legs.iter().map(|leg| leg.coin).collect();
+        coins.dedup();
+        for coin in coins {
+            self.settle_coin(post, &attempt, results, coin, was_unknown, now_ms, out);
+        }
+        self.state.waiting.insert(follower);
+    }
+
+    /// What a refusal means beyond its own order.
+    fn act_on(&mut self, follower: u32, class: Option<Class>, now_ms: u64, out: &mut Commands) {
+        match class {
+            Some(Class::Wait(_)) => {
+                if let Some(state) = self.state.follower_mut(follower) {
+                    state.hold_until_ms = now_ms.saturating_add(WAIT_MS);
+                }
+            }
+            Some(Class::StopFollower) => self.stop_follower(follower, Reason::FollowerStopped, now_ms, out),
+            Some(Class::Foreign) if !self.state.breaker => {
+                self.state.breaker = true;
+                let text = "The venue recovered a signer that is none of ours: the signed bytes are wrong. No entries until a restart.";
+                alert(out, Level::Critical, "breaker", text.into());
+            }
+            Some(Class::Bug(reason)) => {
+                let text = format!("The venue found fault with an order of ours: {}.", reason.name());
+                alert_follower(out, Level::Warning, "order_invalid", follower, text);
+            }
+            Some(Class::Skip(Reason::ReduceOnly)) => self.read_soon(follower, now_ms),
+            _ => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one coin of one attempt")]
+    fn settle_coin(
+        &mut self,
+        post: u64,
+        attempt: &InFlight,
+        results: &[LegResult],
+        coin: CoinId,
+        was_unknown: bool,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let legs = attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
+        let full = legs.clone().all(|(leg, result)| leg.size == result.filled);
+        let filled = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled));
+        let traded = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled.saturating_abs()));
+        let price = legs.clone().map(|(_, result)| result.price).rfind(|price| !price.is_zero());
+        let class = legs.filter(|(leg, result)| leg.size != result.filled).find_map(|(_, result)| result.class);
+        let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
+        lot.own = lot.own.saturating_add(filled);
+        lot.in_flight = None;
+        lot.settled_ms = now_ms;
+        lot.wants = true;
+        for pending in lot.pending.iter_mut().filter(|pending| pending.post == Some(post)) {
+            let numbers = &mut pending.numbers;
+            numbers.filled = numbers.filled.checked_add(Sz::from_raw(traded)).unwrap_or(numbers.filled);
+            numbers.average_price = price.unwrap_or(numbers.average_price);
+            pending.was_unknown |= was_unknown;
+            pending.post = None;
+        }
+        let newer = lot.pending.last().is_some_and(|pending| pending.planned_ms == 0);
+        if full {
+            lot.misses = 0;
+            lot.retry_ms = 0;
+            lot.emergency &= lot.own != 0;
+            lot.entries.retain(|entry| entry.post != Some(post));
+            self.finish_covered(attempt.follower, coin, Ending::new(Outcome::Filled, Reason::None), now_ms, out);
+            return;
+        }
+        self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
+    }
+
+    /// The part of an order that was not executed.
+    #[expect(clippy::too_many_arguments, reason = "one coin of one attempt")]
+    fn settle_rest(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        post: u64,
+        class: Option<Class>,
+        newer: bool,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let retry = match class {
+            // Partly filled, or proven dead: the same thing again.
+            None | Some(Class::Retry(_) | Class::Wait(_) | Class::TooLate | Class::NonceUsed) => true,
+            Some(Class::Skip(_) | Class::Bug(_) | Class::StopFollower | Class::Foreign | Class::Unknown) => false,
+        };
+        if retry {
+            let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+            let missed = match class {
+                Some(Class::Retry(reason) | Class::Wait(reason)) => Some(reason),
+                _ => None,
+            };
+            lot.entries.iter_mut().filter(|entry| entry.post == Some(post)).for_each(|entry| entry.post = None);
+            for pending in lot.pending.iter_mut().filter(|pending| pending.planned_ms != 0) {
+                pending.reason = missed.unwrap_or(pending.reason);
+            }
+            self.back_off(follower, coin, now_ms);
+            // A newer leader event is a reason to look at the book again at once.
+            if newer && let Some(lot) = self.state.lot_mut(follower, coin) {
+                lot.retry_ms = now_ms;
+            }
+            return;
+        }
+        self.give_back(follower, coin, |entry| entry.post == Some(post));
+        let reason = match class {
+            Some(Class::Skip(reason) | Class::Bug(reason)) => reason,
+            Some(Class::StopFollower) => Reason::FollowerStopped,
+            Some(Class::Foreign) => Reason::Breaker,
+            _ => Reason::UnknownText,
+        };
+        self.finish_covered(follower, coin, Ending::new(Outcome::Rejected, reason), now_ms, out);
+        // Exits never expire: whatever is still to be reduced is tried again, at the slowest pace.
+        if let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.misses = lot.misses.saturating_add(2);
+        }
+        self.back_off(follower, coin, now_ms);
+        if newer && let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.retry_ms = now_ms;
+        }
+    }
+
+    /// Ends the receipts that the last order carried; those that came later wait for theirs.
+    fn finish_covered(&mut self, follower: u32, coin: CoinId, ending: Ending, now_ms: u64, out: &mut Commands) {
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        let (covered, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut lot.pending).into_iter().partition(|p| p.planned_ms != 0);
+        lot.pending = later;
+        for pending in covered {
+            let partly = ending.outcome != Outcome::Filled && !pending.numbers.filled.is_zero();
+            let reason = if ending.reason == Reason::None { pending.gate_reason() } else { ending.reason };
+            let outcome = if partly { Outcome::PartlyFilled } else { ending.outcome };
+            self.finish(coin, &pending, Ending { outcome, reason, ..ending }, now_ms, out);
+        }
+    }
+
+    /// Nothing more is sent for this follower. Its work ends blocked; E keeps what is held.
+    pub(super) fn stop_follower(&mut self, follower: u32, reason: Reason, now_ms: u64, out: &mut Commands) {
+        let Some(state) = self.state.follower_mut(follower) else { return };
+        if state.stopped.is_some() {
+            return;
+        }
+        state.stopped = Some(reason);
+        out.changed = true;
+        let coins: Vec<CoinId> = state.coins.keys().copied().collect();
+        let text = format!("Nothing is sent for this follower any more: {}.", reason.name());
+        alert_follower(out, Level::Critical, "follower_stopped", follower, text);
+        for coin in coins {
+            let flying = self.state.lot_mut(follower, coin).and_then(|lot| lot.in_flight);
+            self.give_back(follower, coin, |entry| entry.post.is_none() || entry.post != flying);
+            let Some(lot) = self.state.lot_mut(follower, coin) else { continue };
+            let (keep, done): (Vec<_>, Vec<_>) =
+                std::mem::take(&mut lot.pending).into_iter().partition(|p| p.post.is_some() && p.post == flying);
+            lot.pending = keep;
+            for pending in done {
+                self.finish(coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);
+            }
+        }
+    }
+
+    pub(super) fn on_stop_signer(&mut self, signer: u32, now_ms: u64, out: &mut Commands) {
+        self.stop_follower(signer, Reason::SignerStopped, now_ms, out);
+    }
+}

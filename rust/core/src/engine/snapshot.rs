@@ -1,0 +1,150 @@
+//! The whole state as bytes, and the step's context: what a replay needs beside the events.
+use super::Engine;
+use crate::commands::{CoinId, Commands};
+use crate::copy::price::Quote;
+use crate::risk::budget::ENCODED;
+use crate::sign::keccak256;
+use crate::state::State;
+
+/// Version of the encoded state. Bump on any change of `state.rs`.
+const VERSION: u8 = 1;
+const QUOTE: u8 = 1;
+const BUDGET: u8 = 2;
+
+/// A snapshot or context that is not of this engine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Written by another version.
+    #[error("snapshot version {0} is unknown: this program writes version 1")]
+    Version(u8),
+    /// Written with other leaders, followers or follows.
+    #[error(
+        "snapshot is of another configuration: restore its leaders, followers and follows, or start with a new journal directory"
+    )]
+    OtherConfig,
+    /// Torn or altered.
+    #[error("snapshot is damaged")]
+    Damaged,
+    /// Torn or altered.
+    #[error("context is damaged")]
+    Context,
+}
+
+impl Engine {
+    /// Appends the whole state: version, fingerprint of the accounts, data.
+    pub fn encode_state(&self, out: &mut Vec<u8>) {
+        out.push(VERSION);
+        out.extend_from_slice(&self.fingerprint());
+        // Plain data always encodes; were it not so, the snapshot would be refused as damaged when read.
+        if let Ok(bytes) = postcard::to_stdvec(&self.state) {
+            out.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Replaces the state by an encoded one.
+    ///
+    /// # Errors
+    /// When the bytes are damaged, of another version, or of another configuration; nothing is changed then.
+    pub fn decode_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
+        let (version, rest) = bytes.split_first().ok_or(StateError::Damaged)?;
+        if *version != VERSION {
+            return Err(StateError::Version(*version));
+        }
+        let (fingerprint, data) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
+        if *fingerprint != self.fingerprint() {
+            return Err(StateError::OtherConfig);
+        }
+        let (state, left) = postcard::take_from_bytes::<State>(data).map_err(|_| StateError::Damaged)?;
+        if !left.is_empty() {
+            return Err(StateError::Damaged);
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    /// Who is meant by the indexes in the state.
+    fn fingerprint(&self) -> [u8; 8] {
+        let mut text = Vec::new();
+        for leader in &self.config.leaders {
+            text.extend_from_slice(&leader.address.0);
+        }
+        text.push(0);
+        for follower in &self.config.followers {
+            text.extend_from_slice(&follower.account.0);
+            text.extend_from_slice(&follower.agent.0);
+        }
+        text.push(0);
+        for follow in &self.config.follows {
+            text.extend_from_slice(&follow.leader.to_le_bytes());
+            text.extend_from_slice(&follow.follower.to_le_bytes());
+        }
+        for dex in &self.dexs {
+            text.extend_from_slice(dex.as_bytes());
+            text.push(0);
+        }
+        let hash = keccak256(&text);
+        let mut short = [0u8; 8];
+        short.iter_mut().zip(hash).for_each(|(place, byte)| *place = byte);
+        short
+    }
+
+    /// At replay, before each `step`: gives back the `Commands::context` that was journalled beside the event.
+    ///
+    /// # Errors
+    /// When the bytes are no context.
+    pub fn restore_context(&mut self, context: &[u8]) -> Result<(), StateError> {
+        let mut rest = context;
+        while let Some((tag, tail)) = rest.split_first() {
+            rest = match *tag {
+                BUDGET => {
+                    let (levels, tail) = tail.split_first_chunk::<ENCODED>().ok_or(StateError::Context)?;
+                    self.budget.restore(levels);
+                    tail
+                }
+                QUOTE => {
+                    let (quote, tail) = tail.split_first_chunk::<28>().ok_or(StateError::Context)?;
+                    self.restore_quote(quote);
+                    tail
+                }
+                _ => return Err(StateError::Context),
+            };
+        }
+        Ok(())
+    }
+
+    fn restore_quote(&mut self, bytes: &[u8; 28]) {
+        let (coin, prices) = bytes.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+        let words: [[u8; 8]; 3] = prices.as_chunks::<8>().0.try_into().unwrap_or_default();
+        let [bid, ask, time] = words;
+        let at = CoinId::from_le_bytes(*coin) as usize;
+        // Coins are few; a context of other bytes can't ask for more than one table of them.
+        if at < 65_536 && self.quotes.len() <= at {
+            self.quotes.resize(at + 1, Quote::default());
+        }
+        if let Some(quote) = self.quotes.get_mut(at) {
+            *quote =
+                Quote { bid: i64::from_le_bytes(bid), ask: i64::from_le_bytes(ask), time_ms: u64::from_le_bytes(time) };
+        }
+    }
+
+    pub(super) fn note_budget(&self, out: &mut Commands) {
+        if self.budget.is_limited() {
+            out.context.push(BUDGET);
+            self.budget.encode(&mut out.context);
+        }
+    }
+
+    /// Writes a quote into the context, once per coin and step.
+    pub(super) fn note_quote(&self, coin: CoinId, quote: Quote, out: &mut Commands) {
+        let start = if self.budget.is_limited() { ENCODED + 1 } else { 0 };
+        let noted = out.context.get(start..).unwrap_or_default();
+        if noted.as_chunks::<29>().0.iter().any(|entry| entry.get(1..5) == Some(&coin.to_le_bytes())) {
+            return;
+        }
+        out.context.push(QUOTE);
+        out.context.extend_from_slice(&coin.to_le_bytes());
+        out.context.extend_from_slice(&quote.bid.to_le_bytes());
+        out.context.extend_from_slice(&quote.ask.to_le_bytes());
+        out.context.extend_from_slice(&quote.time_ms.to_le_bytes());
+    }
+}

@@ -1,0 +1,88 @@
+//! A cold look at the state, as JSON for people and health checks.
+use serde_json::{Map, Value, json};
+
+use super::Engine;
+use crate::copy::sizing::to_position;
+use crate::num::{Pos, Usd};
+use crate::order::attempt::Phase;
+use crate::state::{Follower, Gap, Leader};
+
+impl Engine {
+    /// Appends a JSON object: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets.
+    pub fn write_status(&self, now_ms: u64, out: &mut Vec<u8>) {
+        let unresolved = self.state.attempts.values().filter(|attempt| attempt.phase != Phase::Sent).count();
+        let recovering = self.state.followers.iter().filter(|follower| follower.unresolved > 0).count();
+        let read = (0..).take(self.state.followers.len()).all(|follower| self.is_read(follower));
+        let seeded = self.state.leaders.iter().all(|leader| leader.seeded.iter().all(|seeded| *seeded));
+        let (weight, messages) = self.budget.left(now_ms);
+        let leaders: Vec<Value> =
+            self.config.leaders.iter().zip(&self.state.leaders).map(|(c, s)| self.leader_status(&c.name, s)).collect();
+        let followers: Vec<Value> = (0..)
+            .zip(self.config.followers.iter().zip(&self.state.followers))
+            .map(|(at, (c, s))| self.follower_status(at, &c.name, s))
+            .collect();
+        let status = json!({
+            "started": self.state.started,
+            "ready": self.state.started && read && seeded && recovering == 0,
+            "recovering_followers": recovering,
+            "breaker": self.state.breaker,
+            "coins": self.state.market.len(),
+            "in_flight": self.state.attempts.len(),
+            "unresolved": unresolved,
+            "waiting": self.state.waiting.len(),
+            "events_pending": self.state.fanouts.len(),
+            "asks_pending": self.state.asks.len(),
+            "receipts": self.state.receipts,
+            "lanes": self.state.lanes,
+            "http_lanes": self.state.http_lanes,
+            "limits": self.budget.is_limited(),
+            "weight_left": weight,
+            "messages_left": messages,
+            "leaders": leaders,
+            "followers": followers,
+        });
+        out.extend_from_slice(status.to_string().as_bytes());
+    }
+
+    fn leader_status(&self, name: &str, leader: &Leader) -> Value {
+        let positions: Map<String, Value> = leader
+            .coins
+            .iter()
+            .filter(|(_, entry)| entry.position != 0)
+            .map(|(coin, entry)| (self.coin_name(*coin).to_owned(), json!(Pos::from_raw(entry.position).to_string())))
+            .collect();
+        json!({
+            "name": name,
+            "seeded": leader.seeded.iter().all(|seeded| *seeded),
+            "dirty": leader.gap != Gap::None,
+            "cursor_ms": leader.cursor_ms,
+            "equity_usd": leader.equity.map(|equity| Usd::from_raw(equity).to_string()),
+            "positions": positions,
+        })
+    }
+
+    fn follower_status(&self, at: u32, name: &str, follower: &Follower) -> Value {
+        let positions: Map<String, Value> = follower
+            .coins
+            .iter()
+            .map(|(coin, lot)| {
+                let target = to_position(self.net(at, *coin)).unwrap_or(0);
+                let entry = json!({
+                    "own": Pos::from_raw(lot.own).to_string(),
+                    "target": Pos::from_raw(target).to_string(),
+                    "manual": Pos::from_raw(lot.manual).to_string(),
+                    "in_flight": lot.in_flight.is_some(),
+                });
+                (self.coin_name(*coin).to_owned(), entry)
+            })
+            .collect();
+        json!({
+            "name": name,
+            "read": self.is_read(at),
+            "stopped": follower.stopped.map(crate::commands::Reason::name),
+            "unresolved": follower.unresolved,
+            "equity_usd": follower.equity.map(|equity| Usd::from_raw(equity).to_string()),
+            "positions": positions,
+        })
+    }
+}

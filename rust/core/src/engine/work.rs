@@ -1,0 +1,278 @@
+//! One follower's work: for each coin whose lane is free, from target to orders; all of them in one action.
+use super::Engine;
+use super::receipts::Ending;
+use crate::commands::{CoinId, Commands, Outcome, Reason};
+use crate::copy::plan::{Half, Job, Opening, Plan, plan};
+use crate::copy::price::{QUOTE_AGE_MS, Quote};
+use crate::copy::sizing::{UNIT, to_position};
+use crate::order::attempt::{MAX_IN_FLIGHT, backoff_ms};
+use crate::risk::budget::{MAX_POSTS, Purpose};
+use crate::state::{Lot, Pending};
+
+/// What may be sent for a follower now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Gate {
+    pub reduce: bool,
+    pub open: bool,
+}
+
+impl Engine {
+    /// Plans everything a follower wants and can have now. Orders go to the batch.
+    pub(super) fn work(&mut self, follower: u32, now_ms: u64, out: &mut Commands) {
+        let Some(state) = self.state.follower(follower) else { return };
+        let wanting = |lot: &Lot| lot.wants && lot.in_flight.is_none();
+        let coins: Vec<CoinId> = state.coins.iter().filter(|(_, lot)| wanting(lot)).map(|(coin, _)| *coin).collect();
+        if coins.is_empty() {
+            self.state.waiting.remove(&follower);
+            return;
+        }
+        out.changed = true;
+        let gate = self.gate(follower, now_ms);
+        let mut waits = false;
+        self.batch.begin();
+        for coin in coins {
+            waits |= self.work_coin(follower, coin, gate, now_ms, out);
+        }
+        if waits {
+            self.state.waiting.insert(follower);
+        } else {
+            self.state.waiting.remove(&follower);
+        }
+        self.close_action(follower, now_ms);
+    }
+
+    /// What the outside allows: account read, signer alive, a way out, nonces, the venue's budget.
+    pub(super) fn gate(&self, follower: u32, now_ms: u64) -> Gate {
+        let shut = Gate { reduce: false, open: false };
+        let Some(state) = self.state.follower(follower) else { return shut };
+        let ready = self.state.started
+            && state.stopped.is_none()
+            && state.unresolved == 0
+            && state.hold_until_ms <= now_ms
+            && state.in_flight < MAX_IN_FLIGHT
+            && self.is_read(follower)
+            && (!self.state.lanes.is_empty() || !self.state.http_lanes.is_empty());
+        let full = self.budget.is_limited() && self.state.attempts.len() >= MAX_POSTS;
+        if !ready || full {
+            return shut;
+        }
+        let planned = self.batch.actions() as u64;
+        let has = |purpose| self.budget.has(1 + planned, 1 + planned, purpose, now_ms);
+        Gate { reduce: has(Purpose::Safety), open: has(Purpose::Ordinary) && !self.state.breaker }
+    }
+
+    pub(super) fn is_read(&self, follower: u32) -> bool {
+        self.state.follower(follower).is_some_and(|follower| follower.read.iter().all(|read| *read))
+    }
+
+    /// Plans one coin. True: something outside holds it back.
+    fn work_coin(&mut self, follower: u32, coin: CoinId, gate: Gate, now_ms: u64, out: &mut Commands) -> bool {
+        let expired = self.expire_entries(follower, coin, now_ms);
+        let Some(asset) = self.state.market.asset(coin) else { return true };
+        let quote = self.quote(coin, now_ms, out);
+        let net = self.net(follower, coin);
+        let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
+        let opening = self.opening(follower, coin, gate);
+        let reduce_bands = self.reduce_bands(follower);
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
+        // An expiry is dealt with at once; everything else keeps its distance to an unchanged book.
+        if lot.retry_ms > now_ms && !expired {
+            let due = lot.entries.iter().map(|entry| entry.deadline_ms.saturating_add(1)).min().unwrap_or(u64::MAX);
+            let due = due.min(lot.retry_ms);
+            self.state.due.insert((due, follower));
+            return false;
+        }
+        let Some(target) = to_position(net) else { return false };
+        let job = Job {
+            asset,
+            own: lot.own,
+            manual: lot.manual,
+            target,
+            opening,
+            reduce_bands,
+            emergency: lot.emergency || net / UNIT == 0 || lot.misses >= 2,
+            fallback: [mark, lot.leader_price],
+            quote,
+        };
+        let plan = plan(&job);
+        let blocked = self.take_plan(follower, coin, gate, plan);
+        if blocked {
+            let deadlines = self
+                .state
+                .lot_mut(follower, coin)
+                .into_iter()
+                .flat_map(|lot| lot.entries.iter().map(|e| e.deadline_ms));
+            if let Some(due) = deadlines.min() {
+                self.state.due.insert((due.saturating_add(1), follower));
+            }
+            return true;
+        }
+        self.settle_plan(follower, coin, plan, expired, now_ms, out);
+        false
+    }
+
+    /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
+    fn take_plan(&mut self, follower: u32, coin: CoinId, gate: Gate, plan: Plan) -> bool {
+        let has_entries = self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty());
+        let mut held_back = plan.open == Half::NotAllowed && !gate.open && has_entries;
+        let mut sent = false;
+        for (half, allowed) in [(plan.reduce, gate.reduce), (plan.open, gate.open)] {
+            match half {
+                Half::Order(draft) if allowed => {
+                    self.batch.push(follower, coin, draft);
+                    sent = true;
+                }
+                Half::Order(_) | Half::NoPrice => held_back = true,
+                _ => {}
+            }
+        }
+        held_back && !sent
+    }
+
+    /// What a plan means for entries and receipts.
+    fn settle_plan(&mut self, follower: u32, coin: CoinId, plan: Plan, expired: bool, now_ms: u64, out: &mut Commands) {
+        let ordered = matches!(plan.reduce, Half::Order(_)) || matches!(plan.open, Half::Order(_));
+        let mut reason = if expired { Reason::TooOld } else { Reason::None };
+        match plan.open {
+            Half::Beyond => {
+                self.give_back(follower, coin, |_| true);
+                reason = Reason::PriceBeyondBand;
+            }
+            // Below the minimum the part stays in the target; an order that does not open has no part to wait for.
+            Half::TooSmall => self.keep_entries(follower, coin),
+            Half::Nothing if !ordered => self.keep_entries(follower, coin),
+            Half::NotAllowed if self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty()) => {
+                self.give_back(follower, coin, |_| true);
+                reason = Reason::ManualPosition;
+            }
+            _ => {}
+        }
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        lot.wants = false;
+        let mut done = std::mem::take(&mut lot.pending);
+        let own = lot.own;
+        let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
+        let Some(mut lead) = done.pop() else { return };
+        for older in done {
+            let ending = if older.numbers.filled.is_zero() {
+                Ending::merged(lead.decision)
+            } else {
+                Ending::new(Outcome::PartlyFilled, Reason::Superseded)
+            };
+            self.finish(coin, &older, ending, now_ms, out);
+        }
+        if ordered {
+            if reason != Reason::None {
+                lead.reason = reason;
+            }
+            if let Some(lot) = self.state.lot_mut(follower, coin) {
+                lot.pending.push(lead);
+            }
+            return;
+        }
+        let ending = ending_without_order(&lead, reason, small, own);
+        self.finish(coin, &lead, ending, now_ms, out);
+    }
+
+    /// Entries stay in E but no longer wait: nothing will be given back.
+    fn keep_entries(&mut self, follower: u32, coin: CoinId) {
+        if let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.entries.clear();
+        }
+    }
+
+    /// Entries whose time is over give their part of E back. True if there were any.
+    fn expire_entries(&mut self, follower: u32, coin: CoinId, now_ms: u64) -> bool {
+        self.give_back(follower, coin, |entry| entry.deadline_ms < now_ms)
+    }
+
+    /// Gives parts of E back, newest first, as far as they were not bought. "Not bought" is the distance between Σ E and the
+    /// engine's position in the part's direction, so that what was filled stays and nothing is given back twice.
+    pub(super) fn give_back(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        which: impl Fn(&crate::state::Entry) -> bool,
+    ) -> bool {
+        let net = self.net(follower, coin);
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
+        let mut missing = net.saturating_sub(i128::from(lot.own).saturating_mul(UNIT));
+        let (gone, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut lot.entries).into_iter().partition(|entry| which(entry));
+        lot.entries = kept;
+        for entry in gone.iter().rev() {
+            let mut held = self.state.held(entry.follow, coin);
+            let toward = |value: i128| if entry.amount < 0 { value.saturating_neg() } else { value };
+            let back = toward(entry.amount).min(toward(missing)).min(toward(held.entitled)).max(0);
+            held.entitled = held.entitled.saturating_sub(toward(back));
+            missing = missing.saturating_sub(toward(back));
+            self.state.set_held(entry.follow, coin, held);
+        }
+        !gone.is_empty()
+    }
+
+    fn opening(&self, follower: u32, coin: CoinId, gate: Gate) -> Option<Opening> {
+        let lot = self.state.follower(follower)?.coins.get(&coin)?;
+        let newest = lot.entries.last()?;
+        if !gate.open || lot.manual != 0 {
+            return None;
+        }
+        let band_bps = self.config.follows.get(newest.follow as usize)?.entry_band_bps;
+        let max_order = self.config.followers.get(follower as usize)?.max_order;
+        Some(Opening { price: newest.price, band_bps, max_order })
+    }
+
+    /// The widest bands of a follower's edges: an exit of one must not wait for the other's.
+    fn reduce_bands(&self, follower: u32) -> [u32; 2] {
+        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
+        let edges = follows.filter_map(|follow| self.config.follows.get(*follow as usize));
+        edges.fold([1, 1], |[n, e], edge| [n.max(edge.reduce_band_bps), e.max(edge.emergency_band_bps)])
+    }
+
+    /// A fresh quote, noted in the step's context either way.
+    pub(super) fn quote(&mut self, coin: CoinId, now_ms: u64, out: &mut Commands) -> Option<Quote> {
+        let quote = self.quotes.get(coin as usize).copied().unwrap_or_default();
+        self.note_quote(coin, quote, out);
+        let fresh = quote.time_ms > 0 && now_ms.saturating_sub(quote.time_ms) <= QUOTE_AGE_MS;
+        fresh.then_some(quote)
+    }
+
+    /// The signed size of a coin's orders in flight.
+    pub(super) fn flying(&self, lot: &Lot, coin: CoinId) -> i64 {
+        let attempt = lot.in_flight.and_then(|post| self.state.attempts.get(&post));
+        let legs = attempt.into_iter().flat_map(|attempt| attempt.legs.iter()).filter(|leg| leg.coin == coin);
+        legs.fold(0i64, |sum, leg| sum.saturating_add(leg.size))
+    }
+
+    /// Tries again later, waiting longer each time.
+    pub(super) fn back_off(&mut self, follower: u32, coin: CoinId, now_ms: u64) {
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        lot.wants = true;
+        lot.misses = lot.misses.saturating_add(1);
+        lot.retry_ms = now_ms.saturating_add(backoff_ms(lot.misses));
+        let deadlines = lot.entries.iter().map(|entry| entry.deadline_ms.saturating_add(1));
+        let due = deadlines.fold(lot.retry_ms, u64::min);
+        self.state.due.insert((due, follower));
+    }
+}
+
+/// A decision that needs no order (any more).
+fn ending_without_order(lead: &Pending, reason: Reason, small: bool, own: i64) -> Ending {
+    if !lead.numbers.filled.is_zero() {
+        return Ending::new(Outcome::PartlyFilled, if reason == Reason::None { lead.reason } else { reason });
+    }
+    let untried = lead.numbers.ordered.is_zero();
+    match reason {
+        Reason::ManualPosition if lead.enters => return Ending::new(Outcome::Blocked, reason),
+        Reason::PriceBeyondBand if lead.enters && untried => return Ending::new(Outcome::Skipped, reason),
+        Reason::None => {}
+        _ if !lead.enters => {}
+        // An order that found nothing explains more than the age that ended it.
+        _ if lead.reason == Reason::NoMatch => return Ending::new(Outcome::Expired, Reason::NoMatch),
+        _ => return Ending::new(Outcome::Expired, reason),
+    }
+    if lead.reduces && !lead.enters && own == 0 {
+        return Ending::new(Outcome::Skipped, Reason::NothingHeld);
+    }
+    Ending::new(Outcome::Carried, if small { Reason::BelowMinimum } else { Reason::None })
+}

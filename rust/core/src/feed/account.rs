@@ -1,0 +1,154 @@
+//! Answers of `/info` that the core asked for. Cold: parsed as trees, every number still exact.
+use serde_json::Value;
+
+use super::frame::{FillRow, parse_fills};
+use super::scan::Scan;
+use crate::num::{Pos, Px, Round, Sz, Usd};
+
+/// One position of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PositionRow {
+    /// The coin's name.
+    pub coin: String,
+    /// Signed size.
+    pub size: Pos,
+    /// Average entry price.
+    pub entry: Option<Px>,
+    /// Position value divided by size.
+    pub mark: Option<Px>,
+    /// Leverage.
+    pub leverage: u32,
+    /// Isolated margin.
+    pub isolated: bool,
+}
+
+/// An account's `clearinghouseState` of one dex.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    /// When it was true.
+    pub time_ms: u64,
+    /// Account value.
+    pub equity: Usd,
+    /// Unrealised profit over all positions.
+    pub unrealised: Usd,
+    /// Coins with a position; a coin without a row is flat.
+    pub positions: Vec<PositionRow>,
+}
+
+/// Why an answer can't be used.
+pub type AnswerError = &'static str;
+
+/// Parses `clearinghouseState`.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_state(body: &[u8]) -> Result<AccountState, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    let time_ms = value.get("time").and_then(Value::as_u64).ok_or("no time")?;
+    let equity = text(value.pointer("/marginSummary/accountValue")).ok_or("no account value")?;
+    let equity = Usd::parse_round(equity, Round::Floor).map_err(|_| "bad account value")?;
+    let rows = value.get("assetPositions").and_then(Value::as_array).ok_or("no assetPositions")?;
+    let positions = rows.iter().map(position).collect::<Result<_, _>>()?;
+    let profits = rows.iter().filter_map(|row| text(row.pointer("/position/unrealizedPnl")));
+    let unrealised = profits.filter_map(|text| Usd::parse_round(text, Round::Floor).ok());
+    let unrealised = unrealised.fold(Usd::ZERO, |sum, profit| sum.checked_add(profit).unwrap_or(sum));
+    Ok(AccountState { time_ms, equity, unrealised, positions })
+}
+
+fn position(row: &Value) -> Result<PositionRow, AnswerError> {
+    let row = row.get("position").ok_or("row without position")?;
+    let coin = row.get("coin").and_then(Value::as_str).ok_or("position without coin")?.to_owned();
+    let size = Pos::parse(text(row.get("szi")).ok_or("position without szi")?).map_err(|_| "bad szi")?;
+    let entry = text(row.get("entryPx")).and_then(|t| Px::parse_round(t, Round::Nearest).ok());
+    let value = text(row.get("positionValue")).and_then(|t| Usd::parse_round(t, Round::Nearest).ok());
+    // 10^-6 dollars over 10^-8 coins, kept at 10^-8.
+    let mark = value
+        .and_then(|value| crate::num::mul_div(value.raw(), 10_000_000_000, size.abs().raw(), Round::Nearest))
+        .map(Px::from_raw)
+        .filter(|mark| !mark.is_zero());
+    let leverage =
+        row.pointer("/leverage/value").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok()).unwrap_or(0);
+    let isolated = row.pointer("/leverage/type").and_then(Value::as_str) == Some("isolated");
+    Ok(PositionRow { coin, size, entry, mark, leverage, isolated })
+}
+
+fn text(value: Option<&Value>) -> Option<&[u8]> {
+    value.and_then(Value::as_str).map(str::as_bytes)
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// The venue does not know the client id.
+    Unknown,
+    /// Not settled yet.
+    Open,
+    /// Over: so much was executed.
+    Over(Sz),
+}
+
+/// Parses `orderStatus`.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_order_status(body: &[u8]) -> Result<Fate, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    match value.get("status").and_then(Value::as_str) {
+        Some("unknownOid") => return Ok(Fate::Unknown),
+        Some("order") => {}
+        _ => return Err("no status"),
+    }
+    let status = value.pointer("/order/status").and_then(Value::as_str).ok_or("no order status")?;
+    let size = |name| {
+        let found = text(value.pointer(name)).ok_or("order without sizes")?;
+        Sz::parse(found).map_err(|_| "bad order size")
+    };
+    let original = size("/order/order/origSz")?;
+    let rest = size("/order/order/sz")?;
+    match status {
+        "open" | "triggered" => Ok(Fate::Open),
+        "filled" => Ok(Fate::Over(original)),
+        // A refused order executed nothing, whatever its sizes say.
+        rejected if rejected == "rejected" || rejected.ends_with("Rejected") => Ok(Fate::Over(Sz::ZERO)),
+        _ => original.checked_sub(rest).map(Fate::Over).ok_or("order with more left than it had"),
+    }
+}
+
+/// Parses `userFillsByTime`; the rows' coins are spans of `body`.
+///
+/// # Errors
+/// The first malformed row.
+pub fn parse_backfill(body: &[u8], rows: &mut Vec<FillRow>) -> Result<(), AnswerError> {
+    rows.clear();
+    let mut scan = Scan::new(body);
+    let parsed = parse_fills(&mut scan, rows).and_then(|()| scan.end());
+    parsed.map_err(|error| {
+        rows.clear();
+        error.what
+    })
+}
+
+/// Parses `userAbstraction`: true if balances live in the spot state.
+///
+/// # Errors
+/// When it is no text.
+pub fn parse_unified(body: &[u8]) -> Result<bool, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    match value.as_str() {
+        Some(mode) => Ok(matches!(mode, "unifiedAccount" | "portfolioMargin")),
+        None if value.is_null() => Ok(false),
+        None => Err("no account mode"),
+    }
+}
+
+/// Parses `spotClearinghouseState`: the dollars in it (token 0).
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_spot_dollars(body: &[u8]) -> Result<Usd, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    let rows = value.get("balances").and_then(Value::as_array).ok_or("no balances")?;
+    let dollars = rows.iter().find(|row| row.get("token").and_then(Value::as_u64) == Some(0));
+    let Some(row) = dollars else { return Ok(Usd::ZERO) };
+    Usd::parse_round(text(row.get("total")).ok_or("balance without total")?, Round::Floor).map_err(|_| "bad balance")
+}

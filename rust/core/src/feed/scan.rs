@@ -1,0 +1,280 @@
+//! One pass over JSON bytes: no tree, no allocation, no float. What is not asked for is checked and skipped.
+use super::hex::hex20;
+use crate::num::{Pos, Px, Sz};
+
+/// Deeper nesting is an attack: the venue's frames stay below ten.
+pub const MAX_DEPTH: u32 = 32;
+
+/// Why a frame was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at byte {at}")]
+pub struct FrameError {
+    /// What is wrong.
+    pub what: &'static str,
+    /// Where.
+    pub at: usize,
+}
+
+/// A stretch of the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl Span {
+    /// Its bytes; empty if `frame` is another frame than the one it came from and too short.
+    #[must_use]
+    pub fn of(self, frame: &[u8]) -> &[u8] {
+        frame.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// A cursor over one frame.
+#[derive(Debug, Clone)]
+pub struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+type Result<T> = std::result::Result<T, FrameError>;
+
+impl<'a> Scan<'a> {
+    /// At the first byte.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Scan<'a> {
+        Scan { bytes, at: 0 }
+    }
+
+    /// An error at this place.
+    #[must_use]
+    pub fn error(&self, what: &'static str) -> FrameError {
+        FrameError { what, at: self.at }
+    }
+
+    /// The place, to come back to.
+    #[must_use]
+    pub fn place(&self) -> usize {
+        self.at
+    }
+
+    /// A cursor over the same frame at a place seen before.
+    #[must_use]
+    pub fn seek(&self, at: usize) -> Scan<'a> {
+        Scan { bytes: self.bytes, at }
+    }
+
+    /// The bytes of a span of this frame.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &'a [u8] {
+        self.bytes.get(span.start..span.end).unwrap_or_default()
+    }
+
+    #[inline]
+    fn byte(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    /// The next byte that is not white space, not taken.
+    #[inline]
+    pub fn peek(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.byte() {
+            self.at = self.at.saturating_add(1);
+        }
+        self.byte()
+    }
+
+    /// Takes `wanted` if it is next.
+    #[inline]
+    pub fn take(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.at = self.at.saturating_add(usize::from(found));
+        found
+    }
+
+    /// Takes `wanted` or fails.
+    #[inline]
+    pub fn expect(&mut self, wanted: u8, what: &'static str) -> Result<()> {
+        if self.take(wanted) { Ok(()) } else { Err(self.error(what)) }
+    }
+
+    /// Only white space is left.
+    pub fn end(&mut self) -> Result<()> {
+        if self.peek().is_none() { Ok(()) } else { Err(self.error("bytes after the end")) }
+    }
+
+    /// A string's raw contents: escapes stay as they are.
+    #[inline]
+    pub fn string(&mut self) -> Result<Span> {
+        self.expect(b'"', "expected a string")?;
+        let start = self.at;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let Some(found) = memchr::memchr2(b'"', b'\\', rest) else { return Err(self.error("string without end")) };
+            self.at = self.at.saturating_add(found);
+            if self.byte() == Some(b'"') {
+                let end = self.at;
+                self.at = self.at.saturating_add(1);
+                return Ok(Span { start, end });
+            }
+            self.at = self.at.saturating_add(2);
+        }
+    }
+
+    /// A string's raw contents as bytes.
+    #[inline]
+    pub fn string_bytes(&mut self) -> Result<&'a [u8]> {
+        let span = self.string()?;
+        Ok(self.text(span))
+    }
+
+    /// The next key of an object, colon taken, or `None` at its end. `first` starts true.
+    #[inline]
+    pub fn key(&mut self, first: &mut bool) -> Result<Option<&'a [u8]>> {
+        if *first {
+            self.expect(b'{', "expected an object")?;
+        }
+        if !self.more(first, b'}')? {
+            return Ok(None);
+        }
+        let key = self.string_bytes()?;
+        self.expect(b':', "expected a colon")?;
+        Ok(Some(key))
+    }
+
+    /// True if an array has another element. `first` starts true.
+    #[inline]
+    pub fn element(&mut self, first: &mut bool) -> Result<bool> {
+        if *first {
+            self.expect(b'[', "expected an array")?;
+        }
+        self.more(first, b']')
+    }
+
+    #[inline]
+    fn more(&mut self, first: &mut bool, close: u8) -> Result<bool> {
+        if self.take(close) {
+            return Ok(false);
+        }
+        if !std::mem::replace(first, false) {
+            self.expect(b',', "expected a comma")?;
+        }
+        Ok(true)
+    }
+
+    /// `null`, taken if it is next.
+    pub fn null(&mut self) -> bool {
+        if self.peek() != Some(b'n') {
+            return false;
+        }
+        self.literal(b"null").is_ok()
+    }
+
+    /// `true` or `false`.
+    pub fn boolean(&mut self) -> Result<bool> {
+        match self.peek() {
+            Some(b't') => self.literal(b"true").map(|()| true),
+            _ => self.literal(b"false").map(|()| false),
+        }
+    }
+
+    fn literal(&mut self, wanted: &[u8]) -> Result<()> {
+        let end = self.at.saturating_add(wanted.len());
+        if self.bytes.get(self.at..end) != Some(wanted) {
+            return Err(self.error("expected a literal"));
+        }
+        self.at = end;
+        Ok(())
+    }
+
+    /// A whole number without sign, fraction or exponent.
+    #[inline]
+    pub fn uint(&mut self) -> Result<u64> {
+        self.peek();
+        let start = self.at;
+        let mut value: u64 = 0;
+        while let Some(digit @ b'0'..=b'9') = self.byte() {
+            let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit.wrapping_sub(b'0'))));
+            value = next.ok_or_else(|| self.error("whole number out of range"))?;
+            self.at = self.at.saturating_add(1);
+        }
+        match self.byte() {
+            _ if self.at == start => Err(self.error("expected a whole number")),
+            Some(b'.' | b'e' | b'E' | b'-' | b'+') => Err(self.error("expected a whole number")),
+            _ => Ok(value),
+        }
+    }
+
+    /// A price as a decimal string.
+    #[inline]
+    pub fn px(&mut self) -> Result<Px> {
+        let text = self.string_bytes()?;
+        Px::parse(text).map_err(|_| self.error("bad price"))
+    }
+
+    /// A size as a decimal string.
+    #[inline]
+    pub fn sz(&mut self) -> Result<Sz> {
+        let text = self.string_bytes()?;
+        Sz::parse(text).map_err(|_| self.error("bad size"))
+    }
+
+    /// A signed size as a decimal string.
+    #[inline]
+    pub fn pos(&mut self) -> Result<Pos> {
+        let text = self.string_bytes()?;
+        Pos::parse(text).map_err(|_| self.error("bad position"))
+    }
+
+    /// An address of any case.
+    #[inline]
+    pub fn address(&mut self) -> Result<[u8; 20]> {
+        let text = self.string_bytes()?;
+        text.strip_prefix(b"0x").and_then(hex20).ok_or_else(|| self.error("bad address"))
+    }
+
+    /// Checks and passes one value of any kind.
+    pub fn skip(&mut self) -> Result<()> {
+        self.skip_at(0)
+    }
+
+    fn skip_at(&mut self, depth: u32) -> Result<()> {
+        if depth > MAX_DEPTH {
+            return Err(self.error("nested too deeply"));
+        }
+        let deeper = depth.saturating_add(1);
+        match self.peek() {
+            Some(b'"') => self.string().map(|_| ()),
+            Some(b'{') => {
+                let mut first = true;
+                while self.key(&mut first)?.is_some() {
+                    self.skip_at(deeper)?;
+                }
+                Ok(())
+            }
+            Some(b'[') => {
+                let mut first = true;
+                while self.element(&mut first)? {
+                    self.skip_at(deeper)?;
+                }
+                Ok(())
+            }
+            Some(b'n') => self.literal(b"null"),
+            Some(b't' | b'f') => self.boolean().map(|_| ()),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => Err(self.error("expected a value")),
+        }
+    }
+
+    fn number(&mut self) -> Result<()> {
+        if self.byte() == Some(b'-') {
+            self.at = self.at.saturating_add(1);
+        }
+        let mut digits = false;
+        while let Some(byte @ (b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-')) = self.byte() {
+            digits |= byte.is_ascii_digit();
+            self.at = self.at.saturating_add(1);
+        }
+        if digits { Ok(()) } else { Err(self.error("bad number")) }
+    }
+}

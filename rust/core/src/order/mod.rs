@@ -1,0 +1,4 @@
+//! From an intent to its outcome: identities, states, and what the venue's words mean.
+pub mod attempt;
+pub mod identity;
+pub mod text;

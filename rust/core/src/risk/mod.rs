@@ -1,0 +1,2 @@
+//! Bounds: what a position may be worth and what the venue allows.
+pub mod budget;

@@ -1,0 +1,405 @@
+//! Everything the core remembers: plain data, so that a snapshot is one call.
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::commands::{CoinId, Reason};
+use crate::event::{LaneId, SourceId};
+use crate::feed::seen::Seen;
+use crate::market::Market;
+use crate::order::attempt::InFlight;
+
+/// One leader.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Leader {
+    /// Known fills since the baseline.
+    pub seen: Seen,
+    /// Fills up to this time are history: they were there before copying began.
+    pub baseline_ms: u64,
+    /// The newest applied fill.
+    pub cursor_ms: u64,
+    /// The first snapshot has come.
+    pub had_snapshot: bool,
+    /// Per dex: positions were read at least once.
+    pub seeded: Vec<bool>,
+    /// The chain broke; entries wait until fills and positions were read again.
+    pub gap: Gap,
+    /// Account value in 10^-6 dollars.
+    pub equity: Option<i64>,
+    /// Positions by coin.
+    pub coins: BTreeMap<CoinId, LeaderCoin>,
+    /// Unrealised profit of the last read, in 10^-6 dollars.
+    pub unrealised: i64,
+    /// Balances live in the spot state; `None`: not read yet.
+    pub unified: Option<bool>,
+}
+
+/// How far the repair of a broken chain is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gap {
+    /// No gap.
+    #[default]
+    None,
+    /// Missing fills are being read.
+    Fills,
+    /// Positions are being read.
+    Positions,
+}
+
+/// A leader's position on one coin.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct LeaderCoin {
+    /// Signed size in 10^-8.
+    pub position: i64,
+    /// Identity of the fill applied last.
+    pub last_fill: u64,
+    /// Its time.
+    pub last_ms: u64,
+    /// The decision that closed the last gap; fills found later belong to it.
+    pub gap_decision: Option<u64>,
+    /// What the last read said, while it differs from the ledger.
+    pub suspect: Option<i64>,
+}
+
+/// What an edge holds on one coin.
+#[derive(Debug, Default, Clone, Copy, Serialize, Deserialize)]
+pub struct Held {
+    /// E: the entitled position, signed, in 10^-20 coins.
+    pub entitled: i128,
+    /// The ratio fixed when the position opened, in 10^-12.
+    pub ratio: Option<i64>,
+    /// The leader's position is from before copying began and is ignored.
+    pub ignoring: bool,
+    /// It is from before, and is to be adopted once the follower is ready.
+    pub adopting: bool,
+}
+
+/// One follower.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Follower {
+    /// Account value in 10^-6 dollars.
+    pub equity: Option<i64>,
+    /// Per dex: positions were read since the process started.
+    pub read: Vec<bool>,
+    /// Attempts of a former process whose outcome is unknown.
+    pub unresolved: u32,
+    /// Why nothing more is sent.
+    pub stopped: Option<Reason>,
+    /// Positions and work by coin.
+    pub coins: BTreeMap<CoinId, Lot>,
+    /// The signer's highest nonce.
+    pub last_nonce: u64,
+    /// Actions without an outcome.
+    pub in_flight: u32,
+    /// Nothing is sent before: the venue asked to wait.
+    pub hold_until_ms: u64,
+    /// Unrealised profit of the last read, in 10^-6 dollars.
+    pub unrealised: i64,
+    /// Balances live in the spot state; `None`: not read yet.
+    pub unified: Option<bool>,
+}
+
+/// A follower's position and work on one coin: its serial lane.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Lot {
+    /// What the engine's orders made, signed, in 10^-8.
+    pub own: i64,
+    /// The rest of the account's position: somebody else's doing.
+    pub manual: i64,
+    /// The action in flight.
+    pub in_flight: Option<u64>,
+    /// Parts of E that are not bought yet.
+    pub entries: Vec<Entry>,
+    /// Receipts not written yet, oldest first.
+    pub pending: Vec<Pending>,
+    /// No order before, after one that found nothing.
+    pub retry_ms: u64,
+    /// Position and target may differ: plan when possible.
+    pub wants: bool,
+    /// Consecutive orders that did not fill.
+    pub misses: u32,
+    /// Orders sent ever: makes client ids unique.
+    pub attempts: u32,
+    /// When `own` last changed, venue time.
+    pub settled_ms: u64,
+    /// What the last read said, while it differs from `own + manual`.
+    pub suspect: Option<i64>,
+    /// Leave at any price within the emergency band.
+    pub emergency: bool,
+    /// The leader's last price, in 10^-8.
+    pub leader_price: i64,
+}
+
+impl Lot {
+    /// Nothing to remember.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.wants && self.in_flight.is_none() && self.entries.is_empty() && self.pending.is_empty()
+    }
+}
+
+/// A part of E that waits for its order.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Entry {
+    /// The edge.
+    pub follow: u32,
+    /// What it added to E, signed, in 10^-20.
+    pub amount: i128,
+    /// Given back after this.
+    pub deadline_ms: u64,
+    /// The leader's price, in 10^-8.
+    pub price: i64,
+    /// The action that buys it.
+    pub post: Option<u64>,
+}
+
+/// A receipt in the making.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Pending {
+    /// The edge.
+    pub follow: u32,
+    /// The decision.
+    pub decision: u64,
+    /// The fill's time.
+    pub time_ms: u64,
+    /// The fill's trade id.
+    pub tid: u64,
+    /// False for decisions without a fill (adoption, reconcile): they leave no receipt.
+    pub from_fill: bool,
+    /// It lowers the edge's part.
+    pub reduces: bool,
+    /// It raises the edge's part.
+    pub enters: bool,
+    /// What a gate said to one half of a flip.
+    pub reason: Reason,
+    /// The action that carries it.
+    pub post: Option<u64>,
+    /// The outcome was unknown for a while.
+    pub was_unknown: bool,
+    /// The numbers so far.
+    pub numbers: crate::commands::Numbers,
+    /// When it was decided.
+    pub decided_ms: u64,
+    /// When its last order was planned.
+    pub planned_ms: u64,
+}
+
+/// A leader's change of one coin, decided once for all its edges.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Change {
+    /// The coin.
+    pub coin: CoinId,
+    /// The decision's number.
+    pub decision: u64,
+    /// What the ledger said, where a gap lies before `before`.
+    pub gap_from: Option<i64>,
+    /// Position before the fills.
+    pub before: i64,
+    /// Position after them.
+    pub after: i64,
+    /// Last price.
+    pub price: i64,
+    /// Time of the newest fill.
+    pub time_ms: u64,
+    /// Entries are blocked: the ledger has a gap.
+    pub dirty: bool,
+    /// The leader was liquidated.
+    pub liquidated: bool,
+    /// Time and trade id of each fill; the first carries the numbers. Empty for reconcile and adoption.
+    pub fills: Vec<(u64, u64)>,
+}
+
+/// A leader event on its way through the edges.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fanout {
+    /// The leader.
+    pub leader: u32,
+    /// Its changes, one per coin.
+    pub changes: Vec<Change>,
+    /// How many of its edges are done.
+    pub next: usize,
+}
+
+/// What an ask was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asked {
+    /// A leader's positions on one dex.
+    Leader {
+        /// Which.
+        leader: u32,
+        /// Place in the list of dexs.
+        dex: u32,
+    },
+    /// A follower's positions on one dex.
+    Follower {
+        /// Which.
+        follower: u32,
+        /// Place in the list of dexs.
+        dex: u32,
+    },
+    /// A leader's fills since the cursor.
+    Backfill {
+        /// Which.
+        leader: u32,
+    },
+    /// What became of one order.
+    Order {
+        /// The attempt's post id.
+        post: u64,
+        /// Place in the attempt.
+        leg: u32,
+    },
+    /// Where an account's balances live.
+    Mode {
+        /// Leader, otherwise follower.
+        leader: bool,
+        /// Which.
+        account: u32,
+    },
+    /// The dollars of a unified account.
+    Spot {
+        /// Leader, otherwise follower.
+        leader: bool,
+        /// Which.
+        account: u32,
+    },
+}
+
+/// The whole memory.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct State {
+    /// Coins.
+    pub market: Market,
+    /// Leaders, in the order of the settings.
+    pub leaders: Vec<Leader>,
+    /// Followers, in the order of the settings.
+    pub followers: Vec<Follower>,
+    /// What each edge holds, in the order of the settings.
+    pub held: Vec<BTreeMap<CoinId, Held>>,
+    /// Actions without an outcome, by post id.
+    pub attempts: BTreeMap<u64, InFlight>,
+    /// Fences in flight: their post id → the post id of what they fence.
+    pub fences: BTreeMap<u64, u64>,
+    /// Reads in flight.
+    pub asks: BTreeMap<u64, Asked>,
+    /// Leader events not yet through all edges.
+    pub fanouts: VecDeque<Fanout>,
+    /// Followers with work that something outside holds back.
+    pub waiting: BTreeSet<u32>,
+    /// When a follower's work is looked at again.
+    pub due: BTreeSet<(u64, u32)>,
+    /// When an attempt is looked at again.
+    pub deadlines: BTreeSet<(u64, u64)>,
+    /// When an account is read next: time, leader (otherwise follower), which.
+    pub reads: BTreeSet<(u64, bool, u32)>,
+    /// Connections that are up, with the time.
+    pub tapes: BTreeMap<SourceId, u64>,
+    /// WebSocket lanes that are up.
+    pub lanes: Vec<SourceId>,
+    /// HTTP lanes.
+    pub http_lanes: Vec<LaneId>,
+    /// `Start` came.
+    pub started: bool,
+    /// The venue saw a foreign signer: no entries.
+    pub breaker: bool,
+    /// Next post id.
+    pub next_post: u64,
+    /// Next ask token.
+    pub next_token: u64,
+    /// Next decision.
+    pub next_decision: u64,
+    /// Receipts written.
+    pub receipts: u64,
+}
+
+macro_rules! as_units {
+    ($($name:ident),*) => {$(
+        impl Serialize for crate::num::$name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_i64(self.raw())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for crate::num::$name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                i64::deserialize(deserializer).map(crate::num::$name::from_raw)
+            }
+        }
+    )*};
+}
+
+as_units!(Px, Sz, Pos);
+
+impl State {
+    /// No history.
+    #[must_use]
+    pub fn new(leaders: usize, followers: usize, follows: usize, dexs: usize) -> State {
+        State {
+            leaders: vec![Leader { seeded: vec![false; dexs], ..Leader::default() }; leaders],
+            followers: vec![Follower { read: vec![false; dexs], ..Follower::default() }; followers],
+            held: vec![BTreeMap::new(); follows],
+            next_post: 1,
+            next_token: 1,
+            next_decision: 1,
+            ..State::default()
+        }
+    }
+
+    /// The leader. An index of the settings always has one.
+    pub fn leader_mut(&mut self, at: u32) -> Option<&mut Leader> {
+        self.leaders.get_mut(at as usize)
+    }
+
+    /// The follower.
+    pub fn follower_mut(&mut self, at: u32) -> Option<&mut Follower> {
+        self.followers.get_mut(at as usize)
+    }
+
+    /// The follower.
+    #[must_use]
+    pub fn follower(&self, at: u32) -> Option<&Follower> {
+        self.followers.get(at as usize)
+    }
+
+    /// The follower's lane on a coin.
+    pub fn lot_mut(&mut self, follower: u32, coin: CoinId) -> Option<&mut Lot> {
+        self.followers.get_mut(follower as usize)?.coins.get_mut(&coin)
+    }
+
+    /// The follower's lane on a coin, made if it was not there.
+    pub fn lot_entry(&mut self, follower: u32, coin: CoinId) -> Option<&mut Lot> {
+        self.followers.get_mut(follower as usize).map(|follower| follower.coins.entry(coin).or_default())
+    }
+
+    /// What an edge holds on a coin.
+    #[must_use]
+    pub fn held(&self, follow: u32, coin: CoinId) -> Held {
+        self.held.get(follow as usize).and_then(|coins| coins.get(&coin)).copied().unwrap_or_default()
+    }
+
+    /// Remembers what an edge holds on a coin.
+    pub fn set_held(&mut self, follow: u32, coin: CoinId, held: Held) {
+        if let Some(coins) = self.held.get_mut(follow as usize) {
+            if held.is_empty() {
+                coins.remove(&coin);
+            } else {
+                coins.insert(coin, held);
+            }
+        }
+    }
+
+    /// Counts up and gives the number before.
+    pub fn decision(&mut self) -> u64 {
+        let decision = self.next_decision;
+        self.next_decision = decision.saturating_add(1);
+        decision
+    }
+}
+
+impl Pending {
+    /// What a gate said to the other half of a flip; a miss that was made good is no reason any more.
+    #[must_use]
+    pub fn gate_reason(&self) -> Reason {
+        if matches!(self.reason, Reason::NoMatch | Reason::VenueBusy) { Reason::None } else { self.reason }
+    }
+}

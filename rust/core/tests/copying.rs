@@ -1,0 +1,76 @@
+//! The engine from frame to answer, named after the rules of how copying behaves.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod venue;
+
+use hlfast_core::commands::Outcome;
+use serde_json::json;
+use venue::{OwnedEvent, Reply, World, follow, pos, px};
+
+#[test]
+fn a_leader_fill_becomes_a_follower_order_and_one_receipt() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "ETH", "B", "3200.5", "1");
+    assert_eq!(world.sent.len(), 1);
+    let order = &world.sent[0].orders[0];
+    assert_eq!((order.size, order.price, order.reduce_only), (pos("0.5"), px("3210.1"), false));
+    assert_eq!(world.position(0, "ETH"), pos("0.5"));
+    assert_eq!(world.outcomes(), [(Outcome::Filled, "none")]);
+    world.leader_fill(0, "ETH", "A", "3300", "0.5");
+    assert_eq!(world.position(0, "ETH"), pos("0.25"));
+    world.leader_fill(0, "ETH", "A", "3300", "0.5");
+    assert_eq!(world.position(0, "ETH"), 0);
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn rule_28_silence_is_unknown_and_is_fenced_before_anything_new() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.reply = Reply::Silence;
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    assert_eq!(world.sent.len(), 1);
+    world.pass(2_100);
+    assert_eq!(world.sent.len(), 2, "one fence, nothing else");
+    assert_eq!(world.sent[1].attempt.nonce, world.sent[0].attempt.nonce);
+    assert!(world.sent[1].orders.is_empty());
+    assert_eq!(world.position(0, "ETH"), 0);
+    world.pass(3_000);
+    assert_eq!(world.outcomes(), [(Outcome::Expired, "too_old")], "the entry is too old once its fate is known");
+    world.assert_replay();
+}
+
+#[test]
+fn a_lost_answer_is_looked_up_by_client_id_and_counted_once() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.reply = Reply::Lost;
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    world.pass(5_000);
+    assert_eq!(world.position(0, "ETH"), pos("0.5"));
+    assert_eq!(world.outcomes(), [(Outcome::Filled, "none")]);
+    assert!(world.receipts[0].was_unknown);
+    world.assert_receipts(1, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn a_restart_fences_first_and_then_goes_on() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.reply = Reply::Lost;
+    let row = world.leader_trades(0, "ETH", "B", "3200", "1");
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, std::slice::from_ref(&row), false)));
+    world.settle();
+    world.step(OwnedEvent::Reopen);
+    world.reply = Reply::Fill;
+    world.step(OwnedEvent::Up(11, hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Start);
+    world.settle();
+    world.snapshot(0, &[row]);
+    world.pass(3_000);
+    assert_eq!(world.position(0, "ETH"), pos("0.5"), "sent once");
+    assert_eq!(world.outcomes(), [(Outcome::Filled, "none")]);
+    world.leader_fill(0, "ETH", "A", "3200", "1");
+    assert_eq!(world.position(0, "ETH"), 0);
+    world.assert_receipts(2, 1);
+    world.assert_replay();
+}

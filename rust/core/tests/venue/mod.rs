@@ -1,0 +1,542 @@
+//! A small venue for tests of the engine: it answers reads, fills orders at their limit, and checks what must never happen.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    missing_docs,
+    reason = "test code"
+)]
+
+use std::collections::{BTreeMap, HashSet};
+
+use hlfast_core::commands::{Alert, Ask, Attempt, AttemptKind, Commands, Outcome, Receipt};
+use hlfast_core::config::Config;
+use hlfast_core::engine::Engine;
+use hlfast_core::event::{Event, FrameClass, SourceKind};
+use hlfast_core::num::{Pos, Px};
+use serde_json::{Value, json};
+
+pub const NOW: u64 = 1_795_161_600_000;
+
+/// One recorded step, for replay.
+pub struct Step {
+    pub event: OwnedEvent,
+    pub now_ms: u64,
+    pub context: Vec<u8>,
+    pub digests: Vec<[u8; 32]>,
+    pub receipts: usize,
+}
+
+#[derive(Clone)]
+pub enum OwnedEvent {
+    Frame(u32, Vec<u8>),
+    Continue,
+    Http(u64, u16, Vec<u8>),
+    Info(u64, u16, Vec<u8>),
+    Meta(Vec<u8>),
+    Up(u32, SourceKind),
+    Down(u32),
+    Reopen,
+    Start,
+    Tick,
+    StopSigner(u32),
+}
+
+impl OwnedEvent {
+    pub fn borrow(&self) -> Event<'_> {
+        match self {
+            OwnedEvent::Frame(source, bytes) => Event::Frame { source: *source, bytes },
+            OwnedEvent::Continue => Event::Continue,
+            OwnedEvent::Http(post_id, status, body) => Event::HttpAnswer { post_id: *post_id, status: *status, body },
+            OwnedEvent::Info(token, status, body) => Event::Info { token: *token, status: *status, body },
+            OwnedEvent::Meta(body) => Event::Meta { body },
+            OwnedEvent::Up(source, kind) => Event::SourceUp { source: *source, kind: *kind },
+            OwnedEvent::Down(source) => Event::SourceDown { source: *source },
+            OwnedEvent::Reopen => Event::Reopen,
+            OwnedEvent::Start => Event::Start,
+            OwnedEvent::Tick => Event::Tick,
+            OwnedEvent::StopSigner(signer) => Event::StopSigner { signer: *signer },
+        }
+    }
+}
+
+/// An order as the venue sees it.
+#[derive(Debug, Clone)]
+pub struct SentOrder {
+    pub coin: String,
+    pub is_buy: bool,
+    pub price: i64,
+    pub size: i64,
+    pub reduce_only: bool,
+    pub cloid: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct Sent {
+    pub attempt: Attempt,
+    pub orders: Vec<SentOrder>,
+}
+
+/// What the venue does with an action.
+#[derive(Clone)]
+pub enum Reply {
+    Fill,
+    Part(f64),
+    Text(&'static str),
+    Refuse(&'static str),
+    Silence,
+    /// Executes, but the answer is lost.
+    Lost,
+}
+
+pub struct World {
+    pub engine: Engine,
+    pub out: Commands,
+    pub now: u64,
+    pub steps: Vec<Step>,
+    pub sent: Vec<Sent>,
+    pub queue: Vec<Sent>,
+    pub receipts: Vec<Receipt>,
+    pub alerts: Vec<Alert>,
+    pub reply: Reply,
+    /// (follower account, coin) → position.
+    pub positions: BTreeMap<(String, String), i64>,
+    pub leader_positions: BTreeMap<(String, String), i64>,
+    pub used: HashSet<(u32, u64)>,
+    pub cloids: BTreeMap<String, (i64, i64)>,
+    pub equity: BTreeMap<String, String>,
+    pub answer_reads: bool,
+    pub subscriptions: Vec<Value>,
+    pub pending_info: Vec<(u64, Value)>,
+    coins: Vec<String>,
+    next_tid: u64,
+}
+
+pub fn leader_address(i: usize) -> String {
+    format!("0x{:040x}", 0x1000 + i)
+}
+pub fn account_address(i: usize) -> String {
+    format!("0x{:040x}", 0x2000 + i)
+}
+pub fn agent_address(i: usize) -> String {
+    format!("0x{:040x}", 0x3000 + i)
+}
+
+pub fn follow(leader: usize, follower: usize, extra: Value) -> Value {
+    let mut base = json!({
+        "leader": format!("L{leader}"), "follower": format!("F{follower}"), "mode": "ratio", "ratio": "0.5", "weight": null,
+        "notional_usd": null, "scale_adds": false, "existing": "ignore", "adopt_band_bps": null, "coins_allow": null, "coins_block": [],
+        "min_value_usd": null, "max_value_usd": null, "max_order_usd": null, "max_position_usd": null, "max_age_ms": 2000,
+        "entry_band_bps": 30, "reduce_band_bps": 100, "emergency_band_bps": 300
+    });
+    merge(&mut base, extra);
+    base
+}
+
+pub fn merge(base: &mut Value, extra: Value) {
+    for (key, value) in extra.as_object().unwrap() {
+        base[key] = value.clone();
+    }
+}
+
+pub fn config_json(leaders: usize, followers: &[Value], follows: &[Value], limits: &str) -> Value {
+    let leaders: Vec<Value> =
+        (0..leaders).map(|i| json!({"name": format!("L{i}"), "address": leader_address(i)})).collect();
+    let followers: Vec<Value> = followers
+        .iter()
+        .enumerate()
+        .map(|(i, extra)| {
+            let mut base = json!({"name": format!("F{i}"), "account": account_address(i), "agent": agent_address(i), "vault": false,
+                "max_order_usd": null, "max_position_usd": null, "max_gross_usd": null});
+            merge(&mut base, extra.clone());
+            base
+        })
+        .collect();
+    json!({
+        "network": "testnet",
+        "venue": {"base_url": "http://127.0.0.1:1", "ws_url": null, "limits": limits, "dexs": []},
+        "journal": {"directory": "journal", "durability": "durable", "snapshot_every": 100000},
+        "leaders": leaders, "followers": followers, "follows": follows,
+        "engine": {"user_connections": 2, "tape_connections": 2, "lane_connections": 2, "http_lane": true, "tape": true, "busy_poll": false,
+            "presign": true, "pool_depth": 16, "ping_ms": 10000, "stall_ms": 2000, "reconcile_ms": 30000},
+        "keys": {"credentials_directory": null, "keystores": [], "env": [], "force_env_on_mainnet": false},
+        "metrics": {"enabled": true, "host": "127.0.0.1", "port": 9464}
+    })
+}
+
+impl World {
+    pub fn cold(leaders: usize, followers: &[Value], follows: &[Value], limits: &str) -> World {
+        let config =
+            Config::from_json(config_json(leaders, followers, follows, limits).to_string().as_bytes()).unwrap();
+        World {
+            engine: Engine::new(config).unwrap(),
+            out: Commands::default(),
+            now: NOW,
+            steps: Vec::new(),
+            sent: Vec::new(),
+            queue: Vec::new(),
+            receipts: Vec::new(),
+            alerts: Vec::new(),
+            reply: Reply::Fill,
+            positions: BTreeMap::new(),
+            leader_positions: BTreeMap::new(),
+            used: HashSet::new(),
+            cloids: BTreeMap::new(),
+            equity: BTreeMap::new(),
+            answer_reads: true,
+            subscriptions: Vec::new(),
+            pending_info: Vec::new(),
+            coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
+            next_tid: 1,
+        }
+    }
+
+    /// Started, accounts read, baselines taken.
+    pub fn new(leaders: usize, followers: &[Value], follows: &[Value]) -> World {
+        World::with_leader(leaders, followers, follows, &[])
+    }
+
+    /// As `new`, with leaders that hold positions before copying begins: (leader, coin, size).
+    pub fn with_leader(leaders: usize, followers: &[Value], follows: &[Value], held: &[(usize, &str, &str)]) -> World {
+        let mut world = World::cold(leaders, followers, follows, "off");
+        for (leader, coin, size) in held {
+            world.leader_positions.insert((leader_address(*leader), (*coin).to_owned()), pos(size));
+        }
+        world.boot(leaders);
+        world
+    }
+
+    pub fn boot(&mut self, leaders: usize) {
+        self.meta();
+        self.step(OwnedEvent::Up(1, SourceKind::Lane));
+        self.step(OwnedEvent::Up(2, SourceKind::User));
+        self.step(OwnedEvent::Up(3, SourceKind::Tape));
+        for leader in 0..leaders {
+            self.snapshot(leader, &[]);
+        }
+        self.step(OwnedEvent::Start);
+        self.settle();
+    }
+
+    pub fn meta(&mut self) {
+        let decimals = [5, 4, 2, 0, 1];
+        let universe: Vec<Value> = self
+            .coins
+            .iter()
+            .zip(decimals)
+            .map(|(name, d)| json!({"name": name, "szDecimals": d, "maxLeverage": 10, "isDelisted": name == "OLDX"}))
+            .collect();
+        self.step(OwnedEvent::Meta(json!({ "universe": universe }).to_string().into_bytes()));
+    }
+
+    pub fn step(&mut self, event: OwnedEvent) -> FrameClass {
+        let class = self.engine.step(&event.borrow(), self.now, 0, &mut self.out);
+        let out = std::mem::take(&mut self.out);
+        if out.changed {
+            self.steps.push(Step {
+                event,
+                now_ms: self.now,
+                context: out.context.clone(),
+                digests: out.attempts.iter().map(|a| a.digest).collect(),
+                receipts: out.receipts.len(),
+            });
+        } else {
+            assert!(
+                out.attempts.is_empty() && out.receipts.is_empty() && out.asks.is_empty(),
+                "an unchanged step has commands"
+            );
+        }
+        let more = out.more;
+        self.take(out);
+        if more {
+            self.step(OwnedEvent::Continue);
+        }
+        class
+    }
+
+    fn take(&mut self, out: Commands) {
+        for attempt in &out.attempts {
+            let json: Value = serde_json::from_slice(&out.bytes[attempt.action.clone()]).unwrap();
+            let orders = self.read_orders(&json);
+            assert_eq!(orders.len(), attempt.cloids.len());
+            self.check(attempt, &orders);
+            let sent = Sent { attempt: attempt.clone(), orders };
+            self.sent.push(sent.clone());
+            self.queue.push(sent);
+        }
+        self.alerts.extend(out.alerts);
+        for receipt in &out.receipts {
+            assert_eq!(receipt.number as usize, self.receipts.len() + 1, "receipts are numbered without gaps");
+            self.receipts.push(receipt.clone());
+        }
+        for ask in out.asks {
+            match ask {
+                Ask::Subscribe { body } => self.subscriptions.push(serde_json::from_slice(&body).unwrap()),
+                Ask::Info { token, body, .. } => {
+                    if self.answer_reads {
+                        let request: Value = serde_json::from_slice(&body).unwrap();
+                        let answer = self.info(&request);
+                        self.pending_info.push((token, answer));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl World {
+    fn read_orders(&self, action: &Value) -> Vec<SentOrder> {
+        if action["type"] == "noop" {
+            return Vec::new();
+        }
+        assert_eq!(action["type"], "order");
+        let rows = action["orders"].as_array().unwrap();
+        rows.iter()
+            .map(|o| {
+                assert_eq!(o["t"]["limit"]["tif"], "Ioc");
+                SentOrder {
+                    coin: self.coins[o["a"].as_u64().unwrap() as usize].clone(),
+                    is_buy: o["b"].as_bool().unwrap(),
+                    price: px(o["p"].as_str().unwrap()),
+                    size: pos(o["s"].as_str().unwrap()),
+                    reduce_only: o["r"].as_bool().unwrap(),
+                    cloid: o["c"].as_str().unwrap().to_owned(),
+                }
+            })
+            .collect()
+    }
+
+    /// What must hold for every action ever sent.
+    fn check(&mut self, attempt: &Attempt, orders: &[SentOrder]) {
+        if attempt.kind == AttemptKind::Fence {
+            assert!(
+                self.sent.iter().any(|s| s.attempt.nonce == attempt.nonce && s.attempt.signer == attempt.signer),
+                "a fence of nothing"
+            );
+            return;
+        }
+        let fresh = !self.sent.iter().any(|s| s.attempt.signer == attempt.signer && s.attempt.nonce == attempt.nonce);
+        assert!(fresh, "nonce {} twice", attempt.nonce);
+        let orders_of = |s: &&Sent| s.attempt.signer == attempt.signer && s.attempt.kind != AttemptKind::Fence;
+        let last = self.sent.iter().rfind(orders_of);
+        assert!(last.is_none_or(|s| s.attempt.nonce < attempt.nonce), "nonces rise");
+        assert!(!orders.is_empty());
+        for order in orders {
+            assert!(!self.sent.iter().any(|s| s.orders.iter().any(|o| o.cloid == order.cloid)), "a client id twice");
+            assert!(order.size > 0);
+        }
+    }
+
+    pub fn account(&self, follower: u32) -> String {
+        account_address(follower as usize)
+    }
+
+    pub fn position(&self, follower: usize, coin: &str) -> i64 {
+        self.positions.get(&(account_address(follower), coin.to_owned())).copied().unwrap_or(0)
+    }
+
+    /// The venue takes an action: executes it or not, and says so or not.
+    pub fn serve(&mut self, sent: Sent) {
+        let reply = if sent.attempt.kind == AttemptKind::Fence && matches!(self.reply, Reply::Silence | Reply::Lost) {
+            Reply::Fill
+        } else {
+            self.reply.clone()
+        };
+        let post = sent.attempt.post_id;
+        let answer = match reply {
+            Reply::Silence => return,
+            Reply::Refuse(text) => json!({"status": "err", "response": text}),
+            _ if !self.used.insert((sent.attempt.signer, sent.attempt.nonce)) => {
+                json!({"status": "err", "response": format!("Invalid nonce: duplicate nonce {}", sent.attempt.nonce)})
+            }
+            _ if sent.orders.is_empty() => json!({"status": "ok", "response": {"type": "default"}}),
+            ref reply => {
+                let statuses: Vec<Value> =
+                    sent.orders.iter().map(|order| self.execute(&sent.attempt, order, reply)).collect();
+                json!({"status": "ok", "response": {"type": "order", "data": {"statuses": statuses}}})
+            }
+        };
+        if matches!(reply, Reply::Lost) && !sent.orders.is_empty() {
+            return;
+        }
+        let frame = json!({"channel": "post", "data": {"id": post, "response": {"type": "action", "payload": answer}}});
+        self.step(OwnedEvent::Frame(1, frame.to_string().into_bytes()));
+    }
+
+    fn execute(&mut self, attempt: &Attempt, order: &SentOrder, reply: &Reply) -> Value {
+        if let Reply::Text(text) = reply {
+            self.cloids.insert(order.cloid.clone(), (order.size, 0));
+            return json!({"error": text});
+        }
+        let key = (self.account(attempt.follower), order.coin.clone());
+        let position = self.positions.entry(key).or_default();
+        let mut size = match reply {
+            Reply::Part(share) => (order.size as f64 * share) as i64 / 1_000_000 * 1_000_000,
+            _ => order.size,
+        };
+        if order.reduce_only {
+            if *position == 0 || (*position > 0) == order.is_buy {
+                return json!({"error": "Reduce only order would increase position."});
+            }
+            size = size.min(position.abs());
+        }
+        let before = *position;
+        *position += if order.is_buy { size } else { -size };
+        if order.reduce_only {
+            assert!(position.abs() <= before.abs(), "a reduction that grows");
+        }
+        self.cloids.insert(order.cloid.clone(), (order.size, size));
+        if size == 0 {
+            return json!({"error": "Order could not immediately match against any resting orders. asset=1"});
+        }
+        json!({"filled": {"totalSz": Pos::from_raw(size).to_string(), "avgPx": Px::from_raw(order.price).to_string(), "oid": 7}})
+    }
+
+    fn info(&self, request: &Value) -> Value {
+        let user = request["user"].as_str().unwrap_or_default().to_owned();
+        match request["type"].as_str().unwrap() {
+            "clearinghouseState" => {
+                let all = self.positions.iter().chain(&self.leader_positions);
+                let rows: Vec<Value> = all
+                    .filter(|((account, _), size)| *account == user && **size != 0)
+                    .map(|((_, coin), size)| {
+                        let value = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
+                        json!({"type": "oneWay", "position": {"coin": coin, "szi": Pos::from_raw(*size).to_string(), "entryPx": "100.0",
+                            "positionValue": format!("{value:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": "cross", "value": 10}}})
+                    })
+                    .collect();
+                let equity = self.equity.get(&user).cloned().unwrap_or_else(|| "10000.0".into());
+                json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
+            }
+            "orderStatus" => match self.cloids.get(request["oid"].as_str().unwrap()) {
+                None => json!({"status": "unknownOid"}),
+                Some((size, filled)) => {
+                    let status = if size == filled { "filled" } else { "canceled" };
+                    json!({"status": "order", "order": {"order": {"origSz": Pos::from_raw(*size).to_string(),
+                        "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})
+                }
+            },
+            "userAbstraction" => json!("disabled"),
+            "userFillsByTime" => json!([]),
+            other => panic!("unexpected read {other}"),
+        }
+    }
+
+    /// Serves everything until nothing moves; time stands still.
+    pub fn settle(&mut self) {
+        for _ in 0..10_000 {
+            if let Some((token, answer)) = self.pending_info.pop() {
+                self.step(OwnedEvent::Info(token, 200, answer.to_string().into_bytes()));
+            } else if !self.queue.is_empty() {
+                let sent = self.queue.remove(0);
+                self.serve(sent);
+            } else {
+                return;
+            }
+        }
+        panic!("no end");
+    }
+
+    /// Lets time pass in steps of 20 ms, serving everything.
+    pub fn pass(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now += 20;
+            self.step(OwnedEvent::Tick);
+            self.settle();
+        }
+    }
+
+    pub fn fill_row(&mut self, coin: &str, side: &str, px: &str, sz: &str, start: &str) -> Value {
+        self.next_tid += 1;
+        json!({"coin": coin, "px": px, "sz": sz, "side": side, "time": self.now, "startPosition": start, "dir": "x", "closedPnl": "0.0",
+            "hash": "0x0000000000000000000000000000000000000000000000000000000000000000", "oid": 5, "crossed": true, "fee": "0.1",
+            "tid": self.next_tid, "feeToken": "USDC", "twapId": null})
+    }
+
+    pub fn fills_frame(leader: usize, rows: &[Value], snapshot: bool) -> Vec<u8> {
+        let mut data = json!({"user": leader_address(leader), "fills": rows});
+        if snapshot {
+            data["isSnapshot"] = json!(true);
+        }
+        json!({"channel": "userFills", "data": data}).to_string().into_bytes()
+    }
+
+    pub fn snapshot(&mut self, leader: usize, rows: &[Value]) {
+        self.step(OwnedEvent::Frame(2, World::fills_frame(leader, rows, true)));
+    }
+
+    /// A leader trades; position follows. Nothing is served yet.
+    pub fn leader_trades(&mut self, leader: usize, coin: &str, side: &str, px: &str, sz: &str) -> Value {
+        let key = (leader_address(leader), coin.to_owned());
+        let start = self.leader_positions.get(&key).copied().unwrap_or(0);
+        let row = self.fill_row(coin, side, px, sz, &Pos::from_raw(start).to_string());
+        let size = pos(sz);
+        self.leader_positions.insert(key, start + if side == "B" { size } else { -size });
+        row
+    }
+
+    /// A leader trades and everybody answers.
+    pub fn leader_fill(&mut self, leader: usize, coin: &str, side: &str, px: &str, sz: &str) {
+        let row = self.leader_trades(leader, coin, side, px, sz);
+        self.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
+        self.settle();
+    }
+
+    pub fn quote(&mut self, coin: &str, bid: &str, ask: &str) {
+        let frame = json!({"channel": "bbo", "data": {"coin": coin, "time": self.now, "bbo": [{"px": bid, "sz": "1", "n": 1}, {"px": ask, "sz": "1", "n": 1}]}});
+        self.step(OwnedEvent::Frame(3, frame.to_string().into_bytes()));
+    }
+
+    pub fn outcomes(&self) -> Vec<(Outcome, &'static str)> {
+        self.receipts.iter().map(|r| (r.outcome, r.reason.name())).collect()
+    }
+
+    /// Each fill × edge has exactly one receipt.
+    pub fn assert_receipts(&self, fills: usize, edges: usize) {
+        let mut keys: Vec<_> = self.receipts.iter().map(|r| (r.leader, r.follow, r.coin, r.time_ms, r.tid)).collect();
+        let all = keys.len();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(all, keys.len(), "a fill has two receipts on one edge");
+        assert_eq!(all, fills * edges, "fills × edges = receipts: {:?}", self.outcomes());
+    }
+
+    /// Replays all journalled steps in a new engine: the same digests, the same receipts, the same state.
+    pub fn assert_replay(&self) {
+        let mut other = Engine::new(self.engine.config().clone()).unwrap();
+        let mut out = Commands::default();
+        for (at, step) in self.steps.iter().enumerate() {
+            other.restore_context(&step.context).unwrap();
+            other.step(&step.event.borrow(), step.now_ms, 0, &mut out);
+            let digests: Vec<[u8; 32]> = out.attempts.iter().map(|a| a.digest).collect();
+            assert_eq!(digests, step.digests, "step {at}");
+            assert_eq!(out.receipts.len(), step.receipts, "step {at}");
+        }
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        self.engine.encode_state(&mut a);
+        other.encode_state(&mut b);
+        assert_eq!(a, b, "state after replay");
+        let mut third = Engine::new(self.engine.config().clone()).unwrap();
+        third.decode_state(&a).unwrap();
+        let mut c = Vec::new();
+        third.encode_state(&mut c);
+        assert_eq!(a, c, "state after decode");
+    }
+}
+
+pub fn pos(text: &str) -> i64 {
+    text.parse::<Pos>().unwrap().raw()
+}
+
+pub fn px(text: &str) -> i64 {
+    text.parse::<Px>().unwrap().raw()
+}
