@@ -123,7 +123,10 @@ class Engine:
     # the hot path. None: nothing to do. int: a frame of no concern to the core (see FRAME_*). list: bytes to write now.
     def on_frame(self, source: int, frame: Buffer, recv_ns: int, now_ms: int) -> _Sends | int | None: ...
     def next_chunk(self, now_ms: int) -> _Sends | None:
-        """The next followers of the event just stepped; None when the event is done. Call after writing each chunk."""
+        """The next followers of the event just stepped; None when the event is done. Call after writing each chunk.
+
+        An empty list: these followers had nothing to send, and others remain.
+        """
     def on_http_answer(self, post_id: int, status: int, body: bytes, now_ms: int) -> _Sends | None:
         """Settle a post that went over HTTP. `status` 0 means no answer: the outcome is unknown."""
     def on_tick(self, now_ms: int) -> _Sends | None:

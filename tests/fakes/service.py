@@ -120,7 +120,16 @@ class Sim:
 class Service:
     """`hlfast run` with followers that copy one leader each at ratio 0.1, in a directory of its own."""
 
-    def __init__(self, directory: Path, sim: Sim, *, followers: int = 3, leaders: int = 1, **engine) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        sim: Sim,
+        *,
+        followers: int = 3,
+        leaders: int = 1,
+        policies: dict[int, str] | None = None,
+        **engine,
+    ) -> None:
         self.directory = directory
         self.credentials = directory / "credentials"
         self.credentials.mkdir(exist_ok=True)
@@ -130,11 +139,11 @@ class Service:
             sim.control("approve_agent", master=account(number), agent=agent)
         for number in range(leaders):
             sim.control("fund", address=leader(number), usdc="10000000")
-        self._write(sim.base_url, leaders, engine)
+        self._write(sim.base_url, leaders, engine, policies or {})
         self.process: Process
         self.facts: dict
 
-    def _write(self, base_url: str, leaders: int, engine: dict) -> None:
+    def _write(self, base_url: str, leaders: int, engine: dict, policies: dict[int, str]) -> None:
         lines = ['network = "testnet"', "[venue]", f'base_url = "{base_url}"', 'limits = "off"']
         lines += [
             "[journal]",

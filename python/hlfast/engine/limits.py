@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hlfast.config.model import Config
-from hlfast.errors import ConfigError
+from hlfast.errors import SettingError
 from hlfast.feeds.user_fills import WATCHED_USERS
 
 # Per source address, venue documentation of 2026-08.
@@ -34,27 +34,27 @@ def refuse_unsafe(config: Config) -> None:
     """Refuse what this release must not run, whatever loaded the configuration.
 
     Raises:
-        ConfigError: it names the setting and what to do.
+        SettingError: it names the setting and what to do.
     """
     hosts = [urlsplit(url).hostname or "" for url in (config.venue.base_url, config.venue.ws_url or "")]
     on_mainnet = any(_is_within(host, MAINNET_DOMAIN) for host in hosts)
     if config.network == "mainnet" or on_mainnet:
-        raise ConfigError(
+        raise SettingError(
             "mainnet is refused by this release: orders with an unknown outcome are not yet handled in every case; "
             'use network = "testnet" with the testnet\'s base_url, or a simulator (hlfast sim)'
         )
     if config.venue.limits == "off" and any(_is_within(host, TESTNET_DOMAIN) for host in hosts):
-        raise ConfigError('venue.limits = "off" is refused on the real venue: set venue.limits = "venue"')
+        raise SettingError('venue.limits = "off" is refused on the real venue: set venue.limits = "venue"')
     settings = config.engine
     wanted = settings.user_connections + settings.tape_connections + settings.lane_connections
     if config.venue.limits == "venue" and wanted > CONNECTIONS:
-        raise ConfigError(
+        raise SettingError(
             f"engine.user_connections + tape_connections + lane_connections = {wanted}, "
             f"and the venue allows {CONNECTIONS} connections for one address: lower one of them"
         )
     for name in ("user_connections", "tape_connections", "lane_connections"):
         if getattr(settings, name) < 1:
-            raise ConfigError(f"engine.{name} = {getattr(settings, name)}: at least 1 is needed")
+            raise SettingError(f"engine.{name} = {getattr(settings, name)}: at least 1 is needed")
 
 
 def _is_within(host: str, domain: str) -> bool:

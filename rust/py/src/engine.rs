@@ -227,8 +227,10 @@ fn sends<'py>(py: Python<'py>, runtime: &mut Runtime) -> PyResult<Sends<'py>> {
         let runtime: &Runtime = runtime;
         py.detach(|| runtime.sync()).map_err(raise)?;
     }
+    let more = runtime.has_more();
     let sendings = runtime.dispatch();
-    if sendings.is_empty() {
+    // A chunk whose followers all skip sends nothing, and is not the end of its event.
+    if sendings.is_empty() && !more {
         return Ok(None);
     }
     let items = sendings.iter().map(|sending| (sending.lane, sending.post_id, PyBytes::new(py, &sending.bytes)));

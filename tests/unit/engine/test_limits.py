@@ -5,7 +5,7 @@ import pytest
 
 from hlfast.config.model import Config, EngineSettings, Journal, Venue
 from hlfast.engine.limits import most_tape_subscriptions, most_users, refuse_unsafe
-from hlfast.errors import ConfigError
+from hlfast.errors import SettingError
 
 
 def config(**changes) -> Config:
@@ -39,7 +39,7 @@ def test_limits_accept_testnet_and_any_base_url() -> None:
     ],
 )
 def test_limits_refuse_by_name(changes: dict, word: str) -> None:
-    with pytest.raises(ConfigError, match=word):
+    with pytest.raises(SettingError, match=word):
         refuse_unsafe(config(**changes))
 
 
