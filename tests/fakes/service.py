@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -58,9 +59,13 @@ class Process:
     def _read_errors(self) -> None:
         self.errors.extend(line.decode("utf-8", "replace") for line in self.child.stderr)
 
-    def ready(self) -> dict:
-        line = self.child.stdout.readline()
-        assert line, f"it ended with {self.child.wait()}: {self.said()}"
+    def ready(self, seconds: float = 20) -> dict:
+        """The ready line; the child is ended when it does not come."""
+        spoke, _, _ = select.select([self.child.stdout], [], [], seconds)
+        line = self.child.stdout.readline() if spoke else b""
+        if not line:
+            self.end(signal.SIGKILL)
+            raise AssertionError(f"not ready after {seconds} s: {self.said()}")
         return json.loads(line)
 
     def said(self) -> str:

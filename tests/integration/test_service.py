@@ -41,7 +41,7 @@ def test_service_copies_under_each_setting(tmp_path: Path, sim: Sim, engine: dic
 
 def test_service_copies_to_the_followers_after_those_whose_policy_says_no(tmp_path: Path, sim: Sim) -> None:
     """The first chunk of followers has nothing to send; the event goes on all the same."""
-    block = {number: 'coins_block = ["ETH"]' for number in range(40)}
+    block = dict.fromkeys(range(40), 'coins_block = ["ETH"]')
     with Service(tmp_path, sim, followers=42, policies=block):
         sim.fill(leader(0), coin="ETH", px="3000.0", sz="10.0", side="B", start="0.0")
         wait_for(lambda: all(float(sim.position(account(n), "ETH")) == 1.0 for n in (40, 41)))
