@@ -138,7 +138,7 @@ class FakeCore:
         return taken
 
     def status(self):
-        return json.dumps({"ready": self.ready, "unresolved": self.unresolved, "more": {"x": 1}}).encode()
+        return json.dumps({"ready": self.ready, "in_flight": self.unresolved, "more": {"x": 1}}).encode()
 
     def reserve_weight(self, weight, now_ms):
         self.budget -= weight

@@ -170,8 +170,8 @@ def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
 def _last_words(runtime: Runtime) -> str:
     text = f"hlfast run stopped on a fatal error: {type(runtime.fatal).__name__}: {runtime.fatal}."
     with contextlib.suppress(Exception):  # a core that failed may not tell; the rest is still worth saying
-        unresolved = runtime.status().unresolved
-        text += f" {unresolved} actions have no known outcome; the next start settles them before anything new."
+        in_flight = runtime.status().in_flight
+        text += f" {in_flight} actions have no known outcome; the next start settles them before anything new."
     return text + " Followers' positions stay as they are until then."
 
 

@@ -22,6 +22,7 @@ from hlfast.engine.port import EnginePort
 from hlfast.engine.timers import TICK_MS, BusyPoll, Ticker
 from hlfast.engine.watchdog import Watchdog
 from hlfast.engine.ways import Ways
+from hlfast.feeds.backfill import Backfill
 from hlfast.telemetry.logs import EventLog
 
 DRAIN_S: Final = 10.0
@@ -46,7 +47,7 @@ class Status(msgspec.Struct, frozen=True):
     """What the shell reads of the core's status; the rest is for people."""
 
     ready: bool = False
-    unresolved: int = 0
+    in_flight: int = 0  # attempts without a known outcome, whether their answer is still to come or not
 
 
 class _VenueTime(msgspec.Struct):
@@ -77,7 +78,8 @@ class Runtime:
         self._lane_up = asyncio.Event()
         self._door = Door(engine, self.clock, self._on_fatal)
         self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set)
-        self.asks = AskExecutor(venue.info, self._door.info, self.ways.want)
+        backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
+        self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want)
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag)
         self._busy = BusyPoll()
@@ -211,7 +213,7 @@ class Runtime:
         failures = self._door.failures
         while monotonic_ns() < deadline and self._door.failures == failures:
             try:
-                if self.status().unresolved == 0 and self.ways.http_lane.in_flight == 0:
+                if self.status().in_flight == 0 and self.ways.http_lane.in_flight == 0:
                     return
             except Exception as error:  # noqa: BLE001 - a core that cannot even tell its state cannot be waited for
                 self._log.error("no status while stopping", error=str(error))

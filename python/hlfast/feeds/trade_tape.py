@@ -46,8 +46,14 @@ class TradeTape:
 
     def is_whole(self) -> bool:
         """Whether the trades of every known coin are confirmed now: then a leader seen nowhere else is seen here."""
-        return bool(self._coins) and not self.uncovered and all(
-            self._place[coin].is_acknowledged(("trades", coin.lower())) for coin in self._coins if coin in self._place
+        return (
+            bool(self._coins)
+            and not self.uncovered
+            and all(
+                self._place[coin].is_acknowledged(("trades", coin.lower()))
+                for coin in self._coins
+                if coin in self._place
+            )
         )
 
     def _carry(self, subscription: Subscription) -> bool:
