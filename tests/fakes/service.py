@@ -169,6 +169,7 @@ class Service:
                 f'follower = "f{number}"',
                 'mode = "ratio"',
                 'ratio = "0.1"',
+                policies.get(number, ""),
             ]
         (self.directory / "hlfast.toml").write_text("\n".join(lines) + "\n")
 
