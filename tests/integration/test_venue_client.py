@@ -21,6 +21,7 @@ from hlfast.venue.http import HttpRoad
 from hlfast.venue.info import Info
 from hlfast.venue.metadata import Assets
 from hlfast.venue.outcomes import Done, Filled, Refused, Resting
+from hlfast.venue.stream import Streams
 
 pytestmark = pytest.mark.asyncio
 MASTER = Signer.from_key("0x" + "21" * 32)
@@ -129,3 +130,25 @@ async def test_reads_of_the_simulator_have_the_known_shapes() -> None:
             info.active_asset_data(user, "BTC"),
         ):
             await read
+
+
+async def test_feeds_and_posts_over_one_socket() -> None:
+    async with simulator() as (base_url, ws_url), HttpRoad(base_url) as road, Streams(ws_url) as streams:
+        await control(base_url, op="fund", address=MASTER.address, usdc="100000")
+        assets = await Assets.load(Info(road))
+        await streams.wait_up()
+        mid = (await Info(streams).all_mids())["ETH"]
+        feeds = streams.trades("ETH"), streams.user_fills(MASTER.address), streams.order_updates(MASTER.address)
+        trades, fills, updates = feeds
+        assert (await anext(fills)).is_snapshot
+        eth = assets["ETH"]
+        size = eth.round_size(Decimal(500) / mid)
+        trader = Exchange(streams, MASTER, network="testnet", assets=assets)
+        price = eth.round_price(mid * Decimal("1.01"), up=True)
+        bought = await trader.order(OrderRequest(coin="ETH", is_buy=True, size=size, price=price, tif="Ioc"))
+        assert isinstance(bought, Filled)
+        live = await anext(fills)
+        assert live.user == MASTER.address
+        assert sum(fill.sz for fill in live.fills) == size
+        assert any(MASTER.address in (trade.users or ()) for trade in await anext(trades))
+        assert {update.order.oid for update in await anext(updates)} == {bought.oid}

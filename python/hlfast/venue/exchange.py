@@ -13,7 +13,7 @@ from hlfast.errors import SigningError
 from hlfast.signing import Signer, sign_user_signed
 from hlfast.venue import actions
 from hlfast.venue.actions import Action, Grouping, OrderRequest
-from hlfast.venue.http import HttpRoad
+from hlfast.venue.http import Road
 from hlfast.venue.limits import Limiter, action_weight
 from hlfast.venue.metadata import Assets
 from hlfast.venue.numbers import Amount, to_wire
@@ -86,7 +86,7 @@ class Exchange:
 
     def __init__(
         self,
-        road: HttpRoad,
+        road: Road,
         signer: Signer | None = None,
         *,
         network: Network | None = None,

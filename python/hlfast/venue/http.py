@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 
@@ -13,6 +13,13 @@ import aiohttp
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 NO_ANSWER: Final = 0
 _HEADERS: Final = {"Content-Type": "application/json"}
+
+
+class Road(Protocol):
+    """A way to the venue's /info and /exchange: HTTP, or posts over a WebSocket (`stream.Streams`)."""
+
+    async def post(self, path: str, body: bytes, *, deadline_ms: int | None = None) -> tuple[int, bytes]:
+        """Send a body and return (status, answer); (0, reason) when no answer came: what happened is *unknown*."""
 
 
 class HttpRoad:

@@ -11,7 +11,7 @@ import orjson
 
 from hlfast.errors import HttpStatusError, NoAnswerError, RateLimitedError, VenueError
 from hlfast.venue import accounts, markets
-from hlfast.venue.http import NO_ANSWER, HttpRoad
+from hlfast.venue.http import NO_ANSWER, Road
 from hlfast.venue.limits import Limiter, info_weight, row_weight
 from hlfast.venue.shapes import require_amount
 
@@ -37,7 +37,7 @@ class Info:
         limiter: keeps the budget of this source address; None spends without counting.
     """
 
-    def __init__(self, road: HttpRoad, *, limiter: Limiter | None = None) -> None:
+    def __init__(self, road: Road, *, limiter: Limiter | None = None) -> None:
         self._road = road
         self._limiter = limiter
 

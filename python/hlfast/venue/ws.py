@@ -238,6 +238,10 @@ class WsConnection:
         self._send_method("unsubscribe", subscription)
         return True
 
+    def forget(self, subscription: Subscription) -> None:
+        """Stop wanting a subscription that the venue refused: it holds nothing that could be unsubscribed."""
+        self._wanted.pop(canonical(subscription), None)
+
     def _send_method(self, method: str, subscription: Subscription) -> None:
         self.send_text(orjson.dumps({"method": method, "subscription": subscription}))
 
