@@ -52,6 +52,8 @@ def _coin(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
 def _l2_book(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     fields = _coin(sent, venue)
     figures, mantissa = sent.get("nSigFigs"), sent.get("mantissa")
+    if not all(value is None or type(value) is int for value in (figures, mantissa)):
+        raise UnreadableError
     if figures not in (None, 2, 3, 4, 5) or mantissa not in (None, 2, 5) or (mantissa and figures != 5):
         raise UnknownCoinError
     return fields | {"nSigFigs": figures, "mantissa": mantissa, "fast": bool(sent.get("fast", False))}

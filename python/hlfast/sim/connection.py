@@ -195,12 +195,15 @@ class Connection:
         self._reply(post_id, "error", "429 Too Many Requests")
 
     def _post_info(self, post_id: int, payload: msgspec.Raw, text: str) -> None:
-        body = orjson.loads(bytes(payload))
+        try:
+            body = orjson.loads(bytes(payload))
+        except orjson.JSONDecodeError:
+            body = None
         kind = body.get("type") if isinstance(body, dict) else None
-        if kind not in self._server.info.types:
+        if not isinstance(kind, str) or kind not in self._server.info.types:
             self._unparsed(text)
             return
-        if not self._server.limits.spend(self._address, info_weight(str(kind))):
+        if not self._server.limits.spend(self._address, info_weight(kind)):
             self._limited(post_id)
             return
         try:
@@ -208,7 +211,7 @@ class Connection:
         except BadRequestError:
             self._unparsed(text)
             return
-        self._server.limits.charge(self._address, row_weight(str(kind), answer))
+        self._server.limits.charge(self._address, row_weight(kind, answer))
         self._reply(post_id, "info", {"type": kind, "data": answer})
 
     def _post_action(self, post_id: int, payload: msgspec.Raw, text: str) -> None:

@@ -24,7 +24,7 @@ class LeaderTape:
     def __init__(self, venue: Venue, trading: Trading) -> None:
         self._venue = venue
         self._trading = trading
-        self._oids: dict[tuple[str, Any], int] = {}
+        self._oids: dict[tuple[str, str], int] = {}
         self._tid = 1 << 40
 
     def set_position(self, account: Account, asset: Asset, size: int, price: int, block: Block) -> None:
@@ -87,6 +87,8 @@ class LeaderTape:
         try:
             price, size = parse(str(row.get("px"))), parse(str(row.get("sz")))
             start = parse(str(row["startPosition"])) if row.get("startPosition") is not None else None
+            for money in ("fee", "closedPnl"):
+                parse(str(row.get(money) or "0"))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
         if price <= 0 or size <= 0:
@@ -153,7 +155,7 @@ class LeaderTape:
     def _oid_of(self, account: Account, row: dict[str, Any]) -> int:
         if row.get("oid") is None:
             return self._venue.next_oid()
-        key = (account.address, row["oid"])
+        key = (account.address, str(row["oid"]))
         oid = self._oids.get(key)
         if oid is None:
             oid = self._oids[key] = self._venue.next_oid()

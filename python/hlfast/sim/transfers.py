@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from hlfast.sim import actions as act
@@ -139,7 +140,7 @@ class Transfers:
     def _approve_agent(self, action: act.ApproveAgentAction, account: Account, block: Block) -> None:
         agent = action.agent_address.lower()
         name, _, suffix = (action.agent_name or "").partition(" valid_until ")
-        valid_until = int(suffix) if suffix.isdigit() else None
+        valid_until = int(suffix) if re.fullmatch("[0-9]{1,15}", suffix) else None
         if valid_until is not None and valid_until <= block.time_ms:
             raise RefusedError("Agent valid_until already expired.")
         if len(name) > 16 or (valid_until or 0) > block.time_ms + MAX_AGENT_LIFE_MS:
@@ -201,7 +202,7 @@ class Transfers:
 
     def _recipient(self, address: str) -> Account:
         lowered = address.lower()
-        if len(lowered) != 42 or not lowered.startswith("0x"):
+        if not re.fullmatch("0x[0-9a-f]{40}", lowered):
             raise RefusedError("Invalid destination.")
         account = self._venue.account(lowered)
         account.deposited = True
