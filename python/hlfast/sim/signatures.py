@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import coincurve
 import msgspec
@@ -142,7 +143,13 @@ def recover(signature: Signature, digest: bytes) -> str | None:
         if type(error) not in (ValueError, Exception):
             raise
         return None
-    return "0x" + keccak(key.format(compressed=False)[1:])[-20:].hex()
+    return address_of(key.format(compressed=False)[1:])
+
+
+@lru_cache(maxsize=4_096)
+def address_of(point: bytes) -> str:
+    """Return the lower-case address of a public key's 64 bytes; signers come back, so the hash is kept."""
+    return "0x" + keccak(point)[-20:].hex()
 
 
 def digest_of(envelope: Envelope, network: str) -> tuple[bytes, bytes] | None:

@@ -21,7 +21,7 @@ class Wallet:
 
     def __init__(self, number: int) -> None:
         self.key = coincurve.PrivateKey(number.to_bytes(32, "big"))
-        self.address = "0x" + signatures.keccak(self.key.public_key.format(compressed=False)[1:])[-20:].hex()
+        self.address = signatures.address_of(self.key.public_key.format(compressed=False)[1:])
 
     def sign(self, digest: bytes) -> dict[str, Any]:
         packed = self.key.sign_recoverable(digest, hasher=None)
