@@ -101,6 +101,7 @@ impl Engine {
         }
         if verdict.reduces {
             self.cut_opposition(follower, change, net_before);
+            self.uncover(follow, follower, change, net_before);
         }
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }
@@ -278,6 +279,20 @@ impl Engine {
                 held.entitled -= cut * held.entitled.signum();
                 self.state.set_held(follow, change.coin, held);
             }
+        }
+    }
+
+    /// An edge's exit may turn the net to the other side: what it had covered is then opened, as part of the exit. It adds
+    /// nothing to E, so nothing is ever given back, and like every exit it does not expire.
+    fn uncover(&mut self, follow: u32, follower: u32, change: &Change, net_before: i128) {
+        let net = self.net(follower, change.coin);
+        let turned = net != 0 && (net > 0) != (net_before > 0);
+        if !turned && net.unsigned_abs() <= net_before.unsigned_abs() {
+            return;
+        }
+        if let Some(lot) = self.state.lot_entry(follower, change.coin) {
+            let price = change.price;
+            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None });
         }
     }
 

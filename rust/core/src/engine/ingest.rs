@@ -120,7 +120,9 @@ impl Engine {
         out: &mut Commands,
     ) -> Option<Change> {
         let address = self.config.leaders.get(leader as usize)?.address.0;
-        let known = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
+        let listed = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
+        // Once all positions were read, a coin without one is flat.
+        let known = listed.or_else(|| self.is_seeded(leader, coin).then_some(0));
         let fresh = self.take_fresh(leader, coin, rows, out);
         let fresh = rows.get_mut(..fresh)?;
         out.changed |= !fresh.is_empty();
@@ -130,14 +132,14 @@ impl Engine {
         }
         let chained = order_by_chain(fresh, known);
         let (first, last) = (*fresh.first()?, *fresh.last()?);
-        let (start, end) = (first.start?.raw(), last.start?.checked_add(signed(&last))?.raw());
+        let (start, end) = (first.start?.raw(), end_of(&last)?);
         let late = self.is_behind(leader, coin, &last);
         if late {
             return self.late_rows(leader, coin, fresh, now_ms, out);
         }
         let gap_from = known.filter(|position| *position != start);
         if known.is_none() {
-            self.first_seen(leader, coin, start, &first);
+            self.first_seen(leader, coin, start, first.price.raw());
         }
         if gap_from.is_some() || !chained {
             self.open_gap(leader, coin, known.unwrap_or(start), start, now_ms, out);
@@ -225,14 +227,13 @@ impl Engine {
         }
     }
 
-    /// A coin the ledger did not know, with a position: from before copying began, unless all positions were read already.
-    fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, row: &FillRow) {
-        let seeded = self.is_seeded(leader, coin);
+    /// A coin met before all positions were read: what it starts with is from before copying began.
+    fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, price: i64) {
         if let Some(state) = self.state.leader_mut(leader) {
             state.coins.insert(coin, LeaderCoin { position: start, ..LeaderCoin::default() });
         }
-        if start != 0 && !seeded {
-            self.mark_existing(leader, coin, row.price.raw(), 0);
+        if start != 0 {
+            self.mark_existing(leader, coin, price, 0);
         }
     }
 
@@ -422,20 +423,27 @@ fn order_by_chain(rows: &mut [FillRow], known: Option<i64>) -> bool {
         return true;
     }
     rows.reverse();
-    let start = known.filter(|known| rows.iter().any(|row| row.start.map(Pos::raw) == Some(*known)));
-    let Some(mut next) = start.or_else(|| rows.first().and_then(|row| row.start).map(Pos::raw)) else { return false };
+    let starts_at = |rows: &[FillRow], at: i64| rows.iter().any(|row| row.start.map(Pos::raw) == Some(at));
+    let ends_at = |rows: &[FillRow], at: i64| rows.iter().any(|row| end_of(row) == Some(at));
+    // The first of a chain is where the ledger stands; else the one that no other leads to.
+    let headless = rows.iter().filter_map(|row| row.start.map(Pos::raw)).find(|start| !ends_at(rows, *start));
+    let Some(mut next) = known.filter(|known| starts_at(rows, *known)).or(headless) else { return false };
     for at in 0..rows.len() {
         let Some(rest) = rows.get_mut(at..) else { return false };
         let Some(found) = rest.iter().position(|row| row.start.map(Pos::raw) == Some(next)) else { return false };
         if let Some(stretch) = rest.get_mut(..=found) {
             stretch.rotate_right(1);
         }
-        let Some(end) = rest.first().and_then(|row| row.start?.checked_add(signed(row))) else { return false };
-        next = end.raw();
+        let Some(end) = rest.first().and_then(end_of) else { return false };
+        next = end;
     }
     true
 }
 
+fn end_of(row: &FillRow) -> Option<i64> {
+    row.start?.checked_add(signed(row)).map(Pos::raw)
+}
+
 fn is_chain(rows: &[FillRow]) -> bool {
-    rows.iter().zip(rows.iter().skip(1)).all(|(a, b)| a.start.and_then(|start| start.checked_add(signed(a))) == b.start)
+    rows.iter().zip(rows.iter().skip(1)).all(|(a, b)| end_of(a) == b.start.map(Pos::raw))
 }

@@ -72,7 +72,7 @@ impl Engine {
         let quote = self.quote(coin, now_ms, out);
         let net = self.net(follower, coin);
         let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
-        let opening = self.opening(follower, coin, gate);
+        let opening = self.opening(follower, coin, gate, net, quote);
         let reduce_bands = self.reduce_bands(follower);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         // An expiry is dealt with at once; everything else keeps its distance to an unchanged book.
@@ -211,15 +211,20 @@ impl Engine {
         !gone.is_empty()
     }
 
-    fn opening(&self, follower: u32, coin: CoinId, gate: Gate) -> Option<Opening> {
+    /// Risk may be added when a part of E waits for it. What an exit uncovered goes like an exit: by the book, in the wide band.
+    fn opening(&self, follower: u32, coin: CoinId, gate: Gate, net: i128, quote: Option<Quote>) -> Option<Opening> {
         let lot = self.state.follower(follower)?.coins.get(&coin)?;
         let newest = lot.entries.last()?;
         if !gate.open || lot.manual != 0 {
             return None;
         }
-        let band_bps = self.config.follows.get(newest.follow as usize)?.entry_band_bps;
+        let edge = self.config.follows.get(newest.follow as usize)?;
         let max_order = self.config.followers.get(follower as usize)?.max_order;
-        Some(Opening { price: newest.price, band_bps, max_order })
+        if newest.amount == 0 {
+            let price = quote.and_then(|quote| quote.opposite(net > 0)).unwrap_or(newest.price);
+            return Some(Opening { price, band_bps: edge.reduce_band_bps, max_order: None });
+        }
+        Some(Opening { price: newest.price, band_bps: edge.entry_band_bps, max_order })
     }
 
     /// The widest bands of a follower's edges: an exit of one must not wait for the other's.
