@@ -158,21 +158,31 @@ FEEDS = (
         "none",
         "Open connections by kind.",
         ((gauge("hlfast_shell_user_feeds_up"), "user"), (gauge("hlfast_shell_tape_feeds_up"), "tape")),
-        width=6,
+        width=5,
+    ),
+    Panel(
+        "Not covered",
+        "none",
+        "Leaders that only the tape covers, and coins whose trades found no room on a connection.",
+        (
+            (gauge("hlfast_shell_leaders_without_user_feed"), "leaders without userFills"),
+            (gauge("hlfast_shell_coins_uncovered"), "coins without trades"),
+        ),
+        width=5,
     ),
     Panel(
         "Feed age",
         "s",
         "Time since the last byte of the most silent open feed.",
         ((gauge("hlfast_feed_age_seconds", "max", "kind"), "{{kind}}"),),
-        width=6,
+        width=5,
     ),
     Panel(
         "Feed lag",
         "s",
         "From a fill's venue time until its frame was here.",
         quantiles("hlfast_feed_lag_seconds"),
-        width=6,
+        width=5,
     ),
     Panel(
         "Feeds and connections lost",
@@ -182,7 +192,7 @@ FEEDS = (
             (rate("hlfast_shell_connections_lost_total"), "lost"),
             (rate("hlfast_shell_feed_stalls_total"), "stalled"),
         ),
-        width=6,
+        width=4,
     ),
 )
 
@@ -239,12 +249,13 @@ SIGNING = (
     Panel(
         "Refill and verification",
         "reqps",
-        "Presignatures made, pools found empty, refills that failed, and sent signatures recovered to their signer.",
+        "Presignatures made, pools found empty, refills that failed; sent signatures recovered to their signer or not.",
         (
             (rate("hlfast_presign_made_total"), "made"),
             (rate("hlfast_presign_empty_total"), "empty"),
             (rate("hlfast_presign_failed_total"), "failed"),
             (rate("hlfast_verify_checked_total"), "verified"),
+            (rate("hlfast_verify_dropped_total"), "unverified"),
         ),
     ),
 )

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
 DASHBOARD = DEPLOY / "grafana" / "dashboards" / "hlfast.json"
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None, reason="needs Debian's prometheus package, which .ci/run installs"
+)
 _NAME = re.compile(r"\b(?:hlfast|process)_[a-z0-9_]+")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 

@@ -8,13 +8,14 @@ import subprocess
 import pytest
 import yaml
 
-from .files import DASHBOARD, DEPLOY, RULES, alerts, panels
+from .files import DASHBOARD, DEPLOY, RULES, alerts, needs_prometheus, panels
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["promtool", *arguments], capture_output=True, text=True, check=False)
 
 
+@needs_prometheus
 def test_rules_pass_promtool() -> None:
     for arguments in (
         ("check", "rules", str(RULES)),
@@ -25,6 +26,7 @@ def test_rules_pass_promtool() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+@needs_prometheus
 def test_rules_tests_fail_when_a_rule_is_blunted(tmp_path) -> None:
     blunt = RULES.read_text().replace('up{job="hlfast"} == 0', 'up{job="hlfast"} == 7')
     (tmp_path / "alerts.yml").write_text(blunt)
