@@ -79,7 +79,7 @@ def parts(form: Form) -> list[Part]:
         tick(1_000, few if form.short else form.rounds),
         Part(
             "throughput",
-            few,
+            2 * few,
             lambda work, advance: under_load.throughput(few, 2.0 if form.short else 5.0, work, advance),
         ),
         Part(

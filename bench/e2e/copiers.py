@@ -49,7 +49,7 @@ class Copier:
     name: str
     drives: dict[int, Drive]  # followers → load
     start: Callable[[SinkProcess, list[Follower], Path], list[str]]
-    settle: Callable[[Path], None] = field(default=lambda _work: None)
+    settle: Callable[[Path, int], None] = field(default=lambda _work, _followers: None)
 
     @contextmanager
     def running(self, sink: SinkProcess, accounts: list[Follower], work: Path) -> Iterator[None]:
@@ -64,7 +64,7 @@ class Copier:
             try:
                 self._await_ready(process, log, work)
                 sink.command(op="wait_feed", seconds=READY_SECONDS)
-                self.settle(work)
+                self.settle(work, len(accounts))
                 yield
                 if process.poll() is not None:
                     raise BenchError(f"{self.name} ended during the round: {log.read_text()[-2000:]}")
@@ -135,7 +135,10 @@ def hlfast(name: str, drives: dict[int, Drive], options: service.Options) -> Cop
     def start(sink: SinkProcess, accounts: list[Follower], work: Path) -> list[str]:
         return service.command(sink.base_url, accounts, work, options)
 
-    return Copier(name, drives, start, service.settle)
+    def settle(work: Path, followers: int) -> None:
+        service.settle(work, followers * options.pool_depth)
+
+    return Copier(name, drives, start, settle)
 
 
 FAST = {1: Drive(5_000, 400, 40), 100: Drive(25_000, 100, 10), 1_000: Drive(150_000, 20, 4)}

@@ -83,21 +83,18 @@ def scrape(url: str) -> Exposition:
         return Exposition.parse(answer.read().decode())
 
 
-def settle(work: Path) -> None:
-    """Wait until the presignature pools are full and no account is still being read."""
-    if not json.loads((work / "ready.json").read_text()).get("metrics_url"):
-        time.sleep(2.0)
-        return
+def is_ready(work: Path) -> bool:
+    """Whether the core has read every account and resolved what a former run left."""
+    with urllib.request.urlopen(json.loads((work / "ready.json").read_text())["health_url"], timeout=10) as answer:
+        return bool(json.load(answer)["core"]["ready"])
+
+
+def settle(work: Path, presignatures: int) -> None:
+    """Wait until the pools hold that many presignatures and the core says that it is ready."""
     url, deadline = metrics_url(work), time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < deadline:
-        seen = scrape(url)
-        if seen.value("hlfast_recovery_unresolved_attempts") == 0 and pools_are_full(seen):
+        filled = scrape(url).value("hlfast_presign_ready_presignatures") >= presignatures
+        if filled and is_ready(work):
             return
         time.sleep(0.1)
-    raise BenchError("hlfast did not settle: pools are not full or accounts are unread")
-
-
-def pools_are_full(seen: Exposition) -> bool:
-    """True when every pool holds what it may hold."""
-    ready, depth = seen.value("hlfast_pool_presignatures_ready"), seen.value("hlfast_pool_presignatures_capacity")
-    return depth == 0 or ready >= depth
+    raise BenchError("hlfast did not settle: the pools are not full, or accounts are unread")
