@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hlfast.sim.accounts import Account
@@ -36,6 +36,7 @@ class Origin:
     signer: str
     nonce: int
     tx_hash: str
+    builder: tuple[str, int] | None = None
 
 
 class RefusedError(Exception):
@@ -61,6 +62,7 @@ class Entry:
             allowed = origin.account.builder_fees.get(action.builder.b, 0)
             if action.builder.f > allowed:
                 raise RefusedError("Builder fee has not been approved.")
+            origin = replace(origin, builder=(action.builder.b, action.builder.f))
         single = self._prevalidate(action, origin, block)
         if single is not None:
             return [single]
@@ -119,6 +121,7 @@ class Entry:
             origin.nonce,
             origin.signer,
             origin.tx_hash,
+            origin.builder,
         )
 
     def _place(self, sent: OrderWire, origin: Origin, block: Block, *, is_position_tpsl: bool = False) -> Item:

@@ -44,6 +44,7 @@ class Order:
     nonce: int = 0
     signer: str = ""
     tx_hash: str = ""
+    builder: tuple[str, int] | None = None  # address and tenths of a basis point
     status: str = "open"
     status_ms: int = 0
     trigger: TriggerTerms | None = None

@@ -284,6 +284,8 @@ class Trading:
         venue.fees[token] = venue.fees.get(token, 0) + fee
         if is_maker:
             return
+        builder_fee = self._charge_builder(order, value)
+        fee += builder_fee
         account.volume += value
         row: dict[str, Any] = {
             "coin": asset.coin,
@@ -302,10 +304,27 @@ class Trading:
         }
         if order.cloid is not None:
             row["cloid"] = order.cloid
+        if builder_fee:
+            row["builderFee"] = wire(builder_fee)
         row["feeToken"] = venue.universe.tokens[token]["name"]
         row["twapId"] = None
         self.publish_fill(account, row, block, nonce=order.nonce, signer=order.signer)
         self._shrink_reduce_only(account, asset, block)
+
+    def _charge_builder(self, order: Order, value: int) -> int:
+        """Move the builder's part of a fill to the builder; spot pays it on the sell side only."""
+        asset = order.asset
+        if order.builder is None or (asset.is_spot and order.is_buy):
+            return 0
+        address, tenths = order.builder
+        fee = value * tenths // FEE_UNIT // CENT_6 * CENT_6
+        builder = self._venue.account(address)
+        for account, amount in ((order.owner, -fee), (builder, fee)):
+            if asset.is_spot:
+                account.spot[asset.quote_token] = account.spot.get(asset.quote_token, 0) + amount
+            else:
+                account.raw[asset.dex] = account.raw.get(asset.dex, 0) + amount
+        return fee
 
     def _trade_spot(self, account: Account, asset: Asset, signed: int, value: int) -> tuple[int, int]:
         start = account.spot.get(asset.base_token, 0)

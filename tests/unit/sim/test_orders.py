@@ -292,6 +292,24 @@ def test_builder_dex_draws_and_returns_collateral(desk: Desk) -> None:
     assert float(desk.info("clearinghouseState", user=wallet.address)["withdrawable"]) == pytest.approx(9_999, abs=1)
 
 
+def test_builder_is_paid_what_was_approved(desk: Desk) -> None:
+    wallet, builder = desk.wallet(), "0x" + "b1" * 20
+    rows = {"type": "order", "orders": [desk.row("ETH", "B", "2100", "1")], "grouping": "na"}
+    action = rows | {"builder": {"b": builder, "f": 50}}
+    assert desk.act(wallet, action)["response"] == "Builder fee has not been approved."
+    approval = {"signatureChainId": "0x66eee", "hyperliquidChain": "Testnet", "maxFeeRate": "0.05%", "builder": builder}
+    desk.act(wallet, {"type": "approveBuilderFee", "nonce": desk.nonce + 1} | approval)
+    assert desk.info("maxBuilderFee", user=wallet.address, builder=builder) == 50
+    before = desk.venue.total()
+    desk.act(wallet, action)
+    (row,) = desk.info("userFills", user=wallet.address)
+    notional = float(row["px"])
+    assert float(row["builderFee"]) == pytest.approx(notional * 0.0005, abs=1e-6)
+    assert float(row["fee"]) == pytest.approx(notional * 0.00095, abs=2e-6)
+    assert desk.info("clearinghouseState", user=builder)["withdrawable"] == row["builderFee"]
+    assert desk.venue.total() == before
+
+
 def test_repeated_cloid_follows_its_switch(desk: Desk) -> None:
     wallet = desk.wallet()
     cloid = "0x" + "e" * 32
