@@ -9,7 +9,8 @@ from hlfast.sim.blocks import Block
 from hlfast.sim.book import round_price
 from hlfast.sim.numbers import parse, times, try_parse, usd, wire
 from hlfast.sim.orders import Order
-from hlfast.sim.trading import Print, Trading
+from hlfast.sim.settlement import Print
+from hlfast.sim.trading import Trading
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
@@ -137,13 +138,13 @@ class LeaderTape:
             fee = try_parse(fee_text) or 0
             account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
             self._venue.fees[asset.quote_token] = self._venue.fees.get(asset.quote_token, 0) + fee
-            self._trading.return_collateral(account, asset)
+            self._trading.settlement.return_collateral(account, asset)
         account.volume += times(price, size)
         maker = self._venue.maker
         is_buy = row["side"] == "B"
         aggressor = row["side"] if crossed else ("A" if is_buy else "B")
-        self._trading.publish_fill(account, shown, block, nonce=None, signer=None, leader=True)
-        self._trading.publish_trade(
+        self._trading.settlement.publish_fill(account, shown, block, nonce=None, signer=None, leader=True)
+        self._trading.settlement.publish_trade(
             asset,
             Print(aggressor, shown["px"], shown["sz"], shown["tid"], shown["hash"]),
             account if is_buy else maker,
