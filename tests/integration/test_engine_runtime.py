@@ -88,7 +88,7 @@ async def world(core: FakeCore | None = None, settings: EngineSettings | None = 
         try:
             yield World(venue, core, road, runtime, log, said)
         finally:
-            runtime.stop("test over")
+            runtime.stopping.set()
             await runtime.close()
 
 
@@ -149,13 +149,31 @@ def test_runtime_waits_for_a_venue_that_is_away(monkeypatch: pytest.MonkeyPatch)
     on(uvloop.new_event_loop, main)
 
 
+@pytest.mark.parametrize("answer", [{"universe": []}, {"nonsense": 1}, None])
+def test_runtime_starts_nothing_on_metadata_that_it_does_not_understand(
+    monkeypatch: pytest.MonkeyPatch, answer
+) -> None:
+    monkeypatch.setattr(runtime_module, "_RETRY_S", 0.01)
+    monkeypatch.setitem(globals(), "META", answer)
+
+    async def main() -> None:
+        async with world() as w:
+            opening = asyncio.create_task(w.runtime.open())
+            await until(lambda: w.events().count("no metadata") > 2)
+            w.runtime.stopping.set()
+            await opening
+            assert "start" not in w.core.kinds()
+
+    on(uvloop.new_event_loop, main)
+
+
 def test_runtime_ends_while_it_waits_for_a_venue_that_is_away() -> None:
     async def main() -> None:
         async with world() as w:
             w.road.away = 1_000_000
             opening = asyncio.create_task(w.runtime.open())
             await until(lambda: len(w.road.asked) > 1)
-            w.runtime.stop("SIGTERM")
+            w.runtime.stopping.set()
             await opening
             assert not await w.runtime.until_ready()
             assert "start" not in w.core.kinds()
@@ -275,7 +293,7 @@ def test_runtime_waits_for_posts_in_flight_before_it_ends() -> None:
             await until(w.all_confirmed)
             w.publish_fill()
             await until(lambda: len(w.venue.posts) == 10)
-            w.runtime.stop("SIGTERM")
+            w.runtime.stopping.set()
             closing = asyncio.create_task(w.runtime.close())
             await until(lambda: sum(each[0] == "down" for each in w.core.heard) == len(w.runtime.ways.feeds))
             await asyncio.sleep(0.1)  # time in which a close that does not wait would have ended
@@ -341,7 +359,7 @@ def test_runtime_covers_a_thousand_leaders_at_once_when_limits_are_off() -> None
             runtime = Runtime(msgspec.structs.replace(w.runtime.config, leaders=many), FakeCore(), w.road, w.log)
             await runtime.open()
             await until(lambda: runtime.ways.coverage() == (0, 0), 20)
-            runtime.stop("done")
+            runtime.stopping.set()
             await runtime.close()
 
     on(uvloop.new_event_loop, main)

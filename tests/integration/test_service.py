@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -129,6 +130,18 @@ def test_service_ends_while_the_venue_is_away(tmp_path: Path, sim: Sim) -> None:
     process = service.spawn()
     wait_for(lambda: "no metadata" in process.said())
     assert process.end(signal.SIGINT) == 0
+
+
+def test_service_stops_when_its_journal_cannot_be_written(tmp_path: Path, sim: Sim) -> None:
+    with Service(tmp_path, sim, followers=2) as service:
+        resource.prlimit(service.process.child.pid, resource.RLIMIT_FSIZE, (0, 0))  # every write fails from here on
+        sim.fill(leader(0), coin="ETH", px="3000.0", sz="10.0", side="B", start="0.0")
+        assert service.process.end(number=0) == 1
+        said = service.process.said()
+        assert "JournalError" in said
+        assert "Traceback" not in said
+    # Nothing was sent that is not written down.
+    assert sim.control("ledger")["counters"]["actions"] == 0
 
 
 DIRECT = {"aiohttp", "msgspec", "orjson", "picows", "uvloop"}

@@ -73,6 +73,9 @@ def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
 async def _serve(config: Config, *, json: bool) -> int:
     log = EventLog()
     log.start()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, number.name, stopping, log)
     try:
         if config.venue.limits == "off":
             _say(
@@ -84,16 +87,13 @@ async def _serve(config: Config, *, json: bool) -> int:
         engine = Engine(msgspec.json.encode(config), config.journal.directory, clock.now_ms())
         _load_keys(engine, config.keys, log)
         async with HttpRoad(config.venue.base_url) as road:
-            runtime = Runtime(config, engine, _VenueRoad(road), log, clock)
+            runtime = Runtime(config, engine, _VenueRoad(road), log, clock, stopping)
             return await _live(config, runtime, json=json)
     finally:
         log.close()
 
 
 async def _live(config: Config, runtime: Runtime, *, json: bool) -> int:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, runtime.stop, number.name)
     endpoint = _endpoint(runtime)
     try:
         url = await endpoint.start(config.metrics.host, config.metrics.port) if config.metrics.enabled else None
@@ -109,6 +109,11 @@ async def _live(config: Config, runtime: Runtime, *, json: bool) -> int:
         return EXIT_OK
     _say(_last_words(runtime))
     return EXIT_FATAL
+
+
+def _ask_to_stop(name: str, stopping: asyncio.Event, log: EventLog) -> None:
+    log.info("stopping", reason=name)
+    stopping.set()
 
 
 def _endpoint(runtime: Runtime) -> Endpoint:

@@ -27,6 +27,7 @@ from hlfast.telemetry.logs import EventLog
 
 DRAIN_S: Final = 10.0
 _RETRY_S: Final = 1.0
+_READY_MOST_S: Final = 0.25
 _CLOCK_WEIGHT: Final = 2
 _CHECK_TICKS: Final = 250 // TICK_MS
 _CLOCK_TICKS: Final = 15_000 // TICK_MS
@@ -63,16 +64,23 @@ class Runtime:
         venue: the HTTP side of the venue.
         log: where events are written.
         clock: venue time; made by the caller, who opened the core with it.
+        stopping: set when the end is asked for, perhaps before this object was made.
     """
 
     def __init__(
-        self, config: Config, engine: EnginePort, venue: VenueRoad, log: EventLog, clock: VenueClock | None = None
+        self,
+        config: Config,
+        engine: EnginePort,
+        venue: VenueRoad,
+        log: EventLog,
+        clock: VenueClock | None = None,
+        stopping: asyncio.Event | None = None,
     ) -> None:
         self.config = config
         self.engine = engine
         self.clock = clock or VenueClock()
         self.fatal: BaseException | None = None
-        self.stopping = asyncio.Event()
+        self.stopping = stopping or asyncio.Event()
         self._venue = venue
         self._log = log
         self._lane_up = asyncio.Event()
@@ -106,10 +114,13 @@ class Runtime:
 
     async def until_ready(self) -> bool:
         """Wait until the core has settled the past and read the accounts; False if the end came first."""
+        wait_s = TICK_MS / 1000
         while not self.stopping.is_set():
             if self.status().ready:
                 return True
-            await self._until_stopping(asyncio.sleep(TICK_MS / 1000))
+            await self._until_stopping(asyncio.sleep(wait_s))
+            # The status of thousands of accounts takes milliseconds of the loop's time.
+            wait_s = min(wait_s * 1.5, _READY_MOST_S)
         return False
 
     async def close(self) -> None:
@@ -195,12 +206,6 @@ class Runtime:
             "hlfast_shell_log_events_lost_total": (counter, "Log events dropped.", self._log.lost),
         }
 
-    def stop(self, reason: str) -> None:
-        """Ask for the end. Safe to call from a signal handler of the loop, and again."""
-        if not self.stopping.is_set():
-            self._log.info("stopping", reason=reason)
-            self.stopping.set()
-
     def _on_fatal(self, error: BaseException) -> None:
         if self.fatal is None:
             self.fatal = error
@@ -240,19 +245,24 @@ class Runtime:
         write("alert", alert=fields)
 
     async def _read_metadata(self) -> list[bytes]:
-        """Read until it is there: without the markets nothing can be decided."""
+        """Read until it is there and understood: without the markets nothing can be decided."""
         bodies: list[bytes] = []
-        for request in meta_requests(self.config.venue.dexs):
+        for place, request in enumerate(meta_requests(self.config.venue.dexs)):
             while not self.stopping.is_set():
                 status, body = await self._venue.info(request)
-                if status == 200:
+                if status == 200 and (place > 0 or self._has_coins(body)):
                     bodies.append(body)
                     break
-                self._log.error(
-                    "no metadata", request=request, status=status, answer=body[:200].decode("utf-8", "replace")
-                )
+                answer = body[:200].decode("utf-8", "replace")
+                self._log.error("no metadata", request=request, status=status, answer=answer)
                 await self._until_stopping(asyncio.sleep(_RETRY_S))
         return bodies
+
+    def _has_coins(self, body: bytes) -> bool:
+        try:
+            return bool(parse_live_coins(body, self.config.venue.dexs))
+        except msgspec.DecodeError:
+            return False
 
     async def _refresh_metadata(self) -> None:
         """Learn listings and delistings."""
