@@ -2,7 +2,7 @@
 //! on a disk file system, else in the build directory.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a bench may stop on any failure")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,13 +15,14 @@ use hlfast_host::journal::{Durability, Journal, Options};
 const RECORD: [u8; 640] = [0x61; 640];
 
 fn directory(name: &str) -> PathBuf {
-    let base = std::env::var_os("HLFAST_BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
+    let base =
+        std::env::var_os("HLFAST_BENCH_DIR").map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")), PathBuf::from);
     let path = base.join(format!("{name}-{}", std::process::id()));
     std::fs::create_dir_all(&path).unwrap();
     path
 }
 
-fn open(path: &PathBuf, durability: Durability) -> Journal {
+fn open(path: &Path, durability: Durability) -> Journal {
     Journal::open(path, Options::new(durability), Arc::default(), 0, &mut |_| Ok(())).unwrap().0
 }
 

@@ -7,7 +7,37 @@ use crate::num::{Pos, Usd};
 use crate::order::attempt::Phase;
 use crate::state::{Follower, Gap, Leader};
 
+/// The core's numbers for metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gauges {
+    /// Attempts whose outcome is unknown.
+    pub unresolved: u64,
+    /// Posts without an answer yet.
+    pub posts_in_flight: u64,
+    /// REST weight left in the running minute.
+    pub weight_left: u64,
+    /// WebSocket messages left in the running minute.
+    pub messages_left: u64,
+    /// The venue saw another signer than ours.
+    pub breaker: bool,
+}
+
 impl Engine {
+    /// Numbers for metrics; cheap enough for every tick.
+    #[must_use]
+    pub fn gauges(&self, now_ms: u64) -> Gauges {
+        let unanswered = self.state.attempts.values().filter(|attempt| attempt.phase == Phase::Sent).count();
+        let unresolved = self.state.attempts.len().saturating_sub(unanswered);
+        let (weight_left, messages_left) = self.budget.left(now_ms);
+        Gauges {
+            unresolved: unresolved as u64,
+            posts_in_flight: unanswered.saturating_add(self.state.fences.len()) as u64,
+            weight_left,
+            messages_left,
+            breaker: self.state.breaker,
+        }
+    }
+
     /// Appends a JSON object: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets.
     pub fn write_status(&self, now_ms: u64, out: &mut Vec<u8>) {
         let unresolved = self.state.attempts.values().filter(|attempt| attempt.phase != Phase::Sent).count();

@@ -326,11 +326,21 @@ impl Runtime {
         self.metrics.journal_unsynced.set((self.journal.next_sequence() - 1).saturating_sub(self.journal.synced()));
         self.signing.publish(&self.metrics);
         self.feeds.publish(&self.metrics);
+        self.publish_core(now_ms);
         let due = self.journal.next_sequence() > self.snapshot.saturating_add(self.snapshot_every);
         if due && !self.more {
             self.take_snapshot();
         }
         Ok(())
+    }
+
+    fn publish_core(&self, now_ms: u64) {
+        let gauges = self.engine.gauges(now_ms);
+        self.metrics.unresolved.set(gauges.unresolved);
+        self.metrics.posts_in_flight.set(gauges.posts_in_flight);
+        self.metrics.weight_left.set(gauges.weight_left);
+        self.metrics.messages_left.set(gauges.messages_left);
+        self.metrics.breaker.set(u64::from(gauges.breaker));
     }
 
     /// The shell has handed the last chunk of the event just stepped to the transport, at this monotonic time.
