@@ -66,31 +66,41 @@ def anything(rng: random.Random, depth: int = 0) -> Any:
     return {rng.choice(WORDS) + str(n): anything(rng, depth + 1) for n in range(size(rng))}
 
 
-def action(rng: random.Random) -> dict[str, Any]:
-    kind = rng.randrange(10)
-    if kind < 4:
-        return orders(rng)
-    if kind == 4:
-        return {"type": "cancel", "cancels": [{"a": rng.randrange(300), "o": integer(rng)} for _ in range(3)]}
-    if kind == 5:
-        cancels = [{"asset": rng.randrange(300), "cloid": hexadecimal(rng, 16)} for _ in range(2)]
-        return {"type": "cancelByCloid", "cancels": cancels} | ({"f": True} if rng.random() < 0.5 else {})
-    if kind == 6:
-        oid = rng.choice([integer(rng), hexadecimal(rng, 16)])
-        return {"type": "batchModify", "modifies": [{"oid": oid, "order": order(rng)}]}
-    if kind == 7:
-        ntli = rng.choice([1, -1]) * rng.randrange(1 << 40)
-        return {"type": "updateIsolatedMargin", "asset": rng.randrange(300), "isBuy": True, "ntli": ntli}
-    if kind == 8:
-        return {"type": "updateLeverage", "asset": 4, "isCross": rng.random() < 0.5, "leverage": rng.randrange(1, 51)}
+def cancels(rng: random.Random) -> dict[str, Any]:
+    return {"type": "cancel", "cancels": [{"a": rng.randrange(300), "o": integer(rng)} for _ in range(size(rng))]}
+
+
+def cancels_by_cloid(rng: random.Random) -> dict[str, Any]:
+    listed = [{"asset": rng.randrange(300), "cloid": hexadecimal(rng, 16)} for _ in range(size(rng))]
+    return {"type": "cancelByCloid", "cancels": listed} | ({"f": True} if rng.random() < 0.5 else {})
+
+
+def modifies(rng: random.Random) -> dict[str, Any]:
+    oid = rng.choice([integer(rng), hexadecimal(rng, 16)])
+    return {"type": "batchModify", "modifies": [{"oid": oid, "order": order(rng)}]}
+
+
+def margin(rng: random.Random) -> dict[str, Any]:
+    ntli = rng.choice([1, -1]) * rng.randrange(1 << 40)
+    return {"type": "updateIsolatedMargin", "asset": rng.randrange(300), "isBuy": True, "ntli": ntli}
+
+
+def leverage(rng: random.Random) -> dict[str, Any]:
+    return {"type": "updateLeverage", "asset": 4, "isCross": rng.random() < 0.5, "leverage": rng.randrange(1, 51)}
+
+
+def unknown(rng: random.Random) -> dict[str, Any]:
     return {"type": rng.choice(["noop", "scheduleCancel", "somethingNew"]), "extra": anything(rng)}
+
+
+KINDS = [orders, orders, orders, orders, cancels, cancels_by_cloid, modifies, margin, leverage, unknown]
 
 
 def main() -> None:
     seed, count = int(sys.argv[1]), int(sys.argv[2])
     rng = random.Random(seed)
     for _ in range(count):
-        made = action(rng)
+        made = rng.choice(KINDS)(rng)
         nonce = integer(rng)
         vault = hexadecimal(rng, 20) if rng.random() < 0.3 else None
         expires = integer(rng) if rng.random() < 0.3 else None

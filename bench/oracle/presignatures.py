@@ -69,7 +69,11 @@ def main() -> None:
         for done, taken in pool.map(block, sizes):
             signatures, presigned = signatures + done, presigned + taken
             print(f"{signatures:>9} recovered, {presigned} presigned", file=sys.stderr, flush=True)
-    print(json.dumps({"what": "signatures recovered by coincurve", "recovered": signatures, "presigned": presigned, "r_twice": 0}))
+    print(
+        json.dumps(
+            {"what": "signatures recovered by coincurve", "recovered": signatures, "presigned": presigned, "r_twice": 0}
+        )
+    )
 
 
 if __name__ == "__main__":

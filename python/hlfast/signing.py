@@ -12,7 +12,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from typing import Any, Final, TypedDict
-from weakref import WeakKeyDictionary
+from weakref import ref
 
 from hlfast._core import (
     PresignPool,
@@ -128,18 +128,21 @@ def _swap(original: Any, fast: Any) -> list[tuple[Any, str, Any]]:
     return done
 
 
-_signers: WeakKeyDictionary[Any, Signer] = WeakKeyDictionary()
+# By identity: a wallet's own hash and equality would read its key each time.
+_signers: dict[int, tuple[ref[Any], Signer]] = {}
 
 
 def _signer_of(wallet: Any) -> Signer | None:
-    with contextlib.suppress(KeyError, TypeError):
-        return _signers[wallet]
+    known = _signers.get(id(wallet))
+    if known is not None and known[0]() is wallet:
+        return known[1]
     key = getattr(wallet, "key", None)
     if not isinstance(key, bytes):
         return None
     signer = Signer.from_key(bytes(key))
+    identity = id(wallet)
     with contextlib.suppress(TypeError):  # a wallet without weak references is simply not remembered
-        _signers[wallet] = signer
+        _signers[identity] = (ref(wallet, lambda _: _signers.pop(identity, None)), signer)
     return signer
 
 

@@ -25,7 +25,9 @@ impl Bench {
     fn presign(&mut self, count: usize) -> Vec<Presignature> {
         self.counter += 1;
         let mut made = Vec::new();
-        self.signer.presign(&Refill { entropy: [1; 32], pid: 1, started: 1, counter: self.counter }, count, &mut made).unwrap();
+        self.signer
+            .presign(&Refill { entropy: [1; 32], pid: 1, started: 1, counter: self.counter }, count, &mut made)
+            .unwrap();
         made
     }
 
@@ -46,13 +48,17 @@ fn signing(c: &mut Criterion) {
     group.bench_function("pool empty: hedged", |b| b.iter(|| bench.signer.sign_hedged(black_box(&[9; 32]), [3; 32])));
     let signer = Signer::new(&Secret::take(&mut [7; 32])).unwrap();
     group.bench_function("one order, presigned, signed and encoded", |b| {
-        let (mut msgpack, mut json, mut body) = (Vec::with_capacity(512), Vec::with_capacity(512), Vec::with_capacity(1024));
+        let (mut msgpack, mut json, mut body) =
+            (Vec::with_capacity(512), Vec::with_capacity(512), Vec::with_capacity(1024));
         let order = bench.order;
         b.iter_batched(
             || bench.presign(1).pop().unwrap(),
             |presignature| {
-                (msgpack.clear(), json.clear(), body.clear());
-                let action = Action::Order { orders: std::slice::from_ref(&order), grouping: Grouping::Na, builder: None };
+                msgpack.clear();
+                json.clear();
+                body.clear();
+                let action =
+                    Action::Order { orders: std::slice::from_ref(&order), grouping: Grouping::Na, builder: None };
                 encode_action(black_box(&action), &mut msgpack, &mut json);
                 let digest = l1_digest(&msgpack, NONCE, None, EXPIRY, Chain::Mainnet);
                 let signature = signer.sign_presigned(&digest, presignature).unwrap();
@@ -72,14 +78,17 @@ fn parts(c: &mut Criterion) {
     let (mut msgpack, mut json) = (Vec::with_capacity(512), Vec::with_capacity(512));
     group.bench_function("encode one order", |b| {
         b.iter(|| {
-            (msgpack.clear(), json.clear());
+            msgpack.clear();
+            json.clear();
             encode_action(black_box(&bench.action()), &mut msgpack, &mut json);
         });
     });
     group.bench_function("keccak, one message of 120 bytes", |b| b.iter(|| keccak256(black_box(&[1; 120]))));
     let messages = [&[1u8; 120][..]; 64];
     let mut hashes = [[0u8; 32]; 64];
-    group.bench_function("keccak, 64 messages of 120 bytes", |b| b.iter(|| keccak256_many(black_box(&messages), &mut hashes)));
+    group.bench_function("keccak, 64 messages of 120 bytes", |b| {
+        b.iter(|| keccak256_many(black_box(&messages), &mut hashes))
+    });
     group.finish();
 }
 

@@ -38,7 +38,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (price, size) = ("1670.1".parse()?, "0.0147".parse()?);
     let cloid = Some(Cloid([7; 16]));
     let order = Order { asset: 4, is_buy: true, price, size, reduce_only: false, tif: Tif::Ioc, cloid };
-    let (mut msgpack, mut json, mut body) = (Vec::with_capacity(512), Vec::with_capacity(512), Vec::with_capacity(1024));
+    let (mut msgpack, mut json, mut body) =
+        (Vec::with_capacity(512), Vec::with_capacity(512), Vec::with_capacity(1024));
     let made = presignatures.len();
     let bytes = sign_orders(&signer, presignatures, &order, [&mut msgpack, &mut json, &mut body]);
     println!("{made} orders, {bytes} bytes");
