@@ -132,12 +132,7 @@ fn run(server: &mut Server, plan: Plan) -> std::io::Result<String> {
         } else if !run.is_open() || now > end {
             break;
         }
-        let patience = patience(&mut run, interval);
-        if patience == Some(Duration::ZERO) {
-            // The scheduler may have put the copier on this core: a spinning sink must not keep it from running.
-            std::thread::yield_now();
-        }
-        server.turn(patience)?;
+        server.turn(patience(&mut run, interval))?;
         let waiting = server.posts.len();
         let quiet = server.posts.last().is_some_and(|post| post.arrived.elapsed() > QUIET);
         if waiting >= plan.followers || quiet {
