@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use hlfast_core::journal::{SEGMENT_HEADER_LEN, record};
+use hlfast_host::journal::snapshots;
 use life::{Fate, Home, Life, NOW_MS, Post, USER, Venue, config, fills};
 use serde_json::Value;
 
@@ -173,6 +174,23 @@ fn a_life_that_ends_behind_any_record_is_taken_up_again() {
             }
         }
     }
+}
+
+#[test]
+fn a_snapshot_leads_to_the_state_that_the_whole_journal_leads_to() {
+    let first = first_life("relaxed");
+    let status = |home: &Path| -> Value {
+        let life = Life::open(home, &first.config, NOW_MS + 60_000).unwrap();
+        serde_json::from_slice(&life.runtime.status()).unwrap()
+    };
+    // An orderly end leaves a snapshot; the runtime's own tests show that the next opening begins there.
+    let home = Home::new();
+    std::fs::copy(segment(&first.home.0), segment(&home.0)).unwrap();
+    Life::open(&home.0, &first.config, NOW_MS + 60_000).unwrap().runtime.flush().unwrap();
+    assert_eq!(snapshots(&home.0).unwrap().len(), 1);
+    let whole = status(&first.home.0);
+    assert_eq!(status(&home.0), whole);
+    assert!(whole["receipts"].as_u64().unwrap() > 0);
 }
 
 #[test]

@@ -275,6 +275,7 @@ impl Runtime {
 
     /// Signs and frames the step's attempts. The answer is valid until the next call.
     pub fn dispatch(&mut self) -> &[Sending] {
+        debug_assert!(!self.needs_sync(), "in durable mode nothing leaves before the sync");
         self.outbox.clear();
         if self.commands.attempts.is_empty() || self.tripped.is_some() {
             return self.outbox.sendings();
