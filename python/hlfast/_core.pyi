@@ -101,6 +101,8 @@ def recover(digest: bytes, signature: Signature) -> str:
     """The address that signed; SigningError when none did."""
 
 def keccak256(message: bytes) -> bytes: ...
+def create_credential(directory: str | Path) -> str:
+    """Make a new agent key file (mode 0400, named by its address) and return the address; KeyFileError otherwise."""
 
 # One item per write: (lane id, post id or 0, bytes). For a WebSocket lane the bytes are whole masked frames and the
 # post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.

@@ -20,6 +20,7 @@ _PLACES = {
     "run": "hlfast.cli.run:run",
     "check": "hlfast.cli.check:check",
     "sim": "hlfast.sim.command:sim",
+    "keys": "hlfast.cli.keys:app",
 }
 _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
@@ -27,6 +28,7 @@ _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
   hlfast demo                    see it work, without network, account or key
   hlfast sim                     a test venue for your own client
+  hlfast keys new                make an agent key
   hlfast check -c hlfast.toml    find trouble before money does
   hlfast run -c hlfast.toml      copy
 """
@@ -97,12 +99,19 @@ def _sim() -> None:
     pass
 
 
+@app.command("keys", help="Make agent keys: hlfast keys new.")
+def _keys() -> None:
+    pass
+
+
 def _real(name: str) -> Any:
     module, _, function = _PLACES[name].partition(":")
     try:
         found = getattr(importlib.import_module(module), function)
     except ImportError as error:
         refuse(f"hlfast {name} cannot start: {error}", "install hlfast with its dependencies (make setup, or pip)")
+    if isinstance(found, typer.Typer):
+        return typer.main.get_command(found)
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
     alone.command(name)(found)
     return typer.main.get_command(alone)

@@ -3,9 +3,9 @@ use crate::memory;
 use hlfast_core::sign::{Secret, SignError, Signer};
 use hlfast_core::wire::Address;
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -206,6 +206,45 @@ fn load_credential(path: &Path) -> Result<Signer, KeyError> {
     }
     let text = read_private(path, KEY_TEXT_MAX, CREDENTIAL_FORBIDDEN)?;
     signer_from_text(&text, &path.display().to_string(), Some(wanted))
+}
+
+/// Makes a new agent key and writes it as a file of `directory` (made, mode 0700, if absent): its address is the file's
+/// name and what is returned. The key itself leaves this function as that file only.
+///
+/// # Errors
+/// The system's reason; nothing is left behind then.
+pub fn create_credential(directory: &Path) -> Result<Address, KeyError> {
+    let io = |source| KeyError::Io { path: directory.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(io)?;
+    let bytes = Zeroizing::new(memory::entropy().map_err(io)?);
+    let text = hex_line(&bytes);
+    let signer = signer_from_text(text.trim_ascii(), "new key", None)?;
+    let path = directory.join(signer.address().to_string());
+    let io = |source| KeyError::Io { path: path.clone(), source };
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o400).open(&path).and_then(|mut file| {
+        file.write_all(&text)?;
+        file.sync_all()?;
+        // The name is part of what must survive: without it the account would approve an agent nobody has.
+        File::open(directory)?.sync_all()
+    });
+    if let Err(source) = written {
+        // Best effort: half a file would be refused by name at the next start anyway.
+        let _ = std::fs::remove_file(&path);
+        return Err(io(source));
+    }
+    Ok(signer.address())
+}
+
+/// 64 hex digits and a line end, in one allocation that is wiped.
+fn hex_line(bytes: &[u8; 32]) -> Zeroizing<Vec<u8>> {
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + (nibble - 10) };
+    let mut line = Zeroizing::new(Vec::with_capacity(65));
+    for byte in bytes {
+        line.push(digit(byte >> 4));
+        line.push(digit(byte & 15));
+    }
+    line.push(b'\n');
+    line
 }
 
 /// Reads one key from an environment variable.

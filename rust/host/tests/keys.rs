@@ -1,7 +1,7 @@
 //! Key files: what is accepted, and what each refusal says.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use hlfast_core::sign::{Secret, Signer};
-use hlfast_host::keys::{KeyError, load_credentials, load_variable};
+use hlfast_host::keys::{KeyError, create_credential, load_credentials, load_variable};
 use hlfast_host::keystore::{decrypt_keystore, load_keystore};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -122,4 +122,32 @@ fn a_keystore_needs_private_files() {
     assert!(load_keystore(&store, &passphrase).is_ok());
     let open = place.write("open", "testpassword\n", 0o444);
     assert!(matches!(load_keystore(&store, &open), Err(KeyError::TooOpen { .. })));
+}
+
+#[test]
+fn a_new_key_is_private_and_loads_under_its_name() {
+    let place = Directory::new("made");
+    let directory = place.0.join("made");
+    let made = [create_credential(&directory).unwrap(), create_credential(&directory).unwrap()];
+    assert_ne!(made[0], made[1]);
+    assert_eq!(std::fs::metadata(&directory).unwrap().permissions().mode() & 0o777, 0o700);
+    for address in made {
+        let path = directory.join(address.to_string());
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o400);
+        assert_eq!(std::fs::read(&path).unwrap().len(), 65);
+    }
+    let mut loaded: Vec<_> =
+        load_credentials(&directory).unwrap().iter().map(hlfast_core::sign::Signer::address).collect();
+    let mut wanted = made.to_vec();
+    loaded.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(loaded, wanted);
+}
+
+#[test]
+fn a_new_key_needs_a_directory_it_can_write() {
+    let place = Directory::new("blocked");
+    let blocked = place.0.join("file");
+    std::fs::write(&blocked, b"").unwrap();
+    assert!(matches!(create_credential(&blocked), Err(KeyError::Io { .. })));
 }

@@ -5,6 +5,7 @@ mod convert;
 mod engine;
 mod errors;
 mod journal;
+mod keys;
 mod metrics;
 mod pack;
 mod pool;
@@ -19,5 +20,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     pool::register(module)?;
     engine::register(module)?;
     metrics::register(module)?;
-    journal::register(module)
+    journal::register(module)?;
+    keys::register(module)
 }

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hlfast.cli import line
 from hlfast.cli.line import EXIT_CANNOT, EXIT_OK, EXIT_WRONG, app
+from hlfast.signing import Signer
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "hlfast.example.toml"
@@ -26,7 +27,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_each_command_and_the_exit_codes() -> None:
     shown = runner.invoke(app, ["--help"])
     assert shown.exit_code == EXIT_OK
-    for word in ("demo", "run", "check", "sim", "HLFAST_SECTION__FIELD", "Exit codes"):
+    for word in ("demo", "run", "check", "sim", "keys", "HLFAST_SECTION__FIELD", "Exit codes"):
         assert word in shown.output
     assert set(line._PLACES) == {command.name for command in app.registered_commands}
 
@@ -112,3 +113,27 @@ def test_a_command_that_cannot_be_imported_says_so(monkeypatch: pytest.MonkeyPat
     shown = runner.invoke(app, ["sim"])
     assert shown.exit_code == EXIT_CANNOT
     assert "hlfast sim cannot start" in shown.output
+
+
+def test_keys_new_makes_private_files_and_never_shows_a_key(tmp_path: Path) -> None:
+    directory = tmp_path / "credentials"
+    shown = runner.invoke(app, ["keys", "new", "-d", str(directory), "--count", "2", "--json"])
+    assert shown.exit_code == EXIT_OK, shown.output
+    agents = json.loads(shown.stdout)["agents"]
+    assert {path.name for path in directory.iterdir()} == set(agents)
+    for agent in agents:
+        path = directory / agent
+        assert path.stat().st_mode & 0o777 == 0o400
+        key = path.read_text().strip()
+        assert key not in shown.output
+        assert Signer.from_key(key).address == agent
+    plain = runner.invoke(app, ["keys", "new", "-d", str(directory)])
+    assert "hlfast check" in plain.output
+    assert len(list(directory.iterdir())) == 3
+
+
+def test_keys_new_names_a_directory_it_cannot_use(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    shown = runner.invoke(app, ["keys", "new", "-d", str(tmp_path / "file")])
+    assert shown.exit_code == EXIT_CANNOT
+    assert "--directory" in shown.output
