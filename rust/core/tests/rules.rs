@@ -287,7 +287,7 @@ fn caps_of_edge_and_account_cut_entries_and_never_exits() {
         (json!({}), json!({"max_gross_usd": "100"}), "1"),
     ];
     for (edge, account, wanted) in cases {
-        let mut world = World::new(1, &[account.clone()], &[follow(0, 0, edge.clone())]);
+        let mut world = World::new(1, std::slice::from_ref(&account), &[follow(0, 0, edge.clone())]);
         world.leader_fill(0, "SOL", "B", "100", "10");
         assert_eq!(world.position(0, "SOL"), pos(wanted), "{edge} {account}");
         assert_eq!(last(&world), (Outcome::Filled, "none"));

@@ -1,0 +1,157 @@
+//! Random histories: whatever leaders do and the venue answers, receipts are complete, caps hold, replay agrees, and at rest every
+//! follower holds what its edges are entitled to.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
+
+mod venue;
+
+use hlfast_core::num::Pos;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use venue::{OwnedEvent, Reply, World, follow, leader_address, pos};
+
+const COINS: [&str; 3] = ["SOL", "ETH", "BTC"];
+
+/// What happens next.
+#[derive(Debug, Clone)]
+enum Act {
+    Trade { leader: usize, coin: usize, lots: i64, again: bool, tape_first: bool },
+    Answer(usize),
+    Pass(u64),
+    LoseLane,
+    Restart,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0usize..2, 0usize..3, -40i64..=40, any::<bool>(), any::<bool>())
+            .prop_map(|(leader, coin, lots, again, tape_first)| Act::Trade { leader, coin, lots, again, tape_first }),
+        3 => (0usize..5).prop_map(Act::Answer),
+        3 => (20u64..4_000).prop_map(Act::Pass),
+        1 => Just(Act::LoseLane),
+        1 => Just(Act::Restart),
+    ]
+}
+
+fn world(limits: &str) -> World {
+    let follows = [
+        follow(0, 0, json!({"ratio": "0.37"})),
+        follow(1, 0, json!({"ratio": "1"})),
+        follow(0, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
+        follow(1, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
+    ];
+    let mut world =
+        World::cold(2, &[json!({}), json!({"max_position_usd": "900", "max_gross_usd": "1500"})], &follows, limits);
+    world.boot(2);
+    world
+}
+
+fn trade(world: &mut World, leader: usize, coin: &str, lots: i64, again: bool, tape_first: bool) -> usize {
+    if lots == 0 {
+        return 0;
+    }
+    // All coins trade at 100, so that the venue double values positions alike.
+    let size = Pos::from_raw(lots.abs() * 10_000_000).to_string();
+    let row = world.leader_trades(leader, coin, if lots > 0 { "B" } else { "A" }, "100", &size);
+    let frame = World::fills_frame(leader, std::slice::from_ref(&row), false);
+    if tape_first {
+        let mut trade = row.clone();
+        let (me, other) = (leader_address(leader), venue::account_address(99));
+        trade["users"] = if lots > 0 { json!([me, other]) } else { json!([other, me]) };
+        let tape = json!({"channel": "trades", "data": [trade]}).to_string().into_bytes();
+        world.step(OwnedEvent::Frame(3, tape));
+    }
+    world.step(OwnedEvent::Frame(2, frame.clone()));
+    if again {
+        world.step(OwnedEvent::Frame(2, frame));
+    }
+    1
+}
+
+fn restart(world: &mut World) {
+    world.queue.clear();
+    world.pending_info.clear();
+    world.step(OwnedEvent::Reopen);
+    world.step(OwnedEvent::Up(1, hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Up(3, hlfast_core::event::SourceKind::Tape));
+    world.step(OwnedEvent::Start);
+}
+
+fn run(acts: &[Act], limits: &str) {
+    let mut world = world(limits);
+    let mut fills = 0;
+    for act in acts {
+        world.now += 7;
+        match act {
+            Act::Trade { leader, coin, lots, again, tape_first } => {
+                fills += trade(&mut world, *leader, COINS[*coin], *lots, *again, *tape_first);
+            }
+            Act::Answer(kind) => {
+                world.reply = match kind {
+                    0 => Reply::Part(0.5),
+                    1 => Reply::Text("Order could not immediately match against any resting orders."),
+                    2 => Reply::Lost,
+                    3 => Reply::Silence,
+                    _ => Reply::Fill,
+                };
+                world.settle();
+                world.reply = Reply::Fill;
+            }
+            Act::Pass(ms) => world.pass(*ms),
+            Act::LoseLane => {
+                world.step(OwnedEvent::Down(1));
+                world.queue.clear();
+                world.step(OwnedEvent::Up(1, hlfast_core::event::SourceKind::Lane));
+            }
+            Act::Restart => restart(&mut world),
+        }
+        caps_hold(&world);
+    }
+    world.reply = Reply::Fill;
+    world.pass(30_000);
+    world.assert_receipts(fills, 2);
+    at_rest(&world);
+    world.assert_replay();
+}
+
+/// The account's caps at the traded price, counting nothing but what the venue executed.
+fn caps_hold(world: &World) {
+    let held: Vec<i64> = COINS.iter().map(|coin| world.position(1, coin).abs()).collect();
+    for position in &held {
+        assert!(*position <= pos("9"), "900 dollars at 100: {position}");
+    }
+    assert!(held.iter().sum::<i64>() <= pos("15"), "1,500 dollars at 100: {held:?}");
+}
+
+/// Nothing in flight, every position at its target but for a lot and the ten dollars.
+fn at_rest(world: &World) {
+    let mut bytes = Vec::new();
+    world.engine.write_status(world.now, &mut bytes);
+    let status: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(
+        (&status["in_flight"], &status["unresolved"], &status["waiting"]),
+        (&json!(0), &json!(0), &json!(0)),
+        "{status}"
+    );
+    for (at, follower) in status["followers"].as_array().unwrap().iter().enumerate() {
+        for (coin, lot) in follower["positions"].as_object().unwrap() {
+            let own = pos(lot["own"].as_str().unwrap());
+            assert_eq!(own, world.position(at, coin), "the engine knows what the venue holds");
+            let target = pos(lot["target"].as_str().unwrap());
+            assert!((own - target).abs() < pos("0.12"), "{coin}: {own} for {target}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_history_ends_complete_capped_and_replayable(acts in proptest::collection::vec(act(), 1..25)) {
+        run(&acts, "off");
+    }
+
+    #[test]
+    fn the_same_within_the_venues_limits(acts in proptest::collection::vec(act(), 1..12)) {
+        run(&acts, "venue");
+    }
+}
