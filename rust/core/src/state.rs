@@ -106,6 +106,8 @@ pub struct Lot {
     pub own: i64,
     /// The rest of the account's position: somebody else's doing.
     pub manual: i64,
+    /// The most that the account's caps let the target be, either way, in 10^-20; set by leader events only.
+    pub ceiling: Option<i128>,
     /// The action in flight.
     pub in_flight: Option<u64>,
     /// Parts of E that are not bought yet.
@@ -176,6 +178,8 @@ pub struct Pending {
     pub post: Option<u64>,
     /// The outcome was unknown for a while.
     pub was_unknown: bool,
+    /// Its last order was executed in full.
+    pub complete: bool,
     /// The numbers so far.
     pub numbers: crate::commands::Numbers,
     /// When it was decided.

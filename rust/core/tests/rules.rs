@@ -282,7 +282,6 @@ fn caps_of_edge_and_account_cut_entries_and_never_exits() {
     let cases = [
         (json!({"max_order_usd": "300"}), json!({}), "3"),
         (json!({"max_position_usd": "200"}), json!({}), "2"),
-        (json!({}), json!({"max_order_usd": "301"}), "3"),
         (json!({}), json!({"max_position_usd": "150"}), "1.5"),
         (json!({}), json!({"max_gross_usd": "100"}), "1"),
     ];
@@ -294,6 +293,31 @@ fn caps_of_edge_and_account_cut_entries_and_never_exits() {
         world.leader_fill(0, "SOL", "A", "100", "10");
         assert_eq!(world.position(0, "SOL"), 0);
     }
+}
+
+#[test]
+fn account_caps_bound_the_target_not_the_entitled_position() {
+    let mut world = World::new(1, &[json!({"max_position_usd": "150"})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(world.position(0, "SOL"), pos("1.5"));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(last(&world), (Outcome::Carried, "cap"));
+    world.leader_fill(0, "SOL", "A", "50", "10");
+    assert_eq!(world.position(0, "SOL"), pos("1.5"), "five are still wanted, and a lower price buys nothing by itself");
+    world.leader_fill(0, "SOL", "A", "50", "8");
+    assert_eq!(world.position(0, "SOL"), pos("1"));
+    world.assert_receipts(4, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn a_cap_of_one_order_makes_several_orders() {
+    let mut world = World::new(1, &[json!({"max_order_usd": "201"})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    assert!(world.sent.len() == 3 && world.sent.iter().all(|sent| sent.orders[0].size <= pos("2")));
+    assert_eq!(world.outcomes(), [(Outcome::Filled, "none")]);
+    world.assert_replay();
 }
 
 #[test]

@@ -103,6 +103,7 @@ impl Engine {
             self.cut_opposition(follower, change, net_before);
             self.uncover(follow, follower, change, net_before);
         }
+        self.set_ceiling(follower, change, net_before, verdict.added != 0);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }
 
@@ -218,7 +219,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Cuts an increase to what the edge's caps and then the account's caps leave room for. What is cut is not taken later.
+    /// Cuts an increase to what the edge's caps leave room for. What is cut is not taken later.
     fn clip(&self, edge: &CheckedFollow, change: &Change, entitled: i128, wanted: i128) -> Result<i128, Refusal> {
         let units = |cap| cap_units(cap, change.price);
         let size = wanted.unsigned_abs();
@@ -232,22 +233,6 @@ impl Engine {
         }
         if most == 0 {
             return Err((Outcome::Skipped, Reason::Cap));
-        }
-        let account = self.config.followers.get(edge.follower as usize);
-        let net = self.net(edge.follower, change.coin);
-        if let Some(cap) = account.and_then(|account| account.max_order) {
-            most = bound(most, units(cap));
-        }
-        if let Some(cap) = account.and_then(|account| account.max_position) {
-            most = bound(most, room(units(cap), net, wanted));
-        }
-        if let Some(cap) = account.and_then(|account| account.max_gross) {
-            let others = self.gross_without(edge.follower, change.coin);
-            let left = cap.checked_sub(others).map_or(0, units);
-            most = bound(most, room(left, net, wanted));
-        }
-        if most == 0 {
-            return Err((Outcome::Blocked, Reason::Cap));
         }
         let most = i128::try_from(most).map_err(|_| (Outcome::Skipped, Reason::OutOfRange))?;
         Ok(if wanted < 0 { -most } else { most })
@@ -280,6 +265,36 @@ impl Engine {
                 self.state.set_held(follow, change.coin, held);
             }
         }
+    }
+
+    /// The account's caps bound the target, not E. They are judged at the leader's price when a leader's event moves the net
+    /// outward; on its way inward the target never grows, whatever prices did meanwhile (rule 1: a price alone sends nothing).
+    fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128, added: bool) {
+        let Some(account) = self.config.followers.get(follower as usize) else { return };
+        if account.max_position.is_none() && account.max_gross.is_none() {
+            return;
+        }
+        let position = account.max_position.map_or(i128::MAX, |cap| cap_units(cap, change.price));
+        let gross = account.max_gross.map_or(i128::MAX, |cap| {
+            let left = cap.checked_sub(self.gross_without(follower, change.coin)).unwrap_or(crate::num::Usd::ZERO);
+            cap_units(left, change.price).max(0)
+        });
+        let net = self.net(follower, change.coin);
+        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
+        let before = clamp(net_before, lot.ceiling).saturating_abs();
+        let same_side = net_before != 0 && (net > 0) == (net_before > 0);
+        let outward = added || net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
+        lot.ceiling = Some(match (outward, same_side) {
+            (true, true) => position.min(gross).max(before),
+            (true, false) => position.min(gross),
+            (false, _) => before,
+        });
+    }
+
+    /// What a follower should hold of a coin: Σ E within the account's caps.
+    pub(super) fn target(&self, follower: u32, coin: u32) -> i128 {
+        let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        clamp(self.net(follower, coin), lot.and_then(|lot| lot.ceiling))
     }
 
     /// An edge's exit may turn the net to the other side: what it had covered is then opened, as part of the exit. It adds
@@ -369,7 +384,7 @@ impl Engine {
         let others = state.coins.iter().filter(|(other, _)| **other != coin);
         others.fold(Usd::ZERO, |sum, (other, lot)| {
             let price = self.state.market.coin(*other).map_or(0, |coin| coin.last_price).max(lot.leader_price);
-            let target = to_position(self.net(follower, *other)).unwrap_or(i64::MAX);
+            let target = to_position(self.target(follower, *other)).unwrap_or(i64::MAX);
             let account = lot.own.saturating_add(lot.manual);
             let flying = self.flying(lot, *other);
             let worst = [target, account, account.saturating_add(flying)].into_iter().map(|p| worth(p, price)).max();
@@ -382,6 +397,10 @@ impl Engine {
 fn room(cap: i128, current: i128, wanted: i128) -> i128 {
     let along = if wanted < 0 { -current } else { current };
     cap.saturating_sub(along).max(0).max(if along < 0 { -along } else { 0 })
+}
+
+fn clamp(net: i128, ceiling: Option<i128>) -> i128 {
+    ceiling.map_or(net, |most| net.clamp(most.saturating_neg(), most))
 }
 
 fn without_effect(first: Held, kind: Move, verdict: &Verdict) -> Ending {

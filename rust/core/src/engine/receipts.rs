@@ -94,6 +94,7 @@ pub(super) fn bare(follow: u32, decision: u64, time_ms: u64, tid: u64, now_ms: u
         reason: Reason::None,
         post: None,
         was_unknown: false,
+        complete: false,
         numbers: Numbers::default(),
         decided_ms: now_ms,
         planned_ms: 0,

@@ -250,7 +250,7 @@ impl Engine {
     fn has_reduction(&self, follower: u32) -> bool {
         let Some(state) = self.state.follower(follower) else { return false };
         state.coins.iter().filter(|(_, lot)| lot.wants && lot.in_flight.is_none()).any(|(coin, lot)| {
-            let net = self.net(follower, *coin);
+            let net = self.target(follower, *coin);
             let own = i128::from(lot.own).saturating_mul(crate::copy::sizing::UNIT);
             own != 0 && ((net > 0) != (own > 0) || net.unsigned_abs() < own.unsigned_abs())
         })

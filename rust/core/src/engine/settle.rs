@@ -187,6 +187,7 @@ impl Engine {
             numbers.filled = numbers.filled.checked_add(Sz::from_raw(traded)).unwrap_or(numbers.filled);
             numbers.average_price = price.unwrap_or(numbers.average_price);
             pending.was_unknown |= was_unknown;
+            pending.complete = full;
             pending.post = None;
         }
         let newer = lot.pending.last().is_some_and(|pending| pending.planned_ms == 0);
@@ -194,6 +195,13 @@ impl Engine {
             lot.misses = 0;
             lot.retry_ms = 0;
             lot.emergency &= lot.own != 0;
+            // An order cut by the account's cap of one order is followed by the next one.
+            let capped =
+                self.config.followers.get(attempt.follower as usize).is_some_and(|account| account.max_order.is_some());
+            if capped {
+                lot.entries.iter_mut().for_each(|entry| entry.post = None);
+                return;
+            }
             lot.entries.retain(|entry| entry.post != Some(post));
             self.finish_covered(attempt.follower, coin, Ending::new(Outcome::Filled, Reason::None), now_ms, out);
             return;

@@ -96,7 +96,7 @@ impl Engine {
             .coins
             .iter()
             .map(|(coin, lot)| {
-                let target = to_position(self.net(at, *coin)).unwrap_or(0);
+                let target = to_position(self.target(at, *coin)).unwrap_or(0);
                 let entry = json!({
                     "own": Pos::from_raw(lot.own).to_string(),
                     "target": Pos::from_raw(target).to_string(),

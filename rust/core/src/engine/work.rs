@@ -70,7 +70,7 @@ impl Engine {
         let expired = self.expire_entries(follower, coin, now_ms);
         let Some(asset) = self.state.market.asset(coin) else { return true };
         let quote = self.quote(coin, now_ms, out);
-        let net = self.net(follower, coin);
+        let net = self.target(follower, coin);
         let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
         let opening = self.opening(follower, coin, gate, net, quote);
         let reduce_bands = self.reduce_bands(follower);
@@ -150,11 +150,12 @@ impl Engine {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         lot.wants = false;
         let mut done = std::mem::take(&mut lot.pending);
-        let own = lot.own;
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
         let Some(mut lead) = done.pop() else { return };
         for older in done {
-            let ending = if older.numbers.filled.is_zero() {
+            let ending = if older.complete {
+                Ending::new(Outcome::Filled, older.gate_reason())
+            } else if older.numbers.filled.is_zero() {
                 Ending::merged(lead.decision)
             } else {
                 Ending::new(Outcome::PartlyFilled, Reason::Superseded)
@@ -170,7 +171,8 @@ impl Engine {
             }
             return;
         }
-        let ending = ending_without_order(&lead, reason, small, own);
+        let capped = self.target(follower, coin) != self.net(follower, coin);
+        let ending = ending_without_order(&lead, reason, small, capped);
         self.finish(coin, &lead, ending, now_ms, out);
     }
 
@@ -262,7 +264,10 @@ impl Engine {
 }
 
 /// A decision that needs no order (any more).
-fn ending_without_order(lead: &Pending, reason: Reason, small: bool, own: i64) -> Ending {
+fn ending_without_order(lead: &Pending, reason: Reason, small: bool, capped: bool) -> Ending {
+    if lead.complete {
+        return Ending::new(Outcome::Filled, lead.gate_reason());
+    }
     if !lead.numbers.filled.is_zero() {
         return Ending::new(Outcome::PartlyFilled, if reason == Reason::None { lead.reason } else { reason });
     }
@@ -276,8 +281,10 @@ fn ending_without_order(lead: &Pending, reason: Reason, small: bool, own: i64) -
         _ if lead.reason == Reason::NoMatch => return Ending::new(Outcome::Expired, Reason::NoMatch),
         _ => return Ending::new(Outcome::Expired, reason),
     }
-    if lead.reduces && !lead.enters && own == 0 {
-        return Ending::new(Outcome::Skipped, Reason::NothingHeld);
-    }
-    Ending::new(Outcome::Carried, if small { Reason::BelowMinimum } else { Reason::None })
+    let reason = match (small, capped) {
+        (true, _) => Reason::BelowMinimum,
+        (false, true) => Reason::Cap,
+        (false, false) => Reason::None,
+    };
+    Ending::new(Outcome::Carried, reason)
 }
