@@ -34,9 +34,11 @@ class Receipt:
     follower: str  # Follower.name
     coin: str
     tid: int
-    outcome: str  # filled, partly_filled, merged_into, carried, skipped, blocked, expired, rejected, unknown
+    outcome: str  # filled, partly_filled, merged_into, carried, skipped, blocked, expired, rejected
     reason: str = ""
     time_ms: int = 0  # when it became terminal
+    decision: int = 0  # fills decided together share it
+    merged_into: int | None = None  # the decision whose receipt carries the numbers
 
 
 @dataclass(frozen=True, slots=True)

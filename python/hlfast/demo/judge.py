@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 # The venue refuses orders below $10; an order is worth at least that at its limit and at the mark, which may differ by
 # the entry band and a tick.
 LEAST_ORDER_USD = Decimal("10.1")
+# A quote older than this decides nothing; a younger one may still show the price before the leader's fill.
+QUOTE_AGE_MS = 2_000
+# Decisions that are taken over by later ones before they settle form a chain.
+LONGEST_CHAIN = 1_000
 # A run in which more entries expire than this share is no demonstration of copying.
 MOST_EXPIRED = Decimal("0.10")
 # Spans are honest but weak: at least this share of positions must be known exactly.
@@ -61,14 +65,23 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class _Claim:
+    """A receipt that carries an event's outcome; `elsewhere`: it is a later event's, which took this one over."""
+
+    receipt: Receipt
+    elsewhere: bool
+
+
+@dataclass(slots=True)
 class _Step:
     """One leader event on one edge: what the rules say of it."""
 
+    follow: Follow
     change: Change
     gates: frozenset[str]
-    added: Span  # what the increase would add
     held: Span  # E before
     fill: LeaderFill  # the last of the event
+    added: Span = NOTHING  # what the increase would add
 
     @property
     def lowers(self) -> bool:
@@ -93,6 +106,9 @@ class _Judge:
         self.edges: dict[tuple[str, str], dict[str, Entitled]] = defaultdict(dict)  # (follower, coin) → leader → E
         self.targets: dict[tuple[str, str], Target] = defaultdict(Target)
         self.receipts: dict[tuple[str, str, str, int], Receipt] = {}
+        self.carriers: dict[
+            tuple[str, int], Receipt
+        ] = {}  # (follower, decision) → the receipt that carries its outcome
         self.prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
         for fill in evidence.fills:
             self.prices[fill.coin].append((fill.time_ms, fill.price))
@@ -124,6 +140,8 @@ class _Judge:
             elif key in self.receipts:
                 self.wrong(f"{receipt.follower}: second receipt for {receipt.leader} {receipt.coin} tid {receipt.tid}")
             self.receipts[key] = receipt
+            if receipt.merged_into != receipt.decision:
+                self.carriers[receipt.follower, receipt.decision] = receipt
         for leader, follower, coin, tid in sorted(due - self.receipts.keys()):
             self.wrong(f"{follower}: no receipt for {leader} {coin} tid {tid}")
 
@@ -145,9 +163,8 @@ class _Judge:
         edges = list(self.edges[follower, coin].values())
         span = net_target(edges, self.followers[follower], change, target.now)
         if self.followers[follower].max_gross_usd is not None:
-            span = Span(
-                min(span.low, ZERO), max(span.high, ZERO)
-            )  # depends on every other coin's price: `check_executions` holds the cap itself
+            # Depends on every other coin's price; `check_executions` holds the cap itself.
+            span = Span(min(span.low, ZERO), max(span.high, ZERO))
         target.set(time_ms, span, change.price, flat=all(edge.held == NOTHING for edge in edges))
 
     def _follow(self, event: list[LeaderFill]) -> None:
@@ -158,22 +175,54 @@ class _Judge:
             gates = edge.gates(change) if change.is_increase else frozenset[str]()
             held = edge.held
             keys = ((fill.leader, follow.follower, fill.coin, fill.tid) for fill in event)
-            receipts = [self.receipts[key] for key in keys if key in self.receipts]
-            kept = Span(ZERO, Decimal(1)) if self.evidence.interrupted else _kept(receipts)
-            added = edge.apply(change, kept)
-            self.verdict.entries += change.is_increase and added != NOTHING
-            step = _Step(change, gates, added, held, last)
-            for receipt in receipts:
-                if receipt.outcome != "merged_into":
-                    self._check_outcome(receipt, step)
+            claims = self._claims([self.receipts[key] for key in keys if key in self.receipts], event)
+            step = _Step(follow, change, gates, held, last)
+            step.added = edge.apply(change, self._kept(claims, step))
+            self.verdict.entries += change.is_increase and step.added != NOTHING
+            for claim in claims:
+                self._check_claim(claim, step)
             self._retarget(follow.follower, first.coin, change, last.time_ms)
 
-    def _check_outcome(self, receipt: Receipt, step: _Step) -> None:
+    def _claims(self, receipts: list[Receipt], event: list[LeaderFill]) -> list[_Claim]:
+        """The receipts that carry an event's outcome, each once; a merged one stands where its decision was settled."""
+        tids = {fill.tid for fill in event}
+        carriers: dict[tuple[int, int], Receipt] = {}
+        for receipt in receipts:
+            carrier = receipt
+            for _ in range(LONGEST_CHAIN):
+                if carrier.merged_into is None:
+                    break
+                carrier = self.carriers.get((carrier.follower, carrier.merged_into), carrier)
+            carriers[carrier.decision, carrier.tid] = carrier
+        return [_Claim(carrier, elsewhere=carrier.tid not in tids) for carrier in carriers.values()]
+
+    def _kept(self, claims: list[_Claim], step: _Step) -> Span | None:
+        """The share of an event's increase that stayed, as its receipts claim; None is all of it.
+
+        An entry that was still on its way when a later event came is settled with that one: if the ledger shows a
+        reason why it may not have filled, any share of it may have stayed.
+        """
+        if self.evidence.interrupted:
+            return Span(ZERO, Decimal(1))
+        here = {claim.receipt.outcome for claim in claims if not claim.elsewhere}
+        there = [claim.receipt for claim in claims if claim.elsewhere]
+        if here and here <= GIVEN_BACK and not there:
+            return NOTHING
+        if here & (IN_PART | GIVEN_BACK):
+            return Span(ZERO, Decimal(1))
+        if any(self._supported(receipt, step) for receipt in there):
+            return Span(ZERO, Decimal(1))
+        return None
+
+    def _check_claim(self, claim: _Claim, step: _Step) -> None:
         """What a receipt calls skipped, blocked or expired must follow from the policy."""
+        receipt = claim.receipt
         refused = receipt.outcome in GIVEN_BACK
         wrong = None
         if receipt.outcome not in ENTERED | GIVEN_BACK | IN_PART:
             wrong = "that is no terminal outcome"
+        elif claim.elsewhere:
+            return  # the outcome is another event's; what it did to this one shows in the position
         elif step.lowers:
             tiny = receipt.reason == "nothing" and step.held.largest * step.change.price <= LEAST_ORDER_USD
             if refused and step.held.certain and not tiny:
@@ -187,30 +236,43 @@ class _Judge:
             self.wrong(f"{receipt.follower}: {receipt.leader} {receipt.coin} tid {receipt.tid} is {said}, but {wrong}")
 
     def _why_given_back(self, receipt: Receipt, step: _Step) -> str | None:
-        if receipt.reason == "gross" and self.followers[receipt.follower].max_gross_usd is not None:
-            return None
+        if receipt.reason == "cap":
+            return None if self._at_account_cap(step) else "no cap of its edge or account is reached"
         if receipt.reason not in OF_THE_MOMENT:
             return "every gate of the policy lets it in"
         self.verdict.expired += 1
-        if self.evidence.interrupted or self._supported(receipt, step.fill):
+        if self.evidence.interrupted or self._supported(receipt, step):
             return None
         return "nothing in the ledger supports that"
 
-    def _supported(self, receipt: Receipt, fill: LeaderFill) -> bool:
-        """Whether the ledger shows why an entry could have run out of time or price."""
-        follow = next(f for f in self.follows[fill.leader] if f.follower == receipt.follower)
-        band = Decimal(follow.entry_band_bps) / 10_000 * fill.price
-        until = fill.time_ms + 2 * follow.max_age_ms
+    def _at_account_cap(self, step: _Step) -> bool:
+        """Whether the entry would have taken the account beyond one of its caps, which its net decides."""
+        follower = self.followers[step.follow.follower]
+        if follower.max_gross_usd is not None:
+            return True  # `check_executions` holds the cap itself; which entry meets it depends on every other coin
+        if follower.max_position_usd is None:
+            return False
+        edges = self.edges[follower.name, step.fill.coin].values()
+        net = step.added
+        for edge in edges:
+            net = net + edge.held
+        return net.largest * step.change.price >= Decimal(follower.max_position_usd) - LEAST_ORDER_USD
+
+    def _supported(self, receipt: Receipt, step: _Step) -> bool:
+        """Whether the ledger shows why an entry could have run out of time or price before it was settled."""
+        fill, band = step.fill, Decimal(step.follow.entry_band_bps) / 10_000 * step.fill.price
         moved = any(
             abs(price - fill.price) * 2 > band
             for time_ms, price in self.prices[fill.coin]
-            if fill.time_ms <= time_ms <= until
+            if fill.time_ms - QUOTE_AGE_MS <= time_ms <= receipt.time_ms
         )
         unfilled = any(
-            action.unfilled and action.follower == receipt.follower and fill.time_ms <= action.time_ms <= until
+            action.unfilled
+            and action.follower == receipt.follower
+            and fill.time_ms <= action.time_ms <= receipt.time_ms
             for action in self.evidence.ledger.actions
         )
-        return moved or unfilled or receipt.time_ms - fill.time_ms >= follow.max_age_ms
+        return moved or unfilled or receipt.time_ms - fill.time_ms >= step.follow.max_age_ms
 
     def _compare_positions(self) -> None:
         """Every position equals its target within a lot and the least order; what was closed leaves nothing."""
@@ -249,14 +311,4 @@ def _why_kept_out(receipt: Receipt, gates: frozenset[str], *, refused: bool) -> 
         return f"the policy keeps it out ({rules})"
     if gates and refused and receipt.reason not in gates:
         return f"what keeps it out is {rules}"
-    return None
-
-
-def _kept(receipts: list[Receipt]) -> Span | None:
-    """The share of an event's increase that was kept, as its receipts claim; None is all of it."""
-    outcomes = {receipt.outcome for receipt in receipts if receipt.outcome != "merged_into"}
-    if outcomes and outcomes <= GIVEN_BACK:
-        return NOTHING
-    if outcomes & (IN_PART | GIVEN_BACK):
-        return Span(ZERO, Decimal(1))
     return None

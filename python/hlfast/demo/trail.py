@@ -73,6 +73,8 @@ class Trail:
                     outcome=outcome,
                     reason=RULES.get(reason, reason),
                     time_ms=int(record["settled_ms"]),
+                    decision=int(record["decision"]),
+                    merged_into=record["merged_into"],
                 )
             )
 

@@ -106,8 +106,20 @@ class Toy:
         if self.bug == "receipt_twice":
             tids = [*tids, tids[-1]]
         for index, tid in enumerate(tids):
-            said = (outcome, reason) if index == 0 else ("merged_into", "")
-            self.receipts.append(Receipt(follow.leader, follow.follower, coin, tid, *said, time_ms=late))
+            merged = index > 0
+            self.receipts.append(
+                Receipt(
+                    follow.leader,
+                    follow.follower,
+                    coin,
+                    tid,
+                    "merged_into" if merged else outcome,
+                    "" if merged else reason,
+                    time_ms=late,
+                    decision=self.events,
+                    merged_into=self.events if merged else None,
+                )
+            )
 
     def _gate(self, follow: Follow, coin: str, after: Decimal, price: Decimal) -> str | None:
         if self.bug == "filters_off":
