@@ -94,21 +94,42 @@ def _check_caps(evidence: Evidence, least_order_usd: Decimal) -> Iterator[str]:
     """An execution that raises a position leaves it, and the account's gross, inside the account's caps."""
     followers = {follower.name: follower for follower in evidence.config.followers}
     held: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))
-    marks: dict[str, Decimal] = {holding_coin: h.price for (_, holding_coin), h in evidence.holdings.items()}
+    marks = _Marks()
+    for (_, coin), holding in evidence.holdings.items():
+        marks.note(coin, 0, holding.price)
     moves: list[tuple[int, int, str, Decimal, Execution | None]] = [
         (fill.time_ms, 0, fill.coin, fill.price, None) for fill in evidence.fills
     ]
     moves += [(e.time_ms, 1, e.coin, e.price, e) for e in evidence.ledger.executions]
-    for _, _, coin, price, execution in sorted(moves, key=lambda move: move[:2]):
-        marks[coin] = price
+    for time_ms, _, coin, price, execution in sorted(moves, key=lambda move: move[:2]):
+        marks.note(coin, time_ms, price)
         if execution is None:
             continue
         coins = held[execution.follower]
         grew = abs(coins[coin] + execution.size) > abs(coins[coin])
         coins[coin] += execution.size
         if grew:
-            gross = sum((abs(size) * marks[name] for name, size in coins.items()), ZERO)
+            gross = sum((abs(size) * marks.lowest(name, time_ms) for name, size in coins.items()), ZERO)
             yield from _over(followers[execution.follower], execution, abs(coins[coin]) * price, gross, least_order_usd)
+
+
+class _Marks:
+    """Prices by coin; an order in flight was planned at one of those of its time."""
+
+    def __init__(self) -> None:
+        self._prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+
+    def note(self, coin: str, time_ms: int, price: Decimal) -> None:
+        self._prices[coin].append((time_ms, price))
+
+    def lowest(self, coin: str, time_ms: int) -> Decimal:
+        """The lowest price of the coin in the last FLIGHT_MS, the one that held before included."""
+        lowest = self._prices[coin][-1][1]
+        for noted_ms, price in reversed(self._prices[coin]):
+            lowest = min(lowest, price)
+            if noted_ms < time_ms - FLIGHT_MS:
+                break
+        return lowest
 
 
 def _over(follower: Follower, execution: Execution, value: Decimal, gross: Decimal, slack: Decimal) -> Iterator[str]:

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from hlfast.config.model import Follow
     from hlfast.demo.evidence import Evidence, LeaderFill, Receipt
 
-# The venue refuses orders below $10; an order is worth at least that at its limit and at the mark, which may differ by
-# the entry band and a tick.
-LEAST_ORDER_USD = Decimal("10.1")
+# The venue refuses orders below $10 at their limit, which lies up to 3 % below the price (the emergency band); the half
+# dollar covers that and the ticks around it.
+LEAST_ORDER_USD = Decimal("10.5")
 # A quote older than this decides nothing; a younger one may still show the price before the leader's fill.
 QUOTE_AGE_MS = 2_000
 # Decisions that are taken over by later ones before they settle form a chain.
@@ -86,7 +86,7 @@ class _Step:
     @property
     def lowers(self) -> bool:
         """Part of it lowers what is held."""
-        return not self.change.is_increase or (self.change.is_flip and self.held.certain)
+        return not self.change.is_increase or (self.change.is_flip and self.held != NOTHING)
 
 
 def judge(evidence: Evidence) -> Verdict:

@@ -179,8 +179,8 @@ class Entitled:
 def net_target(edges: list[Entitled], follower: Follower, change: Change, before: Span) -> Span:
     """ΣE over a follower's edges in one coin, then the account's position cap (rules 1 and 16).
 
-    The cap is in USD and judged at the leader's price. A price alone never sends an order: what was allowed `before`
-    may stay although the cap buys less now, so a target at its cap is a span.
+    The cap is in USD and judged at a price between the leader's and the order's limit. A price alone never sends an
+    order: what was allowed `before` may stay although the cap buys less now. So a target at its cap is a span.
     """
     total = NOTHING
     for edge in edges:
@@ -188,7 +188,8 @@ def net_target(edges: list[Entitled], follower: Follower, change: Change, before
     if follower.max_position_usd is None:
         return total
     most = Decimal(follower.max_position_usd) / change.price
-    ends = [total.within(most), total.within(max(most, before.largest))]
+    band = Decimal(max(edge.follow.entry_band_bps for edge in edges)) / 10_000
+    ends = [total.within(most * (1 - band)), total.within(max(most * (1 + band), before.largest))]
     if not change.is_increase:
         ends.append(total.within(min(most, before.largest)))  # a cap that buys more now lets nothing in by itself
     return Span(min(end.low for end in ends), max(end.high for end in ends))
