@@ -110,6 +110,10 @@ class _Judge:
             tuple[str, int], Receipt
         ] = {}  # (follower, decision) → the receipt that carries its outcome
         self.prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+        self.unfilled: dict[str, list[int]] = defaultdict(list)  # when an order of a follower did not fill
+        for action in evidence.ledger.actions:
+            if action.unfilled:
+                self.unfilled[action.follower].append(action.time_ms)
         for fill in evidence.fills:
             self.prices[fill.coin].append((fill.time_ms, fill.price))
 
@@ -266,12 +270,7 @@ class _Judge:
             for time_ms, price in self.prices[fill.coin]
             if fill.time_ms - QUOTE_AGE_MS <= time_ms <= receipt.time_ms
         )
-        unfilled = any(
-            action.unfilled
-            and action.follower == receipt.follower
-            and fill.time_ms <= action.time_ms <= receipt.time_ms
-            for action in self.evidence.ledger.actions
-        )
+        unfilled = any(fill.time_ms <= time_ms <= receipt.time_ms for time_ms in self.unfilled[receipt.follower])
         return moved or unfilled or receipt.time_ms - fill.time_ms >= step.follow.max_age_ms
 
     def _compare_positions(self) -> None:
