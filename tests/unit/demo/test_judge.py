@@ -55,6 +55,9 @@ def _play(bug: str = "", *, expire_late: bool = False) -> Verdict:
         toy.leader_event("ann", "SOL", ["2", "8"], "99")
         toy.leader_event("ann", "ETH", ["2", "0.5"], "200")
         toy.leader_event("ann", "ETH", ["-2"], "201")
+    toy.leader_event("ann", "AVAX", ["10"], "20")
+    toy.leader_event("bob", "AVAX", ["-30"], "20")
+    toy.leader_event("bob", "AVAX", ["30"], "20")
     toy.leader_event("ann", "ETH", ["4"], "200")
     toy.leader_event("ann", "ETH", ["0.5"], "200", expire=expire_late or bug == "expiry_keeps_e")
     for _ in range(30):
@@ -96,6 +99,7 @@ def test_judge_accepts_expired_entries_that_gave_their_part_back() -> None:
         ("exit_ignored", "its policy says"),
         ("exit_too_big", "round in one"),
         ("flip_only_closes", "its policy says"),
+        ("net_flip_dropped", "holds 0.00 AVAX, its policy says 5"),
         ("notional_adds", "but the policy keeps it out"),
         ("ratio_refreshed", "its policy says"),
         ("receipt_lost", "no receipt for"),
@@ -159,3 +163,20 @@ def test_judge_lets_nothing_open_in_a_delisted_coin() -> None:
     assert judge(toy.evidence()).ok
     mismatches = judge(replace(toy.evidence(), delisted=frozenset({"MATIC"}))).mismatches
     assert any("the policy keeps it out (delisted)" in mismatch for mismatch in mismatches)
+
+
+@pytest.mark.parametrize(("price", "ok"), [("203", True), ("200.1", False)])
+def test_judge_accepts_an_unfilled_entry_that_a_later_event_took_over_only_if_the_price_left(
+    price: str, ok: bool
+) -> None:
+    toy = Toy(config([Follow(leader="ann", follower="half", mode="ratio", ratio="0.5")]))
+    toy.leader_event("ann", "ETH", ["1"], "200")
+    toy.leader_event("ann", "ETH", ["-0.5"], price)
+    seen = toy.evidence()
+    entry, exit_ = seen.receipts
+    taken_over = replace(entry, outcome="merged_into", merged_into=exit_.decision)
+    nothing = replace(exit_, outcome="skipped", reason="nothing")
+    empty = replace(seen.ledger, executions=(), actions=(), positions={})
+    mismatches = judge(replace(seen, receipts=(taken_over, nothing), ledger=empty)).mismatches
+    blamed = any("its policy says" in mismatch or "exits are never" in mismatch for mismatch in mismatches)
+    assert blamed is not ok

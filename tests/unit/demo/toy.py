@@ -158,14 +158,14 @@ class Toy:
                 self._order(follow.follower, coin, self.positions[follow.follower, coin])
             part.held, part.ratio, part.ignoring = D(0), D(0), False
             if self.bug == "flip_only_closes" or after == 0:
-                return self._trade(follow.follower, coin), ""
+                return self._trade(follow.follower, coin, exiting=True), ""
             before = D(0)
         elif abs(after) < abs(before):
             if self.bug == "reduce_by_amount":
                 part.held += (after - before) * D("0.5")
             elif self.bug != "exit_ignored":
                 part.held = part.held * after / before
-            return self._trade(follow.follower, coin), ""
+            return self._trade(follow.follower, coin, exiting=True), ""
         entered = self._enter(follow, coin, before, after, price, gate, expire)
         return ("filled", "") if closing else entered
 
@@ -219,7 +219,7 @@ class Toy:
             added = max(-most, min(most, held + added)) - held
         return added
 
-    def _trade(self, follower: str, coin: str) -> str:
+    def _trade(self, follower: str, coin: str, *, exiting: bool = False) -> str:
         """Send the target minus what is held, if the venue's least order lets it."""
         total = sum((part.held for (_, name, of), part in self.parts.items() if (name, of) == (follower, coin)), D(0))
         account = next(f for f in self.config.followers if f.name == follower)
@@ -232,6 +232,8 @@ class Toy:
         if held * target < 0:
             self._order(follower, coin, -held)
             held = D(0)
+            if self.bug == "net_flip_dropped" and exiting:
+                return "filled"
         change = target - held
         if change == 0:
             return "carried"
