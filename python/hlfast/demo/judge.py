@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -181,7 +182,7 @@ class _Judge:
             keys = ((fill.leader, follow.follower, fill.coin, fill.tid) for fill in event)
             claims = self._claims([self.receipts[key] for key in keys if key in self.receipts], event)
             step = _Step(follow, change, gates, held, last)
-            step.added = edge.apply(change, self._kept(claims, step))
+            step.added = edge.apply(change, partial(self._kept, claims, step))
             self.verdict.entries += change.is_increase and step.added != NOTHING
             for claim in claims:
                 self._check_claim(claim, step)
@@ -200,19 +201,21 @@ class _Judge:
             carriers[carrier.decision, carrier.tid] = carrier
         return [_Claim(carrier, elsewhere=carrier.tid not in tids) for carrier in carriers.values()]
 
-    def _kept(self, claims: list[_Claim], step: _Step) -> Span | None:
+    def _kept(self, claims: list[_Claim], step: _Step, added: Span) -> Span | None:
         """The share of an event's increase that stayed, as its receipts claim; None is all of it.
 
         An entry that was still on its way when a later event came is settled with that one: if the ledger shows a
-        reason why it may not have filled, any share of it may have stayed.
+        reason why it may not have filled, any share of it may have stayed. So may any share of one that meets a cap of
+        the account, which cuts the net and not one edge.
         """
+        step.added = added
         if self.evidence.interrupted:
             return Span(ZERO, Decimal(1))
-        here = {claim.receipt.outcome for claim in claims if not claim.elsewhere}
+        here = {_outcome(claim.receipt) for claim in claims if not claim.elsewhere}
         there = [claim.receipt for claim in claims if claim.elsewhere]
         if here and here <= GIVEN_BACK and not there:
             return NOTHING
-        if here & (IN_PART | GIVEN_BACK):
+        if here & (IN_PART | GIVEN_BACK) or self._at_account_cap(step):
             return Span(ZERO, Decimal(1))
         if any(self._supported(receipt, step) for receipt in there):
             return Span(ZERO, Decimal(1))
@@ -302,6 +305,12 @@ class _Judge:
         for leader, follows in self.follows.items():
             if not any(follow.follower in traded for follow in follows):
                 self.wrong(f"{leader}: no follower of this leader traded")
+
+
+def _outcome(receipt: Receipt) -> str:
+    """`filled` for a reason of the moment is an exit that filled while the entry beside it did not."""
+    in_part = receipt.outcome == "filled" and receipt.reason in OF_THE_MOMENT
+    return "partly_filled" if in_part else receipt.outcome
 
 
 def _why_kept_out(receipt: Receipt, gates: frozenset[str], *, refused: bool) -> str | None:
