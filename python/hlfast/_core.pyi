@@ -1,6 +1,6 @@
 """Types of the native half. `stubtest` holds this file to the binary.
 
-Every call of `Engine` runs on the engine's one loop thread; `render_metrics` and `read_journal` may run on any thread.
+Every call of `Engine` runs on the engine's one loop thread; `Metrics` and `read_journal` may run on any thread.
 Times: `recv_ns` and `*_ns` are monotonic nanoseconds, `now_ms` is the estimated venue time in Unix milliseconds.
 """
 
@@ -11,6 +11,30 @@ from typing import Any, Final, Self, TypeAlias, final
 from typing_extensions import Buffer
 
 from hlfast.signing import Signature
+
+__all__ = [
+    "FRAME_ACK",
+    "FRAME_BAD",
+    "FRAME_ERROR",
+    "FRAME_OTHER",
+    "FRAME_PONG",
+    "ConfigError",
+    "Engine",
+    "HlfastError",
+    "JournalError",
+    "KeyFileError",
+    "Metrics",
+    "PresignPool",
+    "Signer",
+    "SigningError",
+    "__version__",
+    "action_hash",
+    "float_to_wire",
+    "keccak256",
+    "l1_digest",
+    "read_journal",
+    "recover",
+]
 
 __version__: Final[str]
 
@@ -108,6 +132,7 @@ def create_credential(directory: str | Path) -> str:
 # post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.
 _Sends: TypeAlias = list[tuple[int, int, bytes]]
 
+@final
 class Engine:
     """The core, its journal and its signers behind one lock."""
 
@@ -161,6 +186,7 @@ class Engine:
         """Write what is buffered, fdatasync, and refill nothing more. Called at shutdown."""
     def metrics(self) -> Metrics: ...
 
+@final
 class Metrics:
     """A handle that renders without taking the engine's lock; usable from any thread."""
     def render(self) -> bytes: ...
