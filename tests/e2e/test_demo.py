@@ -33,9 +33,9 @@ def test_demo_ends_by_itself_with_verdict_ok_twice_in_a_row() -> None:
         assert summary["mismatches"] == []
         assert summary["leaders"] == 7
         assert summary["followers"] == 25
-        assert summary["leader_fills"] == 2_662
-        assert summary["orders"] > 500
-        assert summary["receipts"]["total"] > 10_000
+        assert (summary["leader_fills"] == 2_662) is summary["complete"]
+        assert summary["orders"] > 300
+        assert summary["receipts"]["total"] > summary["leader_fills"] * 3
         assert summary["counters"]["unknown_signers"] == 0
         assert summary["seconds"] <= 31
         assert {"p50", "p99", "max"} <= summary["latency_us"]["decide"].keys()

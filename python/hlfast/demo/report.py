@@ -46,6 +46,7 @@ def report(options: Options, run: Run, verdict: Verdict) -> dict[str, Any]:
         "durability": options.durability,
         "seconds": round(progress.elapsed, 1),
         "limits": limits_note(len(evidence.ledger.actions), progress.copied_s, options.limits),
+        "complete": not run.cut_short,
         "notes": [f"{recording.name}: {note}" for recording in options.recordings for note in recording.notes],
     }
 
@@ -61,6 +62,8 @@ def print_report(console: Console, run: Run, summary: dict[str, Any]) -> None:
     """Print the last board, what one address would be allowed, and the verdict with its differences."""
     console.print(render(run.progress))
     console.print(Text(summary["limits"]))
+    if run.cut_short:
+        console.print(Text(run.cut_short, style="yellow"))
     checked = (
         f"{summary['positions']['compared']} positions compared, {summary['positions']['known_exactly']} exactly;"
         f" {summary['receipts']['total']:,} receipts; {summary['orders']:,} orders, none executed twice"

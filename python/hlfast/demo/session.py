@@ -57,6 +57,7 @@ class Run:
     progress: Progress
     exit_codes: dict[str, int]
     problems: list[str] = field(default_factory=list)
+    cut_short: str = ""  # why not all recorded events were injected; what was injected is judged all the same
 
 
 class Session:
@@ -82,6 +83,7 @@ class Session:
         self.names = {recording.address: recording.name for recording in options.recordings}
         self.fills: list[LeaderFill] = []
         self.problems: list[str] = []
+        self.cut_short = ""
         self.equities: dict[str, list[Decimal]] = {}
         edges = {name: sum(follow.leader == name for follow in self.cast.follows) for name in self.names.values()}
         self.progress = Progress(
@@ -168,7 +170,7 @@ class Session:
             equity_ratios=self._equity_ratios(),
         )
         self.problems += [f"{name} ended with exit code {code}" for name, code in codes.items() if code != 0]
-        return Run(evidence, self.progress, codes, self.problems)
+        return Run(evidence, self.progress, codes, self.problems, self.cut_short)
 
     async def _inject(self, sim: Simulator, engine: Child) -> None:
         self.progress.stage = "copying"
@@ -181,8 +183,8 @@ class Session:
         for number, ((recording, group), offset) in enumerate(zip(self.events, due, strict=True)):
             await asyncio.sleep(max(0.0, start + offset - time.monotonic()))
             if time.monotonic() > self.began + self.options.seconds - STOP_S:
-                self.problems.append(
-                    f"only {number:,} of {len(due):,} events happened in time: the machine was too slow"
+                self.cut_short = (
+                    f"only {number:,} of {len(due):,} events happened: the machine was too slow for --seconds"
                 )
                 return
             if not engine.running:
