@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -182,7 +181,7 @@ class _Judge:
             keys = ((fill.leader, follow.follower, fill.coin, fill.tid) for fill in event)
             claims = self._claims([self.receipts[key] for key in keys if key in self.receipts], event)
             step = _Step(follow, change, gates, held, last)
-            step.added = edge.apply(change, partial(self._kept, claims, step))
+            step.added = edge.apply(change, self._kept(claims, step))
             self.verdict.entries += change.is_increase and step.added != NOTHING
             for claim in claims:
                 self._check_claim(claim, step)
@@ -201,21 +200,19 @@ class _Judge:
             carriers[carrier.decision, carrier.tid] = carrier
         return [_Claim(carrier, elsewhere=carrier.tid not in tids) for carrier in carriers.values()]
 
-    def _kept(self, claims: list[_Claim], step: _Step, added: Span) -> Span | None:
+    def _kept(self, claims: list[_Claim], step: _Step) -> Span | None:
         """The share of an event's increase that stayed, as its receipts claim; None is all of it.
 
         An entry that was still on its way when a later event came is settled with that one: if the ledger shows a
-        reason why it may not have filled, any share of it may have stayed. So may any share of one that meets a cap of
-        the account, which cuts the net and not one edge.
+        reason why it may not have filled, any share of it may have stayed. Caps of the account bound the target, not E.
         """
-        step.added = added
         if self.evidence.interrupted:
             return Span(ZERO, Decimal(1))
         here = {_outcome(claim.receipt) for claim in claims if not claim.elsewhere}
         there = [claim.receipt for claim in claims if claim.elsewhere]
         if here and here <= GIVEN_BACK and not there:
             return NOTHING
-        if here & (IN_PART | GIVEN_BACK) or self._at_account_cap(step):
+        if here & (IN_PART | GIVEN_BACK):
             return Span(ZERO, Decimal(1))
         if any(self._supported(receipt, step) for receipt in there):
             return Span(ZERO, Decimal(1))
@@ -243,27 +240,12 @@ class _Judge:
             self.wrong(f"{receipt.follower}: {receipt.leader} {receipt.coin} tid {receipt.tid} is {said}, but {wrong}")
 
     def _why_given_back(self, receipt: Receipt, step: _Step) -> str | None:
-        if receipt.reason == "cap":
-            return None if self._at_account_cap(step) else "no cap of its edge or account is reached"
         if receipt.reason not in OF_THE_MOMENT:
             return "every gate of the policy lets it in"
         self.verdict.expired += 1
         if self.evidence.interrupted or self._supported(receipt, step):
             return None
         return "nothing in the ledger supports that"
-
-    def _at_account_cap(self, step: _Step) -> bool:
-        """Whether the entry would have taken the account beyond one of its caps, which its net decides."""
-        follower = self.followers[step.follow.follower]
-        if follower.max_gross_usd is not None:
-            return True  # `check_executions` holds the cap itself; which entry meets it depends on every other coin
-        if follower.max_position_usd is None:
-            return False
-        edges = self.edges[follower.name, step.fill.coin].values()
-        net = step.added
-        for edge in edges:
-            net = net + edge.held
-        return net.largest * step.change.price >= Decimal(follower.max_position_usd) - LEAST_ORDER_USD
 
     def _supported(self, receipt: Receipt, step: _Step) -> bool:
         """Whether the ledger shows why an entry could have run out of time or price before it was settled."""

@@ -6,7 +6,6 @@ outside (an equity ratio, the unfilled part of an entry that expired) is a `Span
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -126,11 +125,11 @@ class Entitled:
         }
         return frozenset(rule for rule, refuses in verdicts.items() if refuses)
 
-    def apply(self, change: Change, keep: Callable[[Span], Span | None] = lambda _: None) -> Span:
+    def apply(self, change: Change, kept: Span | None = None) -> Span:
         """Take one leader event; return what its increase would add if all of it entered.
 
-        `keep`, asked with that addition, bounds the share of it that stayed: none if the entry expired unfilled, any
-        part if some of it did; None means all. What expired gives its part of E back (rule 1).
+        `kept` bounds the share of that addition that stayed: none if the entry expired unfilled, any part if some of
+        it did; None means all. What expired gives its part of E back (rule 1).
         """
         if not change.is_increase:
             if change.after == 0:
@@ -150,7 +149,6 @@ class Entitled:
         if gates:
             return NOTHING
         added = self._addition(opening)
-        kept = keep(added)
         self.held = self.held + (added if kept is None else added.shares(kept))
         return added
 
