@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from hlfast.demo.policy import NOTHING, ZERO, Span
+from hlfast.demo.policy import NOTHING, ZERO, Span, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,20 +73,20 @@ def check_executions(evidence: Evidence, targets: dict[Key, Target], least_order
         low, high = targets[key].reach(execution.time_ms) if key in targets else (ZERO, ZERO)
         if abs(after) > abs(before) and not low - least <= after <= high + least:
             yield (
-                f"{execution.follower}: order {execution.oid} took {execution.coin} to {after:f},"
-                f" beyond every target of its time ({low:f} to {high:f})"
+                f"{execution.follower}: order {execution.oid} took {execution.coin} to {plain(after)},"
+                f" beyond every target of its time ({plain(low)} to {plain(high)})"
             )
         if before * after < 0:
-            turned = f"turned {execution.coin} round in one: {before:f} to {after:f}"
+            turned = f"turned {execution.coin} round in one: {plain(before)} to {plain(after)}"
             yield f"{execution.follower}: order {execution.oid} {turned}"
     for key, volume in traded.items():
         most = targets[key].travel() if key in targets else ZERO
         if volume > most + 2 * slack[key]:
-            yield f"{key[0]}: traded {volume:f} {key[1]}, its targets moved by {most:f} in all"
+            yield f"{key[0]}: traded {plain(volume)} {key[1]}, its targets moved by {plain(most)} in all"
     for key in sorted(positions.keys() | evidence.ledger.positions.keys()):
         if positions[key] != evidence.ledger.positions.get(key, ZERO):
             held = evidence.ledger.positions.get(key, ZERO)
-            yield f"{key[0]}: {key[1]} fills sum to {positions[key]:f}, the account holds {held:f}"
+            yield f"{key[0]}: {key[1]} fills sum to {plain(positions[key])}, the account holds {plain(held)}"
     yield from _check_caps(evidence, least_order_usd)
 
 

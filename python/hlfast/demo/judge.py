@@ -23,7 +23,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from hlfast.demo.executions import Target, check_actions, check_executions
-from hlfast.demo.policy import NOTHING, ZERO, Change, Entitled, Span, net_target
+from hlfast.demo.policy import NOTHING, ZERO, Change, Entitled, Span, net_target, plain
 
 if TYPE_CHECKING:
     from hlfast.config.model import Follow
@@ -269,8 +269,8 @@ class _Judge:
             self.verdict.positions += 1
             self.verdict.exact += wanted.exact
             if not wanted.low - slack <= position <= wanted.high + slack:
-                says = f"{wanted.low:f}" if wanted.exact else f"{wanted.low:f} to {wanted.high:f}"
-                self.wrong(f"{follower}: holds {position:f} {coin}, its policy says {says} (± {slack:f})")
+                says = plain(wanted.low) if wanted.exact else f"{plain(wanted.low)} to {plain(wanted.high)}"
+                self.wrong(f"{follower}: holds {plain(position)} {coin}, its policy says {says} (± {plain(slack)})")
 
     def _check_shares(self) -> None:
         unknown = self.evidence.ledger.counters["unknown_signers"]

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 ZERO = Decimal(0)
 
 
+def plain(value: Decimal) -> str:
+    """As the venue would print it: at most 8 decimals, no exponent, no trailing zeros."""
+    text = f"{value:.8f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """All values from `low` to `high`; a known value has both equal. Signed."""

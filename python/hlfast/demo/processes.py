@@ -86,6 +86,8 @@ class Child:
 
     async def said_ready(self) -> bool:
         """Whether the ready line has come; doesn't wait for it."""
+        if self.ready:
+            return True
         with contextlib.suppress(TimeoutError, ValueError):
             await asyncio.wait_for(self._get_ready(), 0.01)
         return bool(self.ready)

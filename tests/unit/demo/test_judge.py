@@ -99,7 +99,7 @@ def test_judge_accepts_expired_entries_that_gave_their_part_back() -> None:
         ("exit_ignored", "its policy says"),
         ("exit_too_big", "round in one"),
         ("flip_only_closes", "its policy says"),
-        ("net_flip_dropped", "holds 0.00 AVAX, its policy says 5"),
+        ("net_flip_dropped", "holds 0 AVAX, its policy says 5"),
         ("notional_adds", "but the policy keeps it out"),
         ("ratio_refreshed", "its policy says"),
         ("receipt_lost", "no receipt for"),
