@@ -167,6 +167,22 @@ def test_runtime_starts_nothing_on_metadata_that_it_does_not_understand(
     on(uvloop.new_event_loop, main)
 
 
+def test_runtime_counts_its_own_reads_against_the_venues_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_module, "_RETRY_S", 0.01)
+
+    async def main() -> None:
+        async with world() as w:
+            w.core.budget = 25  # one page of metadata and a look at the clock, no more
+            opening = asyncio.create_task(w.runtime.open())
+            await until(lambda: w.core.budget < -100)
+            assert [each["type"] for each in w.road.asked].count("spotMeta") == 0
+            w.core.budget = 1_000
+            await opening
+            assert w.core.kinds().count("meta") == 2
+
+    on(uvloop.new_event_loop, main)
+
+
 def test_runtime_ends_while_it_waits_for_a_venue_that_is_away() -> None:
     async def main() -> None:
         async with world() as w:

@@ -249,6 +249,9 @@ class Runtime:
         bodies: list[bytes] = []
         for place, request in enumerate(meta_requests(self.config.venue.dexs)):
             while not self.stopping.is_set():
+                if not self.engine.reserve_weight(META_WEIGHT, self.clock.now_ms()):
+                    await self._until_stopping(asyncio.sleep(_RETRY_S))
+                    continue
                 status, body = await self._venue.info(request)
                 if status == 200 and (place > 0 or self._has_coins(body)):
                     bodies.append(body)
