@@ -65,6 +65,7 @@ class Ways:
         self.user_fills = UserFills(self.user_feeds, [each.address for each in config.leaders], most_users(config))
         self.tape = TradeTape(self.tape_feeds, most_tape_subscriptions(config, len(self.user_fills.watched)))
         self.downs = 0
+        self._closing = False
         self._coverage: tuple[int, int, int] = (-1, 0, 0)
 
     def start_lanes(self) -> None:
@@ -89,6 +90,7 @@ class Ways:
 
     async def close_feeds(self) -> None:
         """Take nothing in any more."""
+        self._closing = True
         for feed in self.feeds:
             await feed.close()
 
@@ -116,9 +118,8 @@ class Ways:
 
     def feed_down(self, feed: FeedSource, reason: str) -> None:
         """Tell the core, which has a gap now, and the log."""
-        self.downs += 1
         self._door.source_down(feed.number)
-        self._log.warning("feed down", source=feed.number, kind=feed.kind, reason=reason)
+        self._lost("feed down", source=feed.number, kind=feed.kind, reason=reason)
 
     def feed_refused(self, feed: FeedSource, key: Key, text: str) -> None:
         """Surface it: `coverage` counts it."""
@@ -136,13 +137,19 @@ class Ways:
 
     def lane_down(self, lane: WsPostLane, reason: str) -> None:
         """Tell the core, whose posts there are unknown now."""
-        self.downs += 1
         self._door.source_down(lane.number)
-        self._log.warning("lane down", source=lane.number, reason=reason)
+        self._lost("lane down", source=lane.number, reason=reason)
 
     def lane_error(self, lane: WsPostLane, text: str) -> None:
         """Surface it; the post it belongs to runs into its timeout."""
         self._log.error("lane error", source=lane.number, text=text)
+
+    def _lost(self, event: str, **fields: Any) -> None:
+        if self._closing:
+            self._log.info(event, **fields)
+        else:
+            self.downs += 1
+            self._log.warning(event, **fields)
 
     def _open_lane(self) -> WsPostLane:
         lane = WsPostLane(self._next_number(), self)
