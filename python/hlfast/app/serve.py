@@ -16,11 +16,13 @@ import uvloop
 
 from hlfast._core import Engine
 from hlfast.config.model import Config, Keys
+from hlfast.engine.asks import CONCURRENCY as READS
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.limits import refuse_unsafe
 from hlfast.engine.runtime import Runtime
 from hlfast.errors import ConfigError, HlfastError
 from hlfast.keys import load_keys
+from hlfast.lanes.http import CONCURRENCY as POSTS
 from hlfast.telemetry.endpoint import Endpoint
 from hlfast.telemetry.logs import EventLog
 from hlfast.telemetry.process import render_gauges, render_process
@@ -32,6 +34,8 @@ EXIT_OK: Final = 0
 EXIT_FATAL: Final = 1
 EXIT_CONFIG: Final = 2
 _INFO_MS: Final = 5_000
+# Every read and post that may be on its way has a socket of its own: an order never waits for a read. Two for errands.
+_HTTP_SOCKETS: Final = READS + POSTS + 2
 # What opening made lives as long as the process, so it is frozen out of collection. Afterwards the hot path leaves no
 # cycles; aiohttp and tasks leave a few. A threshold of 50,000 makes a collection rare, and with everything old frozen
 # it is short.
@@ -86,7 +90,7 @@ async def _serve(config: Config, *, json: bool) -> int:
         clock = VenueClock()
         engine = Engine(msgspec.json.encode(config), config.journal.directory, clock.now_ms())
         _load_keys(engine, config.keys, log)
-        async with HttpRoad(config.venue.base_url) as road:
+        async with HttpRoad(config.venue.base_url, connections=_HTTP_SOCKETS) as road:
             runtime = Runtime(config, engine, _VenueRoad(road), log, clock, stopping)
             return await _live(config, runtime, json=json)
     finally:
