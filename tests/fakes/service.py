@@ -59,7 +59,7 @@ class Process:
     def _read_errors(self) -> None:
         self.errors.extend(line.decode("utf-8", "replace") for line in self.child.stderr)
 
-    def ready(self, seconds: float = 20) -> dict:
+    def ready(self, seconds: float = 60) -> dict:
         """The ready line; the child is ended when it does not come."""
         spoke, _, _ = select.select([self.child.stdout], [], [], seconds)
         line = self.child.stdout.readline() if spoke else b""
@@ -192,7 +192,7 @@ class Service:
             return answer.read().decode()
 
 
-def wait_for(condition, seconds: float = 10.0) -> None:
+def wait_for(condition, seconds: float = 30.0) -> None:
     """Wait for something of another process, which no clock of ours moves."""
     end = time.monotonic() + seconds
     while not condition():
