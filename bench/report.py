@@ -50,7 +50,8 @@ def _part(name: str, result: dict[str, Any]) -> str:
             for key, value in result.items()
             if key not in {"gates", "machine", "command", "journal_file_system"}
         }
-        lines += table(["figure", "value"], [[key, _plain(value)] for key, value in shown.items() if value != []])
+        values = [[key, _plain(value)] for key, value in shown.items() if value != []]
+        lines += table(["figure", "value"], values) if values else []
     lines += ["", *_gates(result.get("gates", [])), ""]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import tomllib
@@ -24,6 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 import machine
 import report
 from e2e import copiers, gates, sink_process, tick_to_trade, under_load
+from micro import native
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
@@ -71,9 +73,25 @@ def parts(form: Form) -> list[Part]:
         driven = sum(followers in copier.drives for copier in taking_part)
         return Part(f"tick_to_trade_{followers}", rounds * driven, run)
 
+    def scripted(name: str, script: str, *arguments: str) -> Part:
+        """A bench that is a program of its own and writes one JSON object."""
+
+        def run(_work: Path, advance: Advance) -> dict[str, Any]:
+            advance(f"{name}: {script}")
+            argv = [sys.executable, str(HERE / script), *arguments]
+            done = subprocess.run(argv, stdout=subprocess.PIPE, env=copiers.environment(), check=False)
+            found: dict[str, Any] = json.loads(done.stdout) if done.stdout else {"gates": []}
+            return found | {"faults": [f"{script} ended with code {done.returncode}"] if done.returncode else []}
+
+        return Part(name, 1, run)
+
     few = 1 if form.short else 3
     scrape_rounds = 2 if form.short else form.rounds
+    core = [] if form.short else [Part("core", form.rounds, lambda _, advance: native.run(form.rounds, 0.3, advance))]
     return [
+        *core,
+        scripted("signing", "micro/signing.py", "--rounds", "3" if form.short else "9"),
+        scripted("instructions", "micro/instructions.py"),
         tick(1, form.rounds),
         tick(100, few if form.short else form.rounds),
         tick(1_000, few if form.short else form.rounds),
