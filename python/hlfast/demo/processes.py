@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-READY_S = 20.0
+READY_S = 45.0
 # The engine waits up to 10 s for orders in flight when it is told to stop.
 STOP_S = 12.0
 TAIL_LINES = 15
