@@ -225,6 +225,8 @@ class _Judge:
         wrong = None
         if receipt.outcome not in ENTERED | GIVEN_BACK | IN_PART:
             wrong = "that is no terminal outcome"
+        elif self.evidence.interrupted:
+            return  # a restart sees all that it missed as one change: its receipts explain that one, not each event
         elif claim.elsewhere:
             return  # the outcome is another event's; what it did to this one shows in the position
         elif step.lowers:
@@ -243,9 +245,7 @@ class _Judge:
         if receipt.reason not in OF_THE_MOMENT:
             return "every gate of the policy lets it in"
         self.verdict.expired += 1
-        if self.evidence.interrupted or self._supported(receipt, step):
-            return None
-        return "nothing in the ledger supports that"
+        return None if self._supported(receipt, step) else "nothing in the ledger supports that"
 
     def _supported(self, receipt: Receipt, step: _Step) -> bool:
         """Whether the ledger shows why an entry could have run out of time or price before it was settled."""

@@ -180,3 +180,18 @@ def test_judge_accepts_an_unfilled_entry_that_a_later_event_took_over_only_if_th
     mismatches = judge(replace(seen, receipts=(taken_over, nothing), ledger=empty)).mismatches
     blamed = any("its policy says" in mismatch or "exits are never" in mismatch for mismatch in mismatches)
     assert blamed is not ok
+
+
+def test_judge_of_an_interrupted_run_still_holds_positions_and_double_orders() -> None:
+    follows = [Follow(leader="ann", follower="half", mode="ratio", ratio="0.5")]
+    for bug, said in (
+        ("", ""),
+        ("order_sent_twice", "executed 2 times"),
+        ("sign_lost", "its policy says"),
+        ("receipt_lost", "no receipt"),
+    ):
+        toy = Toy(config(follows), bug=bug)
+        for size in ("1", "1", "-0.5", "-4"):
+            toy.leader_event("ann", "ETH", [size], "200")
+        mismatches = judge(replace(toy.evidence(), interrupted=True)).mismatches
+        assert any(said in mismatch for mismatch in mismatches) if said else mismatches == []
