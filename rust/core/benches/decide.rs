@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use venue::{OwnedEvent, World, follow};
 
 #[path = "../tests/venue/mod.rs"]
-#[allow(dead_code, reason = "the tests use the rest")]
 mod venue;
 
 const USER_SOURCE: u32 = 2;
