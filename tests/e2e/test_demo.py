@@ -50,7 +50,7 @@ def test_demo_takes_rows_without_tid_and_with_minute_times(tmp_path: Path) -> No
         rows.append(
             {
                 "coin": "SOL",
-                "px": f"{200 + number % 7 * 0.1:.1f}",
+                "px": f"{200 + number % 7 * 0.01:.2f}",
                 "sz": f"{abs(size)}",
                 "side": "B" if size > 0 else "A",
                 "time": minute + number // 6 * 60_000,

@@ -71,14 +71,14 @@ def check_executions(evidence: Evidence, targets: dict[Key, Target], least_order
         least = evidence.lots[execution.coin] + least_order_usd / execution.price
         slack[key] = max(slack.get(key, ZERO), least)
         low, high = targets[key].reach(execution.time_ms) if key in targets else (ZERO, ZERO)
-        if abs(after) > abs(before) and not low - least <= after <= high + least:
+        # A reduction may end anywhere; what grows, or turns to the other side, ends within a target of its time.
+        grew = abs(after) > abs(before) or before * after < 0
+        if grew and not low - least <= after <= high + least:
             yield (
-                f"{execution.follower}: order {execution.oid} took {execution.coin} to {plain(after)},"
+                f"{execution.follower}: order {execution.oid} took {execution.coin}"
+                f" from {plain(before)} to {plain(after)},"
                 f" beyond every target of its time ({plain(low)} to {plain(high)})"
             )
-        if before * after < 0:
-            turned = f"turned {execution.coin} round in one: {plain(before)} to {plain(after)}"
-            yield f"{execution.follower}: order {execution.oid} {turned}"
     for key, volume in traded.items():
         most = targets[key].travel() if key in targets else ZERO
         if volume > most + 2 * slack[key]:

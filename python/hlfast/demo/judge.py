@@ -38,8 +38,9 @@ QUOTE_AGE_MS = 2_000
 LONGEST_CHAIN = 1_000
 # A run in which more entries expire than this share is no demonstration of copying.
 MOST_EXPIRED = Decimal("0.10")
-# Spans are honest but weak: at least this share of positions must be known exactly.
+# Spans are honest but weak: at least this share of positions must be known exactly, where there are enough to tell.
 LEAST_EXACT = Decimal("0.75")
+ENOUGH_POSITIONS = 50
 
 ENTERED = frozenset({"filled", "carried"})
 GIVEN_BACK = frozenset({"expired", "rejected", "skipped", "blocked"})
@@ -281,7 +282,7 @@ class _Judge:
             return
         if verdict.expired > MOST_EXPIRED * verdict.entries:
             self.wrong(f"{verdict.expired} of {verdict.entries} entries expired: more than {MOST_EXPIRED:%}")
-        if verdict.exact < LEAST_EXACT * verdict.positions:
+        if verdict.positions >= ENOUGH_POSITIONS and verdict.exact < LEAST_EXACT * verdict.positions:
             self.wrong(f"only {verdict.exact} of {verdict.positions} positions could be judged exactly")
         traded = {execution.follower for execution in self.evidence.ledger.executions}
         for leader, follows in self.follows.items():

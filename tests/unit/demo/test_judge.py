@@ -97,7 +97,7 @@ def test_judge_accepts_expired_entries_that_gave_their_part_back() -> None:
         ("residual_lost", "its policy says"),
         ("reduce_by_amount", "its policy says"),
         ("exit_ignored", "its policy says"),
-        ("exit_too_big", "round in one"),
+        ("exit_too_big", "beyond every target"),
         ("flip_only_closes", "its policy says"),
         ("net_flip_dropped", "holds 0 AVAX, its policy says 5"),
         ("notional_adds", "but the policy keeps it out"),
