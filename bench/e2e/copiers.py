@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from e2e import service
 from e2e.identity import LEADER, Follower, write_keys
-from e2e.sink_process import ROOT, BenchError
+from e2e.sink_process import ROOT, BenchError, give_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +64,7 @@ class Copier:
             try:
                 self._await_ready(process, log, work)
                 sink.command(op="wait_feed", seconds=READY_SECONDS)
+                give_core(process.pid, -1)
                 self.settle(work, len(accounts))
                 yield
                 if process.poll() is not None:

@@ -33,6 +33,16 @@ def bare_signature_ns(count: int = 1_000) -> float:
     return float(json.loads(out.stdout)["median_ns"])
 
 
+def give_core(pid: int, which: int) -> None:
+    """Keep a process's main thread on one core: the sink has the first, a copier's loop the last; other threads move freely.
+
+    Without that a spinning sink and a never-sleeping copier may share a core while the other one is busy elsewhere.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(pid, {cores[which]})
+
+
 class SinkProcess:
     """Feed and order door of one copier under test."""
 
@@ -40,6 +50,7 @@ class SinkProcess:
         """Start the sink on a free port of the loopback interface."""
         argv = [str(TARGET / "release" / "sink"), leader, *([str(agents)] if agents else [])]
         self._process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        give_core(self._process.pid, 0)
         ready = self._read()
         self.base_url: str = ready["base_url"]
         self.ws_url: str = ready["ws_url"]
