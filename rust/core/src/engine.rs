@@ -46,8 +46,6 @@ pub struct Engine {
     budget: Budget,
     buffers: Buffers,
     batch: send::Batch,
-    /// Chunks planned for the event at hand.
-    chunks: u32,
 }
 
 impl Engine {
@@ -80,7 +78,6 @@ impl Engine {
             quotes: Vec::new(),
             buffers: Buffers::default(),
             batch: send::Batch::default(),
-            chunks: 0,
         })
     }
 

@@ -288,6 +288,8 @@ pub struct State {
     pub asks: BTreeMap<u64, Asked>,
     /// Leader events not yet through all edges.
     pub fanouts: VecDeque<Fanout>,
+    /// Chunks planned since the last event began.
+    pub chunks: u32,
     /// Followers with work that something outside holds back.
     pub waiting: BTreeSet<u32>,
     /// When a follower's work is looked at again.

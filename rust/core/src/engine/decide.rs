@@ -27,14 +27,14 @@ struct Verdict {
 impl Engine {
     pub(super) fn first_chunk(&mut self, now_ms: u64, out: &mut Commands) {
         if !self.state.fanouts.is_empty() {
-            self.chunks = 0;
+            self.state.chunks = 0;
             self.run_chunk(FIRST_CHUNK, now_ms, out);
         }
     }
 
     pub(super) fn next_chunk(&mut self, now_ms: u64, out: &mut Commands) {
-        self.chunks = self.chunks.saturating_add(1);
-        let size = if self.chunks == 1 { NEXT_CHUNK } else { LAST_CHUNK };
+        self.state.chunks = self.state.chunks.saturating_add(1);
+        let size = if self.state.chunks == 1 { NEXT_CHUNK } else { LAST_CHUNK };
         self.run_chunk(size, now_ms, out);
     }
 
