@@ -86,6 +86,7 @@ impl Engine {
     pub fn step(&mut self, event: &Event<'_>, now_ms: u64, entropy: u64, out: &mut Commands) -> FrameClass {
         let _ = entropy;
         out.clear();
+        self.budget.advance(now_ms);
         self.note_budget(out);
         match *event {
             Event::Frame { source, bytes } => return self.on_frame(source, bytes, now_ms, out),
@@ -120,7 +121,7 @@ impl Engine {
             Ok(Frame::Error) => FrameClass::Error,
             Ok(Frame::Other) => FrameClass::Other,
             Err(error) => {
-                self.on_bad_frame(buffers.user, error, now_ms, out);
+                self.on_bad_frame(buffers.user, error, out);
                 FrameClass::Bad
             }
         };
@@ -212,9 +213,10 @@ impl Engine {
 
     /// Takes REST weight for a read of the shell; false means wait. Not a decision, so not journalled.
     pub fn reserve_weight(&mut self, weight: u32, now_ms: u64) -> bool {
-        let has = self.budget.has(weight.into(), 0, crate::risk::budget::Purpose::Ordinary, now_ms);
+        self.budget.advance(now_ms);
+        let has = self.budget.has(weight, 0, crate::risk::budget::Purpose::Ordinary);
         if has {
-            self.budget.take(weight.into(), 0, now_ms);
+            self.budget.take(weight, 0);
         }
         has
     }

@@ -296,6 +296,8 @@ pub struct State {
     pub due: BTreeSet<(u64, u32)>,
     /// When an attempt is looked at again.
     pub deadlines: BTreeSet<(u64, u64)>,
+    /// Leaders whose missing fills are to be read once the budget has room.
+    pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.
     pub reads: BTreeSet<(u64, bool, u32)>,
     /// Connections that are up, with the time.

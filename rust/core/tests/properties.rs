@@ -111,6 +111,9 @@ fn run(acts: &[Act], limits: &str) {
     world.assert_receipts(fills, 2);
     at_rest(&world);
     world.assert_replay();
+    if limits == "venue" {
+        world.assert_budget();
+    }
 }
 
 /// The account's caps at the traded price, counting nothing but what the venue executed.

@@ -142,7 +142,7 @@ impl Engine {
             self.first_seen(leader, coin, start, first.price.raw());
         }
         if gap_from.is_some() || !chained {
-            self.open_gap(leader, coin, known.unwrap_or(start), start, now_ms, out);
+            self.open_gap(leader, coin, known.unwrap_or(start), start, out);
         }
         let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));
         let fills = fresh.iter().map(|row| (row.time_ms, row.tid)).collect();
@@ -204,13 +204,13 @@ impl Engine {
             && end != entry.position
         {
             let position = entry.position;
-            self.open_gap(leader, coin, position, end, now_ms, out);
+            self.open_gap(leader, coin, position, end, out);
             self.reconcile_leader(leader, coin, end, now_ms, out);
         }
     }
 
     /// The chain is broken: entries wait until fills and positions were read again. Reductions go on.
-    fn open_gap(&mut self, leader: u32, coin: CoinId, ledger: i64, start: i64, now_ms: u64, out: &mut Commands) {
+    fn open_gap(&mut self, leader: u32, coin: CoinId, ledger: i64, start: i64, out: &mut Commands) {
         out.changed = true;
         let name = self.coin_name(coin).to_owned();
         let text = format!(
@@ -223,7 +223,7 @@ impl Engine {
             && state.gap == Gap::None
         {
             state.gap = Gap::Fills;
-            self.ask_backfill(leader, now_ms, out);
+            self.ask_backfill(leader, out);
         }
     }
 
@@ -361,7 +361,7 @@ impl Engine {
     }
 
     /// A malformed frame changes nothing; if it named a leader, what it held is read over REST instead.
-    pub(super) fn on_bad_frame(&mut self, user: Option<[u8; 20]>, error: FrameError, now_ms: u64, out: &mut Commands) {
+    pub(super) fn on_bad_frame(&mut self, user: Option<[u8; 20]>, error: FrameError, out: &mut Commands) {
         let leader = user.and_then(|user| self.leader_by_address.get(&user).copied());
         let text = format!("A frame was refused: {error}.");
         match leader {
@@ -372,7 +372,7 @@ impl Engine {
                 {
                     state.gap = Gap::Fills;
                     out.changed = true;
-                    self.ask_backfill(leader, now_ms, out);
+                    self.ask_backfill(leader, out);
                 }
             }
             None => super::alert(out, Level::Warning, "frame_refused", text),

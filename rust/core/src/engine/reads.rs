@@ -20,7 +20,7 @@ const SECOND_LOOK_MS: u64 = 1_000;
 /// After a restart the feeds' snapshots bring missed fills; positions are compared after that.
 const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
-const STATE_WEIGHT: u32 = 2;
+pub(super) const STATE_WEIGHT: u32 = 2;
 const HISTORY_WEIGHT: u32 = 120;
 const MODE_WEIGHT: u32 = 20;
 
@@ -41,7 +41,7 @@ impl Engine {
             self.state.reads.insert((at, true, index(leader)));
             let gap = self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None);
             if gap {
-                self.ask_backfill(index(leader), now_ms, out);
+                self.ask_backfill(index(leader), out);
             }
         }
         for coin in 0..index(self.state.market.len()) {
@@ -61,6 +61,12 @@ impl Engine {
         if !self.state.started {
             return;
         }
+        while let Some(leader) = self.state.backfills.first().copied() {
+            if !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
+                break;
+            }
+            self.ask_backfill(leader, out);
+        }
         while self.state.asks.len() < MAX_ASKS {
             let Some((due, leader, account)) = self.state.reads.first().copied().filter(|(due, ..)| *due <= now_ms)
             else {
@@ -68,16 +74,16 @@ impl Engine {
             };
             let unread = !leader && !self.is_read(account);
             let purpose = if unread { Purpose::Safety } else { Purpose::Ordinary };
-            let weight = STATE_WEIGHT.saturating_mul(index(self.dexs.len()));
-            if !self.budget.has(weight.into(), 0, purpose, now_ms) {
+            let weight = STATE_WEIGHT.saturating_mul(index(self.dexs.len())).saturating_add(MODE_WEIGHT);
+            if !self.budget.has(weight, 0, purpose) {
                 return;
             }
             self.state.reads.remove(&(due, leader, account));
-            self.read_account(leader, account, now_ms, out);
+            self.read_account(leader, account, out);
         }
     }
 
-    fn read_account(&mut self, leader: bool, account: u32, now_ms: u64, out: &mut Commands) {
+    fn read_account(&mut self, leader: bool, account: u32, out: &mut Commands) {
         let Some(address) = self.address(leader, account) else { return };
         for dex in 0..self.dexs.len() {
             let name = self.dexs.get(dex).map_or("", String::as_str);
@@ -88,7 +94,7 @@ impl Engine {
             } else {
                 Asked::Follower { follower: account, dex }
             };
-            self.ask(asked, STATE_WEIGHT, body, now_ms, out);
+            self.ask(asked, STATE_WEIGHT, body, out);
         }
         let unified = if leader {
             self.state.leaders.get(account as usize).and_then(|leader| leader.unified)
@@ -98,11 +104,11 @@ impl Engine {
         match unified {
             None if self.sizes_by_equity(leader, account) => {
                 let body = format!("{{\"type\":\"userAbstraction\",\"user\":\"{address}\"}}");
-                self.ask(Asked::Mode { leader, account }, MODE_WEIGHT, body, now_ms, out);
+                self.ask(Asked::Mode { leader, account }, MODE_WEIGHT, body, out);
             }
             Some(true) => {
                 let body = format!("{{\"type\":\"spotClearinghouseState\",\"user\":\"{address}\"}}");
-                self.ask(Asked::Spot { leader, account }, STATE_WEIGHT, body, now_ms, out);
+                self.ask(Asked::Spot { leader, account }, STATE_WEIGHT, body, out);
             }
             _ => {}
         }
@@ -126,16 +132,23 @@ impl Engine {
         }
     }
 
-    fn ask(&mut self, asked: Asked, weight: u32, body: String, now_ms: u64, out: &mut Commands) {
+    fn ask(&mut self, asked: Asked, weight: u32, body: String, out: &mut Commands) {
         let token = self.state.next_token;
         self.state.next_token = token.saturating_add(1);
         self.state.asks.insert(token, asked);
-        self.budget.take(weight.into(), 0, now_ms);
+        self.budget.take(weight, 0);
         out.changed = true;
         out.asks.push(Ask::Info { token, weight, body: body.into_bytes() });
     }
 
-    pub(super) fn ask_backfill(&mut self, leader: u32, now_ms: u64, out: &mut Commands) {
+    /// Reads a leader's missing fills, as soon as the budget has room for the answer's weight.
+    pub(super) fn ask_backfill(&mut self, leader: u32, out: &mut Commands) {
+        out.changed = true;
+        if !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
+            self.state.backfills.insert(leader);
+            return;
+        }
+        self.state.backfills.remove(&leader);
         let Some(address) = self.address(true, leader) else { return };
         let from = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms.max(leader.baseline_ms));
         // One minute back: blocks of one time may have been seen in part.
@@ -143,22 +156,14 @@ impl Engine {
         let body = format!(
             "{{\"type\":\"userFillsByTime\",\"user\":\"{address}\",\"startTime\":{from},\"aggregateByTime\":false}}"
         );
-        self.ask(Asked::Backfill { leader }, HISTORY_WEIGHT, body, now_ms, out);
+        self.ask(Asked::Backfill { leader }, HISTORY_WEIGHT, body, out);
     }
 
-    pub(super) fn ask_order(
-        &mut self,
-        follower: u32,
-        post: u64,
-        leg: u32,
-        cloid: [u8; 16],
-        now_ms: u64,
-        out: &mut Commands,
-    ) {
+    pub(super) fn ask_order(&mut self, follower: u32, post: u64, leg: u32, cloid: [u8; 16], out: &mut Commands) {
         let Some(address) = self.address(false, follower) else { return };
         let cloid = crate::wire::Cloid(cloid);
         let body = format!("{{\"type\":\"orderStatus\",\"user\":\"{address}\",\"oid\":\"{cloid}\"}}");
-        self.ask(Asked::Order { post, leg }, STATE_WEIGHT, body, now_ms, out);
+        self.ask(Asked::Order { post, leg }, STATE_WEIGHT, body, out);
     }
 
     pub(super) fn on_info(
@@ -413,7 +418,7 @@ impl Engine {
                 if let Some(state) = self.state.leader_mut(leader) {
                     state.gap = Gap::Fills;
                 }
-                self.ask_backfill(leader, now_ms, out);
+                self.ask_backfill(leader, out);
                 false
             }
             _ => true,

@@ -1,4 +1,6 @@
 //! Silence after a send is *unknown*: fence it, ask for it, and only then go on. Also what a new process does first.
+use super::reads::STATE_WEIGHT;
+use super::send::post_weight;
 use super::settle::LegResult;
 use super::{Engine, alert_follower};
 use crate::commands::{Commands, Level};
@@ -40,8 +42,8 @@ impl Engine {
             return;
         }
         let mut wait = backoff_ms(0);
-        let can = self.state.started && self.budget.has(1, 1, Purpose::Safety, now_ms);
-        if can && let Some(fence) = self.send_fence(post, now_ms, out) {
+        let can = self.state.started && self.budget.has(post_weight(0), 1, Purpose::Safety);
+        if can && let Some(fence) = self.send_fence(post, out) {
             wait = ANSWER_MS.saturating_add(backoff_ms(tries));
             if let Some(attempt) = self.state.attempts.get_mut(&post) {
                 attempt.phase = Phase::Fencing { post: Some(fence), tries: tries.saturating_add(1) };
@@ -99,8 +101,11 @@ impl Engine {
         let follower = attempt.follower;
         let open: Vec<(u32, [u8; 16])> =
             (0..).zip(&attempt.legs).filter(|(_, leg)| leg.found.is_none()).map(|(at, leg)| (at, leg.cloid)).collect();
-        for (leg, cloid) in open {
-            self.ask_order(follower, post, leg, cloid, now_ms, out);
+        let weight = STATE_WEIGHT.saturating_mul(u32::try_from(open.len()).unwrap_or(u32::MAX));
+        if self.budget.has(weight, 0, Purpose::Safety) {
+            for (leg, cloid) in open {
+                self.ask_order(follower, post, leg, cloid, out);
+            }
         }
         self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
     }
@@ -161,6 +166,7 @@ impl Engine {
         state.http_lanes.clear();
         state.tapes.clear();
         state.reads.clear();
+        state.backfills.clear();
         state.deadlines.clear();
         for follower in &mut state.followers {
             follower.read.iter_mut().for_each(|read| *read = false);

@@ -42,10 +42,6 @@ impl Batch {
         self.legs.push((coin, draft));
     }
 
-    pub fn actions(&self) -> usize {
-        self.actions.len()
-    }
-
     fn clear(&mut self) {
         self.legs.clear();
         self.actions.clear();
@@ -110,7 +106,7 @@ impl Engine {
         };
         self.state.attempts.insert(post, attempt);
         self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));
-        self.budget.take(1, 1, now_ms);
+        self.budget.take(post_weight(range.len()), 1);
         self.batch.actions.push(ActionDraft { follower, post, legs: range });
     }
 
@@ -264,7 +260,7 @@ impl Engine {
     }
 
     /// Hands out a `noop` under the nonce of an attempt. True if there was a way out.
-    pub(super) fn send_fence(&mut self, post: u64, now_ms: u64, out: &mut Commands) -> Option<u64> {
+    pub(super) fn send_fence(&mut self, post: u64, out: &mut Commands) -> Option<u64> {
         let attempt = self.state.attempts.get(&post)?;
         let (follower, nonce) = (attempt.follower, attempt.nonce);
         let expires_after = attempt.expires_after.saturating_add(FENCE_TTL_MS);
@@ -296,7 +292,12 @@ impl Engine {
         });
         out.changed = true;
         self.state.fences.insert(fence, post);
-        self.budget.take(1, 1, now_ms);
+        self.budget.take(post_weight(0), 1);
         Some(fence)
     }
+}
+
+/// Venue rule: what a post of so many orders weighs.
+pub(super) fn post_weight(orders: usize) -> u32 {
+    u32::try_from(orders / 40).unwrap_or(u32::MAX).saturating_add(1)
 }

@@ -7,7 +7,7 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
 
@@ -15,7 +15,7 @@ const BUDGET: u8 = 2;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Written by another version.
-    #[error("snapshot version {0} is unknown: this program writes version 1")]
+    #[error("snapshot version {0} is unknown: this program writes version {VERSION}")]
     Version(u8),
     /// Written with other leaders, followers or follows.
     #[error(

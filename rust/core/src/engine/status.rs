@@ -32,8 +32,8 @@ impl Engine {
         Gauges {
             unresolved: unresolved as u64,
             posts_in_flight: unanswered.saturating_add(self.state.fences.len()) as u64,
-            weight_left,
-            messages_left,
+            weight_left: weight_left.into(),
+            messages_left: messages_left.into(),
             breaker: self.state.breaker,
         }
     }

@@ -1,6 +1,7 @@
 //! One follower's work: for each coin whose lane is free, from target to orders; all of them in one action.
 use super::Engine;
 use super::receipts::Ending;
+use super::send::post_weight;
 use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::copy::plan::{Half, Job, Opening, Plan, plan};
 use crate::copy::price::{QUOTE_AGE_MS, Quote};
@@ -56,8 +57,9 @@ impl Engine {
         if !ready || full {
             return shut;
         }
-        let planned = self.batch.actions() as u64;
-        let has = |purpose| self.budget.has(1 + planned, 1 + planned, purpose, now_ms);
+        // A coin takes two orders at most: a close and an opening.
+        let weight = post_weight(state.coins.len().saturating_mul(2));
+        let has = |purpose| self.budget.has(weight, 1, purpose);
         Gate { reduce: has(Purpose::Safety), open: has(Purpose::Ordinary) && !self.state.breaker }
     }
 

@@ -1,15 +1,23 @@
-//! The venue's budgets per source address, as sums over the last minute.
+//! The venue's budgets per source address, counted over a window that slides with time.
 //!
-//! What was taken is not journalled state: the shell takes from them too. A step that looks at them puts them into its context.
+//! What was used is not journalled state: the shell uses some too. A step that looks at it puts it into its context.
 
 /// Venue rule: REST weight a minute, shared by posts (weight 1 + n/40).
-const WEIGHT_PER_MINUTE: u64 = 1_200;
+const WEIGHT_PER_MINUTE: u32 = 1_200;
 /// Venue rule: WebSocket messages a minute.
-const MESSAGES_PER_MINUTE: u64 = 2_000;
+const MESSAGES_PER_MINUTE: u32 = 2_000;
+/// Kept for what the shell sends itself. Pings: 6 a minute on each of at most 10 connections. The rest renews the
+/// subscriptions of one connection that came back.
+const SHELL_MESSAGES: u32 = 200;
 /// Venue rule: posts without an answer.
 pub const MAX_POSTS: usize = 100;
 /// Kept for reductions and recovery, in percent.
-const RESERVE: u64 = 20;
+const RESERVE: u32 = 20;
+/// Uses within one second are counted together.
+const SLOT_MS: u64 = 1_000;
+/// 60 seconds that begin anywhere touch 61 whole ones: what all of these hold bounds every window of a minute. One more for
+/// requests that reach the venue later than those before them did.
+const SLOTS: usize = 62;
 
 /// What something is for: who may dip into the reserve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,69 +28,46 @@ pub enum Purpose {
     Ordinary,
 }
 
-/// Seconds that count: the venue's minute, one for the running second, and one for requests that reach the venue later than
-/// those before them did.
-const SLOTS: usize = 62;
-const SLOTS_S: u64 = SLOTS as u64;
-
-/// What was taken in each of the last seconds. A bucket that refills would let twice the limit into one minute: its level
-/// and what flows in meanwhile.
+/// One kind of unit over the last slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Window {
-    per_minute: u64,
-    newest_s: u64,
-    taken: [u16; SLOTS],
+    limit: u32,
+    used: u32,
+    slots: [u16; SLOTS],
 }
 
 impl Window {
-    const fn empty(per_minute: u64) -> Window {
-        Window { per_minute, newest_s: 0, taken: [0; SLOTS] }
+    const fn empty(limit: u32) -> Window {
+        Window { limit, used: 0, slots: [0; SLOTS] }
     }
 
-    fn slot(second: u64) -> usize {
-        usize::try_from(second % SLOTS_S).unwrap_or(0)
-    }
-
-    fn left_at(&self, now_ms: u64) -> u64 {
-        // Slots of the seconds since the newest one hold what is a minute old by now.
-        let stale = (now_ms / 1_000).saturating_sub(self.newest_s).min(SLOTS_S);
-        let fresh = (stale..SLOTS_S).filter_map(|age| self.newest_s.saturating_add(stale).checked_sub(age));
-        let used = fresh.filter_map(|second| self.taken.get(Window::slot(second))).map(|taken| u64::from(*taken));
-        self.per_minute.saturating_sub(used.sum())
-    }
-
-    fn has(&self, units: u64, purpose: Purpose, now_ms: u64) -> bool {
-        let floor = match purpose {
-            Purpose::Safety => 0,
-            Purpose::Ordinary => self.per_minute * RESERVE / 100,
+    const fn has(&self, units: u32, purpose: Purpose) -> bool {
+        let limit = match purpose {
+            Purpose::Safety => self.limit,
+            Purpose::Ordinary => self.limit - self.limit * RESERVE / 100,
         };
-        self.left_at(now_ms) >= floor.saturating_add(units)
+        self.used.saturating_add(units) <= limit
     }
 
-    fn take(&mut self, units: u64, now_ms: u64) {
-        let now_s = (now_ms / 1_000).max(self.newest_s);
-        for passed in 0..(now_s - self.newest_s).min(SLOTS_S) {
-            if let Some(slot) = self.taken.get_mut(Window::slot(now_s - passed)) {
-                *slot = 0;
-            }
-        }
-        self.newest_s = now_s;
-        if let Some(slot) = self.taken.get_mut(Window::slot(now_s)) {
-            *slot = slot.saturating_add(u16::try_from(units).unwrap_or(u16::MAX));
+    fn add(&mut self, place: usize, units: u32) {
+        debug_assert!(self.has(units, Purpose::Safety), "taken without asking");
+        if let Some(slot) = self.slots.get_mut(place) {
+            let before = *slot;
+            *slot = before.saturating_add(u16::try_from(units).unwrap_or(u16::MAX));
+            self.used = self.used.saturating_add(u32::from(*slot - before));
         }
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.newest_s.to_le_bytes());
-        out.extend(self.taken.iter().flat_map(|taken| taken.to_le_bytes()));
+    fn forget(&mut self, place: usize) {
+        if let Some(slot) = self.slots.get_mut(place) {
+            self.used = self.used.saturating_sub(u32::from(*slot));
+            *slot = 0;
+        }
     }
 
-    fn restore(&mut self, bytes: &[u8]) {
-        let Some((newest, taken)) = bytes.split_first_chunk::<8>() else { return };
-        self.newest_s = u64::from_le_bytes(*newest);
-        for (slot, word) in self.taken.iter_mut().zip(taken.as_chunks::<2>().0) {
-            *slot = u16::from_le_bytes(*word);
-        }
+    fn restore(&mut self, slots: &[[u8; 2]]) {
+        self.slots.iter_mut().zip(slots).for_each(|(slot, bytes)| *slot = u16::from_le_bytes(*bytes));
+        self.used = self.slots.iter().fold(0, |sum, slot| sum.saturating_add(u32::from(*slot)));
     }
 }
 
@@ -90,19 +75,21 @@ impl Window {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
     limited: bool,
+    /// The newest slot's number: Unix seconds.
+    newest: u64,
     weight: Window,
     messages: Window,
 }
 
-const ENCODED_WINDOW: usize = 8 + 2 * SLOTS;
 /// Length of an encoded budget.
-pub const ENCODED: usize = 2 * ENCODED_WINDOW;
+pub const ENCODED: usize = 8 + 2 * 2 * SLOTS;
 
 impl Budget {
-    /// Nothing taken yet; `limited` false lets everything pass.
+    /// Nothing used yet; `limited` false lets everything pass.
     #[must_use]
     pub const fn new(limited: bool) -> Budget {
-        Budget { limited, weight: Window::empty(WEIGHT_PER_MINUTE), messages: Window::empty(MESSAGES_PER_MINUTE) }
+        let messages = Window::empty(MESSAGES_PER_MINUTE - SHELL_MESSAGES);
+        Budget { limited, newest: 0, weight: Window::empty(WEIGHT_PER_MINUTE), messages }
     }
 
     /// The limits are on.
@@ -111,99 +98,151 @@ impl Budget {
         self.limited
     }
 
-    /// Whether so much may be taken now.
-    #[must_use]
-    pub fn has(&self, weight: u64, messages: u64, purpose: Purpose, now_ms: u64) -> bool {
-        !self.limited || (self.weight.has(weight, purpose, now_ms) && self.messages.has(messages, purpose, now_ms))
+    /// Moves the windows on; time that runs back leaves them where they are.
+    pub fn advance(&mut self, now_ms: u64) {
+        let slot = now_ms / SLOT_MS;
+        let steps = slot.saturating_sub(self.newest).min(SLOTS as u64);
+        for number in slot.saturating_sub(steps)..slot {
+            let place = place_of(number.saturating_add(1));
+            self.weight.forget(place);
+            self.messages.forget(place);
+        }
+        self.newest = self.newest.max(slot);
     }
 
-    /// Takes it, down to nothing.
-    pub fn take(&mut self, weight: u64, messages: u64, now_ms: u64) {
+    /// Whether so much may be taken now, that is since `advance`.
+    #[must_use]
+    pub const fn has(&self, weight: u32, messages: u32, purpose: Purpose) -> bool {
+        !self.limited || (self.weight.has(weight, purpose) && self.messages.has(messages, purpose))
+    }
+
+    /// Takes what `has` allowed.
+    pub fn take(&mut self, weight: u32, messages: u32) {
         if self.limited {
-            self.weight.take(weight, now_ms);
-            self.messages.take(messages, now_ms);
+            let place = place_of(self.newest);
+            self.weight.add(place, weight);
+            self.messages.add(place, messages);
         }
     }
 
-    /// Whole units of weight and messages left.
+    /// Weight and messages left.
     #[must_use]
-    pub fn left(&self, now_ms: u64) -> (u64, u64) {
-        (self.weight.left_at(now_ms), self.messages.left_at(now_ms))
+    pub fn left(&self, now_ms: u64) -> (u32, u32) {
+        let mut then = *self;
+        then.advance(now_ms);
+        let left = |window: &Window| window.limit.saturating_sub(window.used);
+        (left(&then.weight), left(&then.messages))
     }
 
-    /// What was taken, for a step's context.
+    /// What was used, for a step's context.
     pub fn encode(&self, out: &mut Vec<u8>) {
-        self.weight.encode(out);
-        self.messages.encode(out);
+        let mut bytes = [0u8; ENCODED];
+        let (newest, slots) = bytes.split_at_mut(8);
+        newest.copy_from_slice(&self.newest.to_le_bytes());
+        let used = self.weight.slots.iter().chain(&self.messages.slots);
+        slots.as_chunks_mut::<2>().0.iter_mut().zip(used).for_each(|(place, slot)| *place = slot.to_le_bytes());
+        out.extend_from_slice(&bytes);
     }
 
-    /// What a context says was taken.
+    /// What was used, from a context.
     pub fn restore(&mut self, bytes: &[u8; ENCODED]) {
-        let (weight, messages) = bytes.split_at(ENCODED_WINDOW);
+        let Some((newest, slots)) = bytes.split_first_chunk::<8>() else { return };
+        self.newest = u64::from_le_bytes(*newest);
+        let (weight, messages) = slots.as_chunks::<2>().0.split_at(SLOTS);
         self.weight.restore(weight);
         self.messages.restore(messages);
     }
 }
 
+fn place_of(number: u64) -> usize {
+    usize::try_from(number % SLOTS as u64).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    #[test]
-    fn a_minute_allows_what_the_venue_allows_and_no_more() {
-        let mut budget = Budget::new(true);
+    fn drain(budget: &mut Budget, purpose: Purpose) -> u32 {
         let mut taken = 0;
-        while budget.has(1, 1, Purpose::Safety, 1_000) {
-            budget.take(1, 1, 1_000);
+        while budget.has(1, 1, purpose) {
+            budget.take(1, 1);
             taken += 1;
         }
-        assert_eq!(taken, WEIGHT_PER_MINUTE);
-        assert!(!budget.has(1, 1, Purpose::Safety, 62_999), "a minute later at the earliest, and a second of margin");
-        assert!(budget.has(1, 1, Purpose::Safety, 63_000));
+        taken
     }
 
     #[test]
-    fn no_minute_holds_more_than_the_limit_whatever_the_pattern() {
+    fn what_was_used_comes_back_after_a_minute_and_no_earlier() {
         let mut budget = Budget::new(true);
-        let mut taken: Vec<u64> = Vec::new();
-        // Bursts, silences and a steady drip, over five minutes.
-        for now_ms in (0..300_000u64).step_by(20) {
-            let wanted = if now_ms % 37_000 < 400 { 60 } else { u64::from(now_ms % 60 == 0) };
-            for _ in 0..wanted {
-                if budget.has(1, 1, Purpose::Safety, now_ms) {
-                    budget.take(1, 1, now_ms);
-                    taken.push(now_ms);
-                }
-            }
-            let minute = taken.iter().rev().take_while(|at| **at + 60_000 > now_ms).count();
-            assert!(minute <= 1_200, "{minute} at {now_ms}");
+        budget.advance(1_999);
+        assert_eq!(drain(&mut budget, Purpose::Safety), WEIGHT_PER_MINUTE);
+        for later in [2_000, 30_000, 62_999] {
+            budget.advance(later);
+            assert!(!budget.has(1, 0, Purpose::Safety), "{later}: the minute has not passed for all of it");
         }
-        assert!(taken.len() > 4_000, "the limit is used, too: {}", taken.len());
+        budget.advance(63_000);
+        assert_eq!(drain(&mut budget, Purpose::Safety), WEIGHT_PER_MINUTE);
     }
 
     #[test]
     fn a_fifth_is_kept_for_reductions() {
         let mut budget = Budget::new(true);
-        let mut taken = 0;
-        while budget.has(1, 1, Purpose::Ordinary, 0) {
-            budget.take(1, 1, 0);
-            taken += 1;
-        }
-        assert_eq!(taken, WEIGHT_PER_MINUTE * 4 / 5);
-        assert!(budget.has(1, 1, Purpose::Safety, 0));
+        assert_eq!(drain(&mut budget, Purpose::Ordinary), WEIGHT_PER_MINUTE * 4 / 5);
+        assert_eq!(drain(&mut budget, Purpose::Safety), WEIGHT_PER_MINUTE / 5);
     }
 
     #[test]
-    fn levels_survive_a_context_and_off_means_off() {
+    fn messages_leave_room_for_pings_and_subscriptions() {
         let mut budget = Budget::new(true);
-        budget.take(700, 3, 5_000);
+        assert!(budget.has(0, 1_800, Purpose::Safety));
+        assert!(!budget.has(0, 1_801, Purpose::Safety));
+        budget.take(0, 1_800);
+        assert_eq!(budget.left(0), (1_200, 0));
+        assert_eq!(budget.left(62_000), (1_200, 1_800));
+    }
+
+    #[test]
+    fn use_survives_a_context_and_off_means_off() {
+        let mut budget = Budget::new(true);
+        budget.advance(5_000);
+        budget.take(700, 3);
+        budget.advance(9_000);
+        budget.take(1, 2);
         let mut bytes = Vec::new();
         budget.encode(&mut bytes);
         let mut other = Budget::new(true);
         other.restore(bytes.as_slice().try_into().unwrap());
         assert_eq!(budget, other);
         let mut off = Budget::new(false);
-        off.take(1_000_000, 1_000_000, 0);
-        assert!(off.has(1_000_000, 1_000_000, Purpose::Ordinary, 0));
+        off.take(1_000_000, 1_000_000);
+        assert!(off.has(1_000_000, 1_000_000, Purpose::Ordinary));
+    }
+
+    proptest! {
+        #[test]
+        fn no_minute_ever_holds_more_than_the_venue_allows(
+            acts in proptest::collection::vec((0u64..9_000, 1u32..200, 0u32..300, any::<bool>(), -50i64..5), 1..400)
+        ) {
+            let mut budget = Budget::new(true);
+            let mut taken: Vec<(u64, u32, u32)> = Vec::new();
+            let mut now = 1_795_161_600_000u64;
+            for (wait, weight, messages, safety, back) in acts {
+                now += wait;
+                // The clock may be set back a little; what counts is when things really happened.
+                budget.advance(now.saturating_add_signed(back.min(0)));
+                let purpose = if safety { Purpose::Safety } else { Purpose::Ordinary };
+                if budget.has(weight, messages, purpose) {
+                    budget.take(weight, messages);
+                    taken.push((now.saturating_add_signed(back.min(0)), weight, messages));
+                }
+            }
+            for (at, ..) in &taken {
+                let window = taken.iter().filter(|(then, ..)| (*at..=at + 60_000).contains(then));
+                let (weight, messages) = window.fold((0, 0), |(w, m), (_, dw, dm)| (w + dw, m + dm));
+                prop_assert!(weight <= WEIGHT_PER_MINUTE, "{weight} in the minute from {at}");
+                prop_assert!(messages <= MESSAGES_PER_MINUTE - SHELL_MESSAGES, "{messages} in the minute from {at}");
+            }
+        }
     }
 }

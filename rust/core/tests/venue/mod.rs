@@ -115,6 +115,8 @@ pub struct World {
     pub equity: BTreeMap<String, String>,
     pub answer_reads: bool,
     pub subscriptions: Vec<Value>,
+    /// What the engine used of the venue's budget: time, weight, messages.
+    pub spent: Vec<(u64, u64, u64)>,
     pub pending_info: Vec<(u64, Value)>,
     coins: Vec<String>,
     next_tid: u64,
@@ -193,6 +195,7 @@ impl World {
             equity: BTreeMap::new(),
             answer_reads: true,
             subscriptions: Vec::new(),
+            spent: Vec::new(),
             pending_info: Vec::new(),
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
             next_tid: 1,
@@ -268,6 +271,7 @@ impl World {
             let orders = self.read_orders(&json);
             assert_eq!(orders.len(), attempt.cloids.len());
             self.check(attempt, &orders);
+            self.spent.push((self.now, 1 + orders.len() as u64 / 40, 1));
             let sent = Sent { attempt: attempt.clone(), orders };
             self.sent.push(sent.clone());
             self.queue.push(sent);
@@ -280,7 +284,8 @@ impl World {
         for ask in out.asks {
             match ask {
                 Ask::Subscribe { body } => self.subscriptions.push(serde_json::from_slice(&body).unwrap()),
-                Ask::Info { token, body, .. } => {
+                Ask::Info { token, body, weight } => {
+                    self.spent.push((self.now, weight.into(), 0));
                     if self.answer_reads {
                         let request: Value = serde_json::from_slice(&body).unwrap();
                         let answer = self.info(&request);
@@ -508,6 +513,16 @@ impl World {
         keys.dedup();
         assert_eq!(all, keys.len(), "a fill has two receipts on one edge");
         assert_eq!(all, fills * edges, "fills × edges = receipts: {:?}", self.outcomes());
+    }
+
+    /// No 60 seconds hold more than the venue allows.
+    pub fn assert_budget(&self) {
+        for (from, ..) in &self.spent {
+            let minute = self.spent.iter().filter(|(at, ..)| (*from..=from + 60_000).contains(at));
+            let (weight, messages) = minute.fold((0, 0), |(w, m), (_, weight, messages)| (w + weight, m + messages));
+            assert!(weight <= 1_200, "weight {weight} in the minute from {from}");
+            assert!(messages <= 2_000, "{messages} messages in the minute from {from}");
+        }
     }
 
     /// Replays all journalled steps in a new engine: the same digests, the same receipts, the same state.

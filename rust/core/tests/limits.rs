@@ -1,0 +1,76 @@
+//! The venue's budgets: never exceeded, the reserve kept for what is safe, and what had to wait goes when there is room.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod venue;
+
+use hlfast_core::commands::Outcome;
+use serde_json::json;
+use venue::{OwnedEvent, World, follow, pos};
+
+fn limited(followers: usize) -> World {
+    let accounts = vec![json!({}); followers];
+    let follows: Vec<_> = (0..followers).map(|at| follow(0, at, json!({"max_age_ms": 600_000}))).collect();
+    let mut world = World::cold(1, &accounts, &follows, "venue");
+    world.boot(1);
+    world
+}
+
+/// Everything that reads of the shell may use: the reserve stays.
+fn drain(world: &mut World) {
+    while world.engine.reserve_weight(1, world.now) {
+        world.spent.push((world.now, 1, 0));
+    }
+}
+
+#[test]
+fn entries_wait_for_the_budget_and_exits_use_the_reserve() {
+    let mut world = limited(1);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    drain(&mut world);
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(world.position(0, "ETH"), 0, "the entry waits");
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!(world.position(0, "SOL"), 0, "the exit went");
+    world.pass(63_000);
+    assert_eq!(world.position(0, "ETH"), pos("5"), "the entry followed when there was room");
+    world.assert_receipts(3, 1);
+    world.assert_budget();
+    world.assert_replay();
+}
+
+#[test]
+fn missing_fills_are_read_when_there_is_room() {
+    let mut world = World::cold(3, &[json!({})], &[follow(2, 0, json!({}))], "venue");
+    world.boot(3);
+    drain(&mut world);
+    let histories = |world: &World| world.spent.iter().filter(|(_, weight, _)| *weight == 120).count();
+    // Malformed frames that name a leader: each is a reason to read its fills.
+    for leader in 0..3 {
+        let bad =
+            format!(r#"{{"channel":"userFills","data":{{"user":"{}","fills":[5]}}}}"#, venue::leader_address(leader));
+        world.step(OwnedEvent::Frame(2, bad.into_bytes()));
+    }
+    world.pass(200);
+    assert_eq!(histories(&world), 2, "two fit into the reserve");
+    world.pass(63_000);
+    assert_eq!(histories(&world), 3);
+    world.leader_fill(2, "ETH", "B", "100", "10");
+    assert_eq!(world.outcomes().last().unwrap().0, Outcome::Filled, "the ledger is whole again");
+    world.assert_budget();
+    world.assert_replay();
+}
+
+#[test]
+fn a_crowd_of_orders_never_exceeds_a_minute() {
+    let mut world = limited(40);
+    for _ in 0..40 {
+        world.leader_fill(0, "SOL", "B", "100", "1");
+        world.pass(1_500);
+    }
+    world.pass(120_000);
+    world.assert_budget();
+    world.assert_receipts(40, 40);
+    for follower in 0..40 {
+        assert_eq!(world.position(follower, "SOL"), pos("20"), "all of it arrived in the end");
+    }
+}
