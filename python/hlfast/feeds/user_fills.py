@@ -7,6 +7,9 @@ user connection: the limit counts users, not subscriptions, and whichever delive
 Frames of userEvents and orderUpdates name no user. So a connection carries those of one leader at most, its owner, and
 leaders without a connection of their own go without: their fills still arrive as userFills, and their state by
 periodic reads.
+
+Transfers (userNonFundingLedgerUpdates) name their user; the first connection carries them for all watched leaders. What
+it missed while it was down is in the snapshot that follows the next subscription.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ class UserFills:
         for feed, owner in zip(self._feeds, self.watched, strict=False):
             feed.subscribe({"type": "userEvents", "user": owner})
             feed.subscribe({"type": "orderUpdates", "user": owner})
+        for address in self.watched if self._feeds else ():
+            self._feeds[0].subscribe({"type": "userNonFundingLedgerUpdates", "user": address})
 
     def without_fills(self) -> list[str]:
         """Leaders whose userFills no connection confirms now: left out, refused, or on connections that are down."""

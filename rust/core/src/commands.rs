@@ -267,6 +267,8 @@ reasons! {
     Superseded = "superseded",
     /// The account or its budget does not accept actions now.
     VenueBusy = "venue_busy",
+    /// The leader was liquidated: nothing is opened after it until a restart.
+    LeaderPaused = "leader_paused",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

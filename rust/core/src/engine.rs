@@ -1,6 +1,7 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
 mod decide;
 mod ingest;
+mod leaders;
 mod reads;
 mod receipts;
 mod resolve;
@@ -10,7 +11,7 @@ mod snapshot;
 mod status;
 mod work;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::commands::{Alert, CoinId, Commands, Level};
 use crate::config::{Config, ConfigError, Limits};
@@ -44,6 +45,9 @@ pub struct Engine {
     /// Outside the journalled state, given back at replay by each step's context.
     quotes: Vec<Quote>,
     budget: Budget,
+    /// Whose orders a connection carries.
+    order_owners: BTreeMap<SourceId, u32>,
+    order_activity: Vec<leaders::OrderActivity>,
     buffers: Buffers,
     batch: send::Batch,
 }
@@ -71,6 +75,8 @@ impl Engine {
             signers: config.followers.iter().map(|follower| follower.agent).collect(),
             leader_by_address: config.leaders.iter().map(|leader| leader.address.0).zip(0..).collect(),
             budget: Budget::new(config.venue.limits == Limits::Venue),
+            order_owners: BTreeMap::new(),
+            order_activity: vec![leaders::OrderActivity::default(); config.leaders.len()],
             follows_of_leader,
             follows_of_follower,
             dexs,
@@ -115,9 +121,11 @@ impl Engine {
             Ok(Frame::Trades) => self.on_trades(source, bytes, &buffers.tape, now_ms, out),
             Ok(Frame::Quote(row)) => self.on_quote(bytes, &row),
             Ok(Frame::Post { id, answer }) => self.on_answer(id, answer, bytes, &buffers.statuses, now_ms, out),
-            Ok(Frame::Liquidation { user }) => self.on_liquidation(user, out),
+            Ok(Frame::Liquidation { user }) => self.on_liquidation(user, now_ms, out),
+            Ok(Frame::Transfers { user, time_ms }) => self.on_transfers(user, time_ms, now_ms, out),
+            Ok(Frame::Orders { count, time_ms }) => self.on_orders(source, count, time_ms),
             Ok(Frame::Pong) => FrameClass::Pong,
-            Ok(Frame::Ack) => FrameClass::Ack,
+            Ok(Frame::Ack { orders_of }) => self.on_acknowledged(source, orders_of),
             Ok(Frame::Error) => FrameClass::Error,
             Ok(Frame::Other) => FrameClass::Other,
             Err(error) => {
@@ -179,6 +187,7 @@ impl Engine {
     fn on_source_down(&mut self, source: SourceId, now_ms: u64, out: &mut Commands) {
         out.changed = true;
         self.state.tapes.remove(&source);
+        self.order_owners.remove(&source);
         let lanes = self.state.lanes.len();
         self.state.lanes.retain(|lane| *lane != source);
         if self.state.lanes.len() < lanes {

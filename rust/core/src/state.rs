@@ -26,6 +26,14 @@ pub struct Leader {
     pub gap: Gap,
     /// Account value in 10^-6 dollars.
     pub equity: Option<i64>,
+    /// When it was read.
+    pub equity_ms: u64,
+    /// The newest deposit, withdrawal or transfer.
+    pub transfer_ms: u64,
+    /// The newest liquidation.
+    pub liquidated_ms: u64,
+    /// Liquidated since the process started: nothing more is opened after it.
+    pub paused: bool,
     /// Positions by coin.
     pub coins: BTreeMap<CoinId, LeaderCoin>,
     /// Unrealised profit of the last read, in 10^-6 dollars.
@@ -59,6 +67,10 @@ pub struct LeaderCoin {
     pub gap_decision: Option<u64>,
     /// What the last read said, while it differs from the ledger.
     pub suspect: Option<i64>,
+    /// Leverage of the last read that had a position; 0: none had.
+    pub leverage: u32,
+    /// Isolated margin, by the same read.
+    pub isolated: bool,
 }
 
 /// What an edge holds on one coin.
@@ -79,6 +91,8 @@ pub struct Held {
 pub struct Follower {
     /// Account value in 10^-6 dollars.
     pub equity: Option<i64>,
+    /// When it was read.
+    pub equity_ms: u64,
     /// Per dex: positions were read since the process started.
     pub read: Vec<bool>,
     /// Attempts of a former process whose outcome is unknown.

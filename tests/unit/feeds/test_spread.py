@@ -43,6 +43,13 @@ def test_user_fills_gives_a_connection_the_nameless_channels_of_one_leader_only(
         assert [feed.of(kind) for feed in feeds] == [[leaders(5)[0].lower()], [leaders(5)[1].lower()]]
 
 
+def test_user_fills_asks_for_the_transfers_of_all_on_the_first_connection() -> None:
+    feeds = [Feed(), Feed()]
+    UserFills(feeds, leaders(3), WATCHED_USERS).subscribe()
+    wanted = [address.lower() for address in leaders(3)]
+    assert [feed.of("userNonFundingLedgerUpdates") for feed in feeds] == [wanted, []]
+
+
 def test_user_fills_stays_within_the_venues_users_and_names_who_is_left_out() -> None:
     feeds = [Feed(), Feed()]
     fills = UserFills(feeds, leaders(12), WATCHED_USERS)

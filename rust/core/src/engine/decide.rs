@@ -84,6 +84,9 @@ impl Engine {
         let entitled = held.entitled;
         let kind = classify(change.before, change.after);
         self.fall(follow, follower, change.coin, &mut held, change.before, change.after);
+        if change.liquidated {
+            self.drop_part(follow, follower, change.coin, &mut held);
+        }
         verdict.reduces = held.entitled.unsigned_abs() < entitled.unsigned_abs()
             || (change.gap_from.is_some() && held.entitled != first.entitled);
         self.state.set_held(follow, change.coin, held);
@@ -141,6 +144,15 @@ impl Engine {
         }
     }
 
+    /// Rule 30: the whole part goes, whatever the leader keeps.
+    fn drop_part(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held) {
+        held.entitled = 0;
+        held.ratio = None;
+        if let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.entries.retain(|entry| entry.follow != follow);
+        }
+    }
+
     /// The part of an increase that every gate lets pass, added to E; or the gate that says no.
     fn increase(&self, follow: u32, change: &Change, from: i64, held: &mut Held, now_ms: u64) -> Result<i128, Refusal> {
         let skipped = |reason| (Outcome::Skipped, reason);
@@ -150,14 +162,14 @@ impl Engine {
         }
         let first = held.ratio.is_none();
         if first {
-            held.ratio = self.ratio(edge, change).ok();
+            held.ratio = self.ratio(edge, change, now_ms).ok();
         }
         self.filters(edge, change)?;
         self.safety(edge, change)?;
         // A ratio that could not be read when the position opened is fixed by the first increase that can.
         let ratio = match held.ratio {
             Some(ratio) => ratio,
-            None => self.ratio(edge, change).map_err(|reason| (Outcome::Blocked, reason))?,
+            None => self.ratio(edge, change, now_ms).map_err(|reason| (Outcome::Blocked, reason))?,
         };
         if matches!(edge.mode, Mode::Notional { scale_adds: false, .. }) && (from != 0 || !first) {
             return Err(skipped(Reason::AddIgnored));
@@ -171,9 +183,12 @@ impl Engine {
         Ok(added)
     }
 
-    fn ratio(&self, edge: &CheckedFollow, change: &Change) -> Result<i64, Reason> {
-        let leader = self.state.leaders.get(edge.leader as usize).and_then(|leader| leader.equity);
-        let follower = self.state.follower(edge.follower).and_then(|follower| follower.equity);
+    /// An equity of long ago is none: two reads were due since.
+    fn ratio(&self, edge: &CheckedFollow, change: &Change, now_ms: u64) -> Result<i64, Reason> {
+        let oldest = now_ms.saturating_sub(self.config.engine.reconcile_ms.saturating_mul(2));
+        let leader = self.state.leaders.get(edge.leader as usize).filter(|leader| leader.equity_ms >= oldest);
+        let follower = self.state.follower(edge.follower).filter(|follower| follower.equity_ms >= oldest);
+        let (leader, follower) = (leader.and_then(|l| l.equity), follower.and_then(|f| f.equity));
         opening_ratio(edge.mode, leader, follower, change.price, change.after)
     }
 
@@ -209,6 +224,9 @@ impl Engine {
         }
         if self.state.breaker {
             return block(Reason::Breaker);
+        }
+        if self.state.leaders.get(edge.leader as usize).is_some_and(|leader| leader.paused) {
+            return block(Reason::LeaderPaused);
         }
         if change.dirty {
             return block(Reason::LeaderDirty);

@@ -82,7 +82,19 @@ impl Engine {
             }
             rest = others;
         }
+        let closing: Vec<CoinId> = changes.iter().filter(|c| c.liquidated).map(|change| change.coin).collect();
         self.push_changes(leader, changes, out);
+        if let Some(at) = self.newest_liquidation(leader, rows) {
+            self.pause_leader(leader, at, &closing, now_ms, out);
+        }
+    }
+
+    /// Also of rows that the tape was faster with: it does not say who was liquidated.
+    fn newest_liquidation(&self, leader: u32, rows: &[FillRow]) -> Option<u64> {
+        let address = self.config.leaders.get(leader as usize)?.address.0;
+        let baseline = self.state.leaders.get(leader as usize)?.baseline_ms;
+        let mine = rows.iter().filter(|row| row.liquidated == Some(address) && row.time_ms > baseline);
+        mine.map(|row| row.time_ms).max()
     }
 
     fn push_changes(&mut self, leader: u32, changes: Vec<Change>, out: &mut Commands) {
@@ -377,12 +389,6 @@ impl Engine {
             }
             None => super::alert(out, Level::Warning, "frame_refused", text),
         }
-    }
-
-    pub(super) fn on_liquidation(&mut self, user: [u8; 20], out: &mut Commands) -> FrameClass {
-        let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
-        alert_leader(out, Level::Warning, "leader_liquidated", leader, "The venue liquidated this leader.".into());
-        FrameClass::Taken
     }
 }
 

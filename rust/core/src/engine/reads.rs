@@ -187,7 +187,7 @@ impl Engine {
                 true
             }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
-            Asked::Spot { leader, account } => good && self.on_spot(leader, account, body),
+            Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
         };
         if !done {
             self.ask_again(asked, now_ms, out);
@@ -253,15 +253,17 @@ impl Engine {
         true
     }
 
-    fn on_spot(&mut self, leader: bool, account: u32, body: &[u8]) -> bool {
+    fn on_spot(&mut self, leader: bool, account: u32, body: &[u8], now_ms: u64) -> bool {
         let Ok(dollars) = parse_spot_dollars(body) else { return false };
         let equity = |unrealised: i64| Some(dollars.raw().saturating_add(unrealised));
         if leader {
             let Some(leader) = self.state.leader_mut(account) else { return true };
             leader.equity = equity(leader.unrealised);
+            leader.equity_ms = now_ms;
         } else {
             let Some(follower) = self.state.follower_mut(account) else { return true };
             follower.equity = equity(follower.unrealised);
+            follower.equity_ms = now_ms;
         }
         true
     }
@@ -280,6 +282,7 @@ impl Engine {
             state.unrealised = read.unrealised.raw();
             if state.unified != Some(true) {
                 state.equity = Some(read.equity.raw());
+                state.equity_ms = now_ms;
             }
         }
         let first = !state.seeded.get(dex as usize).copied().unwrap_or(true);
@@ -295,6 +298,7 @@ impl Engine {
                 again |= self.compare(leader, coin, position, read.time_ms, now_ms, out);
             }
         }
+        self.note_leverage(leader, &read);
         let gap = self.state.leader_mut(leader).map(|state| {
             if let Some(seeded) = state.seeded.get_mut(dex as usize) {
                 *seeded = true;
@@ -312,6 +316,16 @@ impl Engine {
             self.state.reads.insert((now_ms.saturating_add(wait), true, leader));
         }
         true
+    }
+
+    fn note_leverage(&mut self, leader: u32, read: &AccountState) {
+        for row in &read.positions {
+            let coin = self.state.market.find(row.coin.as_bytes());
+            let state = self.state.leader_mut(leader);
+            if let Some(entry) = coin.and_then(|coin| state?.coins.get_mut(&coin)) {
+                (entry.leverage, entry.isolated) = (row.leverage, row.isolated);
+            }
+        }
     }
 
     /// Every coin of a dex that the read or the ledger knows, with the read's position.
@@ -371,7 +385,7 @@ impl Engine {
     }
 
     /// A change without fills: it leaves no receipt.
-    fn silent_change(&mut self, coin: CoinId, before: i64, after: i64, now_ms: u64) -> Change {
+    pub(super) fn silent_change(&mut self, coin: CoinId, before: i64, after: i64, now_ms: u64) -> Change {
         let price = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
         let decision = self.state.decision();
         Change {
@@ -465,6 +479,7 @@ impl Engine {
             state.unrealised = read.unrealised.raw();
             if state.unified != Some(true) {
                 state.equity = Some(read.equity.raw());
+                state.equity_ms = now_ms;
             }
         }
         let first = !std::mem::replace(state.read.get_mut(dex as usize).unwrap_or(&mut true), true);

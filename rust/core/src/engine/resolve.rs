@@ -194,6 +194,9 @@ impl Engine {
             {
                 leader.gap = Gap::Fills;
             }
+            if let Some(leader) = state.leader_mut(leader) {
+                leader.paused = false;
+            }
         }
         let subscribed: Vec<u32> = (0..).take(state.market.len()).collect();
         for coin in subscribed {

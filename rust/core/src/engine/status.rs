@@ -45,8 +45,10 @@ impl Engine {
         let read = (0..).take(self.state.followers.len()).all(|follower| self.is_read(follower));
         let seeded = self.state.leaders.iter().all(|leader| leader.seeded.iter().all(|seeded| *seeded));
         let (weight, messages) = self.budget.left(now_ms);
-        let leaders: Vec<Value> =
-            self.config.leaders.iter().zip(&self.state.leaders).map(|(c, s)| self.leader_status(&c.name, s)).collect();
+        let leaders: Vec<Value> = (0..)
+            .zip(self.config.leaders.iter().zip(&self.state.leaders))
+            .map(|(at, (c, s))| self.leader_status(at, &c.name, s))
+            .collect();
         let followers: Vec<Value> = (0..)
             .zip(self.config.followers.iter().zip(&self.state.followers))
             .map(|(at, (c, s))| self.follower_status(at, &c.name, s))
@@ -74,15 +76,31 @@ impl Engine {
         out.extend_from_slice(status.to_string().as_bytes());
     }
 
-    fn leader_status(&self, name: &str, leader: &Leader) -> Value {
+    fn leader_status(&self, at: usize, name: &str, leader: &Leader) -> Value {
         let positions: Map<String, Value> = leader
             .coins
             .iter()
             .filter(|(_, entry)| entry.position != 0)
             .map(|(coin, entry)| (self.coin_name(*coin).to_owned(), json!(Pos::from_raw(entry.position).to_string())))
             .collect();
+        let coins: Vec<Value> = leader
+            .coins
+            .iter()
+            .filter(|(_, entry)| entry.leverage != 0)
+            .map(|(coin, entry)| {
+                let mode = if entry.isolated { "isolated" } else { "cross" };
+                json!({"coin": self.coin_name(*coin), "leverage": entry.leverage, "margin_mode": mode})
+            })
+            .collect();
+        let orders = self.order_activity.get(at).copied().unwrap_or_default();
         json!({
             "name": name,
+            "paused": leader.paused,
+            "coins": coins,
+            "equity_read_ms": leader.equity_ms,
+            "last_transfer_ms": leader.transfer_ms,
+            "last_order_ms": orders.last_ms,
+            "order_updates": orders.updates,
             "seeded": leader.seeded.iter().all(|seeded| *seeded),
             "dirty": leader.gap != Gap::None,
             "cursor_ms": leader.cursor_ms,

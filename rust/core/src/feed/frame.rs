@@ -2,6 +2,7 @@
 //!
 //! A frame is parsed whole into reused buffers before any of it is applied, so a malformed one changes nothing.
 use super::answer::{self, Answer};
+use super::leader;
 use super::scan::{FrameError, Scan, Span};
 use crate::num::{Pos, Px, Sz};
 
@@ -81,10 +82,27 @@ pub enum Frame {
         /// Whose.
         user: [u8; 20],
     },
+    /// Orders of whoever owns the connection changed.
+    Orders {
+        /// How many.
+        count: u64,
+        /// The newest change.
+        time_ms: u64,
+    },
+    /// Money came to an account or left it, other than by trading and funding.
+    Transfers {
+        /// Whose.
+        user: [u8; 20],
+        /// The newest.
+        time_ms: u64,
+    },
     /// A pong.
     Pong,
     /// A subscription confirmed.
-    Ack,
+    Ack {
+        /// Whose orders, if these were subscribed: their frames don't say.
+        orders_of: Option<[u8; 20]>,
+    },
     /// The venue's error channel.
     Error,
     /// Nothing for the core.
@@ -161,12 +179,14 @@ fn parse_data(channel: &[u8], scan: &mut Scan<'_>, buffers: &mut Buffers) -> Res
         b"trades" => trades(scan, buffers),
         b"bbo" => quote(scan),
         b"post" => answer::parse_post(scan, &mut buffers.statuses),
-        b"user" => user_event(scan),
+        b"user" => leader::user_event(scan),
+        b"orderUpdates" => leader::order_updates(scan),
+        b"userNonFundingLedgerUpdates" => leader::transfers(scan),
+        b"subscriptionResponse" => leader::acknowledgement(scan),
         _ => {
             scan.skip()?;
             Ok(match channel {
                 b"pong" => Frame::Pong,
-                b"subscriptionResponse" => Frame::Ack,
                 b"error" => Frame::Error,
                 _ => Frame::Other,
             })
@@ -382,27 +402,4 @@ fn level(scan: &mut Scan<'_>) -> Result<Option<Px>> {
     }
     // A price of zero is a level that isn't there.
     price.map(|px| Some(px).filter(|px| !px.is_zero())).ok_or_else(|| scan.error("level without px"))
-}
-
-/// `userEvents` carry no user, but a liquidation names its own.
-fn user_event(scan: &mut Scan<'_>) -> Result<Frame> {
-    let mut frame = Frame::Other;
-    let mut first = true;
-    while let Some(key) = scan.key(&mut first)? {
-        if key != b"liquidation" {
-            scan.skip()?;
-            continue;
-        }
-        if scan.null() {
-            continue;
-        }
-        let mut inner = true;
-        while let Some(key) = scan.key(&mut inner)? {
-            match key {
-                b"liquidated_user" => frame = Frame::Liquidation { user: scan.address()? },
-                _ => scan.skip()?,
-            }
-        }
-    }
-    Ok(frame)
 }

@@ -3,5 +3,6 @@ pub mod account;
 pub mod answer;
 pub mod frame;
 pub mod hex;
+mod leader;
 pub mod scan;
 pub mod seen;

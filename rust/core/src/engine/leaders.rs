@@ -1,0 +1,91 @@
+//! What leaders do besides trading: they are liquidated, move money, and place orders.
+use super::{Engine, alert_leader};
+use crate::commands::{CoinId, Commands, Level};
+use crate::event::{FrameClass, SourceId};
+use crate::state::Fanout;
+
+/// A leader's orders, for people to see that it is alive. No decision uses them, so they are not journalled.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct OrderActivity {
+    pub updates: u64,
+    pub last_ms: u64,
+}
+
+impl Engine {
+    /// From `userEvents`: it may come before the fills that tell the same, and it carries no time.
+    pub(super) fn on_liquidation(&mut self, user: [u8; 20], now_ms: u64, out: &mut Commands) -> FrameClass {
+        let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
+        self.pause_leader(leader, now_ms, &[], now_ms, out);
+        self.first_chunk(now_ms, out);
+        FrameClass::Taken
+    }
+
+    /// Rule 30: what was copied from a liquidated leader is closed at once, and nothing more is opened after it until an
+    /// operator restarts. `closing`: coins whose own change does that already.
+    pub(super) fn pause_leader(
+        &mut self,
+        leader: u32,
+        liquidated_ms: u64,
+        closing: &[CoinId],
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let Some(state) = self.state.leader_mut(leader) else { return };
+        // The same liquidation again: another row of it, another connection, or history after a restart.
+        if liquidated_ms <= state.liquidated_ms {
+            return;
+        }
+        state.liquidated_ms = liquidated_ms;
+        out.changed = true;
+        if std::mem::replace(&mut state.paused, true) {
+            return;
+        }
+        let positions: Vec<(CoinId, i64)> = state.coins.iter().map(|(coin, entry)| (*coin, entry.position)).collect();
+        let mut changes = Vec::new();
+        for (coin, position) in positions.into_iter().filter(|(coin, _)| !closing.contains(coin)) {
+            let follows = self.follows_of_leader.get(leader as usize).into_iter().flatten();
+            if follows.map(|follow| self.state.held(*follow, coin)).any(|held| held.entitled != 0) {
+                let mut change = self.silent_change(coin, position, position, now_ms);
+                change.liquidated = true;
+                changes.push(change);
+            }
+        }
+        if !changes.is_empty() {
+            self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
+        }
+        let text = "The venue liquidated this leader. What was copied from it is closed; it is paused until a restart.";
+        alert_leader(out, Level::Critical, "leader_liquidated", leader, text.into());
+    }
+
+    /// Money moved: the equity read before says nothing any more, so it is read again.
+    pub(super) fn on_transfers(&mut self, user: [u8; 20], time_ms: u64, now_ms: u64, out: &mut Commands) -> FrameClass {
+        let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
+        let Some(state) = self.state.leader_mut(leader) else { return FrameClass::Other };
+        if time_ms > state.transfer_ms {
+            state.transfer_ms = time_ms;
+            out.changed = true;
+            if time_ms > state.equity_ms {
+                self.state.reads.insert((now_ms, true, leader));
+            }
+        }
+        FrameClass::Taken
+    }
+
+    /// Frames of orders name no user: the confirmation of their subscription says whose the connection carries.
+    pub(super) fn on_acknowledged(&mut self, source: SourceId, orders_of: Option<[u8; 20]>) -> FrameClass {
+        if let Some(leader) = orders_of.and_then(|user| self.leader_by_address.get(&user).copied()) {
+            self.order_owners.insert(source, leader);
+        }
+        FrameClass::Ack
+    }
+
+    pub(super) fn on_orders(&mut self, source: SourceId, count: u64, time_ms: u64) -> FrameClass {
+        let leader = self.order_owners.get(&source).copied();
+        let Some(activity) = leader.and_then(|leader| self.order_activity.get_mut(leader as usize)) else {
+            return FrameClass::Other;
+        };
+        activity.updates = activity.updates.saturating_add(count);
+        activity.last_ms = activity.last_ms.max(time_ms);
+        FrameClass::Taken
+    }
+}
