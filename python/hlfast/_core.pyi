@@ -29,6 +29,7 @@ __all__ = [
     "SigningError",
     "__version__",
     "action_hash",
+    "create_credential",
     "float_to_wire",
     "keccak256",
     "l1_digest",
