@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -65,6 +66,15 @@ def test_a_second_engine_is_refused_by_the_firsts_pid(engine: _core.Engine, tmp_
     with pytest.raises(_core.JournalError, match=f"written by process {os.getpid()}"):
         _core.Engine(config(), str(tmp_path), NOW_MS)
     assert engine.missing_keys() == ["0x" + "33" * 20]
+
+
+def test_a_dropped_engine_has_let_go_of_its_directory(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    for _ in range(10):
+        journal.mkdir()
+        for _ in range(2):
+            _core.Engine(config(), str(journal), NOW_MS)  # dropped at once: the lock is free and its threads have ended
+        shutil.rmtree(journal)  # fails when a thread still makes files
 
 
 def test_other_policies_than_the_journals_are_refused_by_name(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from hlfast._core import Engine
 from hlfast.config.model import Config, Follower
 from hlfast.errors import HlfastError, KeyFileError
 from hlfast.feeds.user_fills import WATCHED_USERS
-from hlfast.keys import load_keys
+from hlfast.keys import LoadedKeys, load_keys
 from hlfast.venue.accounts import ExtraAgent, Role
 from hlfast.venue.info import Info
 from hlfast.venue.metadata import Assets, UnknownCoinError
@@ -98,8 +98,7 @@ def check_keys(config: Config) -> list[Finding]:
     """Have the keys read in Rust, by an engine of its own that is thrown away, and name what is missing."""
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            engine = Engine(msgspec.json.encode(config), scratch, int(time.time() * 1000))
-            found = load_keys(engine, config.keys)
+            found = _read_keys(config, scratch)
         except KeyFileError as error:
             return [wrong("keys", str(error), "mend or remove that file")]
         except HlfastError as error:
@@ -112,6 +111,12 @@ def check_keys(config: Config) -> list[Finding]:
         wrong(f"key {owner.get(agent, agent)}", f"no key for agent {agent}", f"put it into {where}, or fix the address")
         for agent in found.missing
     ]
+
+
+def _read_keys(config: Config, scratch: str) -> LoadedKeys:
+    # The engine's last reference goes with this frame, and its threads are joined then: nobody writes into `scratch`
+    # any more when the caller removes it.
+    return load_keys(Engine(msgspec.json.encode(config), scratch, int(time.time() * 1000)), config.keys)
 
 
 async def check_clock(info: Info) -> list[Finding]:

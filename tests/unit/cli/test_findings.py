@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -194,6 +195,20 @@ async def test_keys_are_named_when_missing_or_open_to_others(config: Config) -> 
     wrong = [finding for finding in await look(config, FakeVenue()) if finding.level == "wrong"]
     assert [finding.about for finding in wrong] == ["key main"]
     assert AGENT in wrong[0].text
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_the_scratch_journal_is_quiet_before_it_is_removed(
+    config: Config, readable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    if not readable:
+        (Path(config.keys.credentials_directory or "") / AGENT).chmod(0o644)
+    for _ in range(20):
+        findings.check_keys(config)
+        assert list(scratch.iterdir()) == []
 
 
 async def test_coins_are_looked_up(config: Config) -> None:

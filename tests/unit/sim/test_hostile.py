@@ -210,7 +210,10 @@ def test_slow_reader_is_cut_off(desk: Desk) -> None:
     assert not wire.written
 
 
-def test_frames_of_one_user_reach_nobody_else(desk: Desk) -> None:
+def test_frames_of_one_user_reach_nobody_else() -> None:
+    # A venue of its own: the shared one is in whatever state the drawn requests left its book and balances.
+    desk = Desk()
+    desk.wallet(1)
     other = desk.listen("userFills", user="0x" + "9" * 40)
     mine: Listener = desk.listen("userFills", user=USER)
     desk.order(Wallet(1), "ETH", "B", "2500", "0.1")
