@@ -1,4 +1,5 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
+mod chase;
 mod decide;
 mod ingest;
 mod leaders;
@@ -108,6 +109,7 @@ impl Engine {
             Event::Tick => self.on_tick(now_ms, out),
             Event::StopSigner { signer } => self.on_stop_signer(signer, now_ms, out),
         }
+        debug_assert!(!is_silent(event) || out.attempts.is_empty(), "the shell takes no sends from {event:?}");
         FrameClass::Taken
     }
 
@@ -229,6 +231,11 @@ impl Engine {
         }
         has
     }
+}
+
+/// Events after which the shell asks for no sends: what they make possible goes with the next tick.
+const fn is_silent(event: &Event<'_>) -> bool {
+    matches!(event, Event::SourceUp { .. } | Event::HttpLaneUp { .. } | Event::Meta { .. })
 }
 
 fn alert(out: &mut Commands, level: Level, code: &'static str, text: String) {

@@ -130,6 +130,14 @@ pub struct Lot {
     pub pending: Vec<Pending>,
     /// No order before, after one that found nothing.
     pub retry_ms: u64,
+    /// The last order found too little in the book: another quote is a reason to try again before that.
+    pub chases: bool,
+    /// Best bid and ask when it was planned last, in 10^-8; 0: none.
+    pub tried_quote: [i64; 2],
+    /// When its last order was planned.
+    pub tried_ms: u64,
+    /// The limit of that order, in 10^-8.
+    pub tried_limit: i64,
     /// Position and target may differ: plan when possible.
     pub wants: bool,
     /// Consecutive orders that did not fill.

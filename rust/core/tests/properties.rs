@@ -17,6 +17,7 @@ enum Act {
     Trade { leader: usize, coin: usize, lots: i64, again: bool, tape_first: bool },
     Answer(usize),
     Pass(u64),
+    Quote(usize, i64),
     LoseLane,
     Restart,
 }
@@ -27,6 +28,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(leader, coin, lots, again, tape_first)| Act::Trade { leader, coin, lots, again, tape_first }),
         3 => (0usize..5).prop_map(Act::Answer),
         3 => (20u64..4_000).prop_map(Act::Pass),
+        3 => (0usize..3, 1i64..80).prop_map(|(coin, distance)| Act::Quote(coin, distance)),
         1 => Just(Act::LoseLane),
         1 => Just(Act::Restart),
     ]
@@ -97,6 +99,10 @@ fn run(acts: &[Act], limits: &str) {
                 world.reply = Reply::Fill;
             }
             Act::Pass(ms) => world.pass(*ms),
+            Act::Quote(coin, distance) => {
+                let price = |ticks: i64| Pos::from_raw(10_000_000_000 + ticks * 1_000_000).to_string();
+                world.quote(COINS[*coin], &price(-distance), &price(*distance));
+            }
             Act::LoseLane => {
                 world.step(OwnedEvent::Down(1));
                 world.queue.clear();

@@ -217,6 +217,7 @@ impl Engine {
             out.changed = true;
             self.work(follower, now_ms, out);
         }
+        self.chase_quotes(now_ms, out);
         self.work_waiting(now_ms, out);
         self.send_batch(now_ms, out);
         self.schedule_reads(now_ms, out);

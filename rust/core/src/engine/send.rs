@@ -73,6 +73,8 @@ impl Engine {
         for (coin, draft) in &drafts {
             if let Some(lot) = state.coins.get_mut(coin) {
                 lot.in_flight = Some(post);
+                lot.tried_ms = now_ms;
+                lot.tried_limit = draft.price.raw();
                 lot.entries.iter_mut().for_each(|entry| entry.post = Some(post));
                 for pending in &mut lot.pending {
                     pending.post = Some(post);

@@ -193,6 +193,7 @@ impl Engine {
         let newer = lot.pending.last().is_some_and(|pending| pending.planned_ms == 0);
         if full {
             lot.misses = 0;
+            lot.chases = false;
             lot.retry_ms = 0;
             lot.emergency &= lot.own != 0;
             // An order cut by the account's cap of one order is followed by the next one.
@@ -221,6 +222,9 @@ impl Engine {
         now_ms: u64,
         out: &mut Commands,
     ) {
+        if let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.chases = matches!(class, None | Some(Class::Retry(_)));
+        }
         let retry = match class {
             // Partly filled, or proven dead: the same thing again.
             None | Some(Class::Retry(_) | Class::Wait(_) | Class::TooLate | Class::NonceUsed) => true,

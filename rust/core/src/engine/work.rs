@@ -84,6 +84,7 @@ impl Engine {
             self.state.due.insert((due, follower));
             return false;
         }
+        lot.tried_quote = quote.map_or([0; 2], |quote| [quote.bid, quote.ask]);
         let Some(target) = to_position(net) else { return false };
         let job = Job {
             asset,
@@ -96,7 +97,7 @@ impl Engine {
             fallback: [mark, lot.leader_price],
             quote,
         };
-        let plan = plan(&job);
+        let plan = self.replan(follower, coin, gate, &job, plan(&job));
         let blocked = self.take_plan(follower, coin, gate, plan);
         if blocked {
             let deadlines = self
@@ -111,6 +112,22 @@ impl Engine {
         }
         self.settle_plan(follower, coin, plan, expired, now_ms, out);
         false
+    }
+
+    /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
+    /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
+    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> Plan {
+        let manual = job.manual != 0;
+        let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
+        if !refused || !self.give_back(follower, coin, |entry| manual || entry.amount != 0) {
+            return first;
+        }
+        let net = self.target(follower, coin);
+        let Some(target) = to_position(net) else { return first };
+        let opening = self.opening(follower, coin, gate, net, job.quote);
+        let second = plan(&Job { target, opening, ..*job });
+        let open = if matches!(second.open, Half::Order(_)) { second.open } else { first.open };
+        Plan { open, reduce: second.reduce }
     }
 
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
@@ -136,15 +153,11 @@ impl Engine {
         let ordered = matches!(plan.reduce, Half::Order(_)) || matches!(plan.open, Half::Order(_));
         let mut reason = if expired { Reason::TooOld } else { Reason::None };
         match plan.open {
-            Half::Beyond => {
-                self.give_back(follower, coin, |_| true);
-                reason = Reason::PriceBeyondBand;
-            }
+            Half::Beyond => reason = Reason::PriceBeyondBand,
             // Below the minimum the part stays in the target; an order that does not open has no part to wait for.
             Half::TooSmall => self.keep_entries(follower, coin),
             Half::Nothing if !ordered => self.keep_entries(follower, coin),
-            Half::NotAllowed if self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty()) => {
-                self.give_back(follower, coin, |_| true);
+            Half::NotAllowed if self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0) => {
                 reason = Reason::ManualPosition;
             }
             _ => {}
@@ -212,7 +225,20 @@ impl Engine {
             missing = missing.saturating_sub(toward(back));
             self.state.set_held(entry.follow, coin, held);
         }
+        self.settle_ceiling(follower, coin);
         !gone.is_empty()
+    }
+
+    /// Where the account's cap, not E, bounds the target, E alone can't say that the rest is not bought any more: with no part
+    /// left that waits, the cap's room ends at what is held, until a leader's event opens it again.
+    fn settle_ceiling(&mut self, follower: u32, coin: CoinId) {
+        let (net, target) = (self.net(follower, coin), self.target(follower, coin));
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        let own = i128::from(lot.own).saturating_mul(UNIT);
+        let beyond = target.unsigned_abs() > own.unsigned_abs() && (own == 0 || (own > 0) == (target > 0));
+        if net != target && beyond && lot.entries.is_empty() && lot.in_flight.is_none() {
+            lot.ceiling = Some(own.saturating_abs());
+        }
     }
 
     /// Risk may be added when a part of E waits for it. What an exit uncovered goes like an exit: by the book, in the wide band.
