@@ -229,14 +229,14 @@ impl Engine {
         !gone.is_empty()
     }
 
-    /// Where the account's cap, not E, bounds the target, E alone can't say that the rest is not bought any more: with no part
+    /// Where the account has caps, E alone can't say that the rest is not bought any more: with no part
     /// left that waits, the cap's room ends at what is held, until a leader's event opens it again.
     fn settle_ceiling(&mut self, follower: u32, coin: CoinId) {
-        let (net, target) = (self.net(follower, coin), self.target(follower, coin));
+        let target = self.target(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let own = i128::from(lot.own).saturating_mul(UNIT);
         let beyond = target.unsigned_abs() > own.unsigned_abs() && (own == 0 || (own > 0) == (target > 0));
-        if net != target && beyond && lot.entries.is_empty() && lot.in_flight.is_none() {
+        if lot.ceiling.is_some() && beyond && lot.entries.is_empty() && lot.in_flight.is_none() {
             lot.ceiling = Some(own.saturating_abs());
         }
     }
