@@ -106,12 +106,7 @@ impl Keyring {
     }
 
     /// Takes a signer; a second key of one address replaces nothing and gets the first one's number.
-    pub fn add(&mut self, signer: Signer) -> usize {
-        self.add_shared(Arc::new(signer))
-    }
-
-    /// As `add`, for a signer that others hold too.
-    pub fn add_shared(&mut self, signer: Arc<Signer>) -> usize {
+    pub fn add(&mut self, signer: Arc<Signer>) -> usize {
         let address = signer.address();
         if let Some(&index) = self.by_address.get(&address) {
             return index;
@@ -184,7 +179,7 @@ impl Keyring {
 ///
 /// # Errors
 /// Names the first file that is readable by others, misnamed, malformed or of another address.
-pub fn load_credentials(directory: &Path) -> Result<Vec<Signer>, KeyError> {
+pub fn load_credentials(directory: &Path) -> Result<Vec<Arc<Signer>>, KeyError> {
     let io = |source| KeyError::Io { path: directory.to_owned(), source };
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(directory).map_err(io)? {
@@ -197,7 +192,7 @@ pub fn load_credentials(directory: &Path) -> Result<Vec<Signer>, KeyError> {
     paths.iter().map(|path| load_credential(path)).collect()
 }
 
-fn load_credential(path: &Path) -> Result<Signer, KeyError> {
+fn load_credential(path: &Path) -> Result<Arc<Signer>, KeyError> {
     let bad_name = || KeyError::BadName { path: path.to_owned() };
     let name = path.file_name().ok_or_else(bad_name)?.as_encoded_bytes();
     let wanted = Address::parse(name).ok_or_else(bad_name)?;
@@ -251,24 +246,29 @@ fn hex_line(bytes: &[u8; 32]) -> Zeroizing<Vec<u8>> {
 ///
 /// # Errors
 /// Names the variable when it is absent or holds no key.
-pub fn load_variable(variable: &str) -> Result<Signer, KeyError> {
+pub fn load_variable(variable: &str) -> Result<Arc<Signer>, KeyError> {
     let text = std::env::var_os(variable).ok_or_else(|| KeyError::NoVariable(variable.to_owned()))?;
     let text = Zeroizing::new(text.into_encoded_bytes());
     signer_from_text(&text, &format!("environment variable {variable}"), None)
 }
 
-fn signer_from_text(text: &[u8], place: &str, wanted: Option<Address>) -> Result<Signer, KeyError> {
+fn signer_from_text(text: &[u8], place: &str, wanted: Option<Address>) -> Result<Arc<Signer>, KeyError> {
     let secret = Secret::parse_hex(text.trim_ascii()).ok_or_else(|| KeyError::BadText { place: place.to_owned() })?;
     signer_from_secret(&secret, place, wanted)
 }
 
-pub(crate) fn signer_from_secret(secret: &Secret, place: &str, wanted: Option<Address>) -> Result<Signer, KeyError> {
+pub(crate) fn signer_from_secret(
+    secret: &Secret,
+    place: &str,
+    wanted: Option<Address>,
+) -> Result<Arc<Signer>, KeyError> {
     let signer = Signer::new(secret).map_err(|source| KeyError::Refused { place: place.to_owned(), source })?;
     match wanted {
         Some(wanted) if wanted != signer.address() => {
             Err(KeyError::WrongAddress { place: place.to_owned(), wanted, found: signer.address() })
         }
-        _ => Ok(signer),
+        // At its last place at once: each move of a signer, and each vector of them that is freed, would leave a copy.
+        _ => Ok(Arc::new(signer)),
     }
 }
 

@@ -6,6 +6,7 @@ use hlfast_core::sign::{Secret, Signer, keccak256};
 use hlfast_core::wire::Address;
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 use zeroize::{Zeroize, Zeroizing};
 
 /// A keystore is about 500 bytes.
@@ -56,7 +57,7 @@ const OTHERS_FORBIDDEN: u32 = 0o077;
 ///
 /// # Errors
 /// Names the file and the field that is wrong; a wrong passphrase is told from a damaged file as far as version 3 can.
-pub fn load_keystore(path: &Path, passphrase_path: &Path) -> Result<Signer, KeyError> {
+pub fn load_keystore(path: &Path, passphrase_path: &Path) -> Result<Arc<Signer>, KeyError> {
     let mut passphrase = read_private(passphrase_path, PASSPHRASE_MAX, OTHERS_FORBIDDEN)?;
     for end in *b"\n\r" {
         if passphrase.last() == Some(&end) {
@@ -70,7 +71,7 @@ pub fn load_keystore(path: &Path, passphrase_path: &Path) -> Result<Signer, KeyE
 ///
 /// # Errors
 /// As `load_keystore`.
-pub fn open_keystore(path: &Path, passphrase: &[u8]) -> Result<Signer, KeyError> {
+pub fn open_keystore(path: &Path, passphrase: &[u8]) -> Result<Arc<Signer>, KeyError> {
     let text = read_private(path, FILE_MAX, OTHERS_FORBIDDEN)?;
     decrypt_keystore(&text, passphrase, path)
 }
@@ -79,7 +80,7 @@ pub fn open_keystore(path: &Path, passphrase: &[u8]) -> Result<Signer, KeyError>
 ///
 /// # Errors
 /// As `load_keystore`.
-pub fn decrypt_keystore(text: &[u8], passphrase: &[u8], path: &Path) -> Result<Signer, KeyError> {
+pub fn decrypt_keystore(text: &[u8], passphrase: &[u8], path: &Path) -> Result<Arc<Signer>, KeyError> {
     let wrong = |reason| KeyError::Keystore { path: path.to_owned(), reason };
     let store: Keystore = serde_json::from_slice(text)
         .map_err(|_| wrong("not an Ethereum keystore: JSON with version and crypto is expected"))?;

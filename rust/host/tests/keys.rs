@@ -136,8 +136,7 @@ fn a_new_key_is_private_and_loads_under_its_name() {
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o400);
         assert_eq!(std::fs::read(&path).unwrap().len(), 65);
     }
-    let mut loaded: Vec<_> =
-        load_credentials(&directory).unwrap().iter().map(hlfast_core::sign::Signer::address).collect();
+    let mut loaded: Vec<_> = load_credentials(&directory).unwrap().iter().map(|signer| signer.address()).collect();
     let mut wanted = made.to_vec();
     loaded.sort_unstable();
     wanted.sort_unstable();

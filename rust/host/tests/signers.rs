@@ -5,12 +5,13 @@ use hlfast_host::keys::Keyring;
 use hlfast_host::pool::{Made, Pools, SignFault};
 use hlfast_host::verify::{Fault, Sent, Verifier};
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn keyring(count: u8) -> Keyring {
     let mut keyring = Keyring::new();
     for seed in 1..=count {
-        keyring.add(Signer::new(&Secret::take(&mut [seed; 32])).unwrap());
+        keyring.add(Arc::new(Signer::new(&Secret::take(&mut [seed; 32])).unwrap()));
     }
     keyring
 }

@@ -1,11 +1,12 @@
 //! `Engine`: the runtime behind one lock.
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use hlfast_core::event::{Event, FrameClass, SourceKind};
 use hlfast_core::sign::Signer;
 use hlfast_host::keys::{KeyError, load_credentials, load_variable};
 use hlfast_host::keystore::load_keystore;
+use hlfast_host::memory::harden_process;
 use hlfast_host::runtime::{Runtime, RuntimeError};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
@@ -46,16 +47,16 @@ impl Engine {
     }
 
     fn load_credentials(&self, py: Python<'_>, directory: &str) -> PyResult<Vec<String>> {
-        self.add_keys(py.detach(|| load_credentials(Path::new(directory))))
+        self.add_keys(py, || load_credentials(Path::new(directory)))
     }
 
     fn load_keystore(&self, py: Python<'_>, path: &str, passphrase_path: &str) -> PyResult<String> {
-        let signer = py.detach(|| load_keystore(Path::new(path), Path::new(passphrase_path)));
-        Ok(self.add_keys(signer.map(|signer| vec![signer]))?.concat())
+        let read = || Ok(vec![load_keystore(Path::new(path), Path::new(passphrase_path))?]);
+        Ok(self.add_keys(py, read)?.concat())
     }
 
-    fn load_raw_key(&self, variable: &str) -> PyResult<String> {
-        Ok(self.add_keys(load_variable(variable).map(|signer| vec![signer]))?.concat())
+    fn load_raw_key(&self, py: Python<'_>, variable: &str) -> PyResult<String> {
+        Ok(self.add_keys(py, || Ok(vec![load_variable(variable)?]))?.concat())
     }
 
     fn missing_keys(&self) -> PyResult<Vec<String>> {
@@ -215,8 +216,14 @@ impl Engine {
         self.lock()?.runtime.handle(event, now_ms, 0).map_err(raise).map(drop)
     }
 
-    fn add_keys(&self, signers: Result<Vec<Signer>, KeyError>) -> PyResult<Vec<String>> {
-        let signers = signers.map_err(|error| KeyFileError::new_err(error.to_string()))?;
+    fn add_keys(
+        &self,
+        py: Python<'_>,
+        read: impl Send + FnOnce() -> Result<Vec<Arc<Signer>>, KeyError>,
+    ) -> PyResult<Vec<String>> {
+        harden_process()
+            .map_err(|error| HlfastError::new_err(format!("memory can't be kept from debuggers and dumps: {error}")))?;
+        let signers = py.detach(read).map_err(|error| KeyFileError::new_err(error.to_string()))?;
         Ok(self.lock()?.runtime.add_keys(signers))
     }
 }

@@ -48,7 +48,7 @@ impl PresignPool {
         let mut indexes = HashMap::new();
         for (position, signer) in signers.iter().enumerate() {
             let address = signer.inner.address();
-            if keyring.add_shared(signer.inner.clone()) != position {
+            if keyring.add(signer.inner.clone()) != position {
                 return Err(PyValueError::new_err(format!("signer {address} is given twice")));
             }
             indexes.insert(address, position);

@@ -44,7 +44,7 @@ impl Signer {
         let passphrase = Zeroizing::new(passphrase.as_bytes().to_vec());
         let signer = py.detach(|| keystore::open_keystore(&path, &passphrase));
         let inner = signer.map_err(|error| KeyFileError::new_err(error.to_string()))?;
-        Ok(Signer { inner: Arc::new(inner) })
+        Ok(Signer { inner })
     }
 
     /// Lower-case 0x address.

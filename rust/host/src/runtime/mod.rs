@@ -139,7 +139,7 @@ impl Runtime {
     }
 
     /// Adds keys; call before [`Runtime::start`]. Answers their addresses.
-    pub fn add_keys(&mut self, signers: Vec<Signer>) -> Vec<String> {
+    pub fn add_keys(&mut self, signers: Vec<Arc<Signer>>) -> Vec<String> {
         self.signing.add(signers)
     }
 

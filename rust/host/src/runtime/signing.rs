@@ -1,5 +1,6 @@
 //! The runtime's keys: which signer of the core is which key, the pools, and the verifier behind them.
 use std::io;
+use std::sync::Arc;
 
 use hlfast_core::commands::{Attempt, AttemptKind};
 use hlfast_core::metrics::Metrics;
@@ -38,8 +39,8 @@ impl Signing {
         }
     }
 
-    pub fn add(&mut self, signers: Vec<Signer>) -> Vec<String> {
-        let add = |signer: Signer| {
+    pub fn add(&mut self, signers: Vec<Arc<Signer>>) -> Vec<String> {
+        let add = |signer: Arc<Signer>| {
             let address = signer.address().to_string();
             self.keyring.add(signer);
             address

@@ -121,7 +121,7 @@ fn a_missing_key_is_named_and_alerted_at_the_start() {
 fn a_loaded_key_is_not_missing() {
     let home = Home::new();
     let mut runtime = home.open(&config()).unwrap();
-    assert_eq!(runtime.add_keys(vec![agent()]), [agent().address().to_string()]);
+    assert_eq!(runtime.add_keys(vec![Arc::new(agent())]), [agent().address().to_string()]);
     assert!(runtime.missing_keys().is_empty());
     runtime.start(NOW_MS).unwrap();
     assert!(runtime.take_alerts().iter().all(|alert| !String::from_utf8_lossy(alert).contains("key_missing")));

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hlfast_core::event::{Event, SourceKind};
@@ -188,7 +189,7 @@ pub struct Life {
 impl Life {
     pub fn open(home: &Path, config: &[u8], now_ms: u64) -> Result<Life, RuntimeError> {
         let mut runtime = Runtime::open(config, home, now_ms)?;
-        let keys = (0..runtime.missing_keys().len()).map(key).collect();
+        let keys = (0..runtime.missing_keys().len()).map(|number| Arc::new(key(number))).collect();
         runtime.add_keys(keys);
         Ok(Life { runtime, now_ms, posts: Vec::new() })
     }
