@@ -126,6 +126,8 @@ pub struct Lot {
     pub in_flight: Option<u64>,
     /// Parts of E that are not bought yet.
     pub entries: Vec<Entry>,
+    /// The last plan closed first, and its opening waits for budget or a price.
+    pub opening_waits: bool,
     /// Receipts not written yet, oldest first.
     pub pending: Vec<Pending>,
     /// No order before, after one that found nothing.

@@ -39,6 +39,37 @@ fn entries_wait_for_the_budget_and_exits_use_the_reserve() {
 }
 
 #[test]
+fn a_flip_closes_by_the_reserve_and_its_opening_waits_for_the_budget() {
+    let mut world = limited(1);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    drain(&mut world);
+    world.leader_fill(0, "SOL", "A", "100", "30");
+    assert_eq!(world.position(0, "SOL"), 0, "the close went");
+    assert_eq!(world.receipts.len(), 1, "the flip is not over");
+    world.pass(63_000);
+    assert_eq!(world.position(0, "SOL"), pos("-10"), "the opening followed when there was room");
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Filled, "none"));
+    world.assert_receipts(2, 1);
+    world.assert_budget();
+    world.assert_replay();
+}
+
+#[test]
+fn a_flip_whose_opening_found_no_budget_in_time_is_filled_in_part() {
+    let mut world = World::cold(1, &[json!({})], &[follow(0, 0, json!({"max_age_ms": 2_000}))], "venue");
+    world.boot(1);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    drain(&mut world);
+    world.leader_fill(0, "SOL", "A", "100", "30");
+    world.pass(63_000);
+    assert_eq!(world.position(0, "SOL"), 0);
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::PartlyFilled, "too_old"));
+    world.assert_receipts(2, 1);
+    world.assert_budget();
+    world.assert_replay();
+}
+
+#[test]
 fn missing_fills_are_read_when_there_is_room() {
     let mut world = World::cold(3, &[json!({})], &[follow(2, 0, json!({}))], "venue");
     world.boot(3);

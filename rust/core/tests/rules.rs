@@ -365,6 +365,32 @@ fn rule_20_an_entry_that_finds_nothing_is_tried_again_then_given_back() {
 }
 
 #[test]
+fn rule_20_an_entry_that_found_nothing_ends_by_itself_when_a_reduction_leaves_nothing_of_it() {
+    let mut world = one(json!({}));
+    world.reply = Reply::Text("Order could not immediately match against any resting orders. asset=2");
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!(world.sent.len(), 1, "nothing is held: there is nothing to close");
+    let first = world.receipts.iter().find(|receipt| receipt.decision == 1 || receipt.outcome == Outcome::Expired);
+    assert_eq!(first.map(|receipt| (receipt.outcome, receipt.reason.name())), Some((Outcome::Expired, "no_match")));
+    world.assert_receipts(2, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn rule_20_a_flip_whose_opening_left_the_band_is_filled_in_part() {
+    let mut world = one(json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.quote("SOL", "99.0", "99.1");
+    world.leader_fill(0, "SOL", "A", "100", "30");
+    assert_eq!(world.sent.last().unwrap().orders.len(), 1, "the close alone");
+    assert_eq!(world.position(0, "SOL"), 0);
+    assert_eq!(last(&world), (Outcome::PartlyFilled, "price_beyond_band"));
+    world.assert_receipts(2, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn rule_21_with_an_action_in_flight_only_the_newest_target_waits() {
     let mut world = one(json!({}));
     let frames: Vec<_> = ["10", "10", "10"].iter().map(|sz| world.leader_trades(0, "SOL", "B", "100", sz)).collect();

@@ -22,6 +22,13 @@ impl Ending {
     }
 }
 
+/// Everything that was ordered for it was executed. An entry whose part was given back meanwhile got only its closing half.
+pub(super) fn executed(pending: &Pending) -> Ending {
+    let reason = pending.gate_reason();
+    let given_back = matches!(reason, Reason::PriceBeyondBand | Reason::TooOld | Reason::ManualPosition);
+    Ending::new(if pending.enters && given_back { Outcome::PartlyFilled } else { Outcome::Filled }, reason)
+}
+
 impl Engine {
     pub(super) fn finish(&mut self, coin: CoinId, pending: &Pending, ending: Ending, now_ms: u64, out: &mut Commands) {
         out.changed = true;

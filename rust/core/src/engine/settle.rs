@@ -1,5 +1,5 @@
 //! Answers to actions: what was executed, what was refused, and what that means for the position, E and the receipts.
-use super::receipts::Ending;
+use super::receipts::{Ending, executed};
 use super::{Engine, alert, alert_follower};
 use crate::commands::{CoinId, Commands, Level, Outcome, Reason};
 use crate::event::FrameClass;
@@ -196,6 +196,12 @@ impl Engine {
             lot.chases = false;
             lot.retry_ms = 0;
             lot.emergency &= lot.own != 0;
+            // A flip's opening that could not go with its close: the entry and its receipt wait for it.
+            if std::mem::take(&mut lot.opening_waits) {
+                lot.entries.iter_mut().for_each(|entry| entry.post = None);
+                lot.pending.iter_mut().for_each(|pending| pending.complete = false);
+                return;
+            }
             // An order cut by the account's cap of one order is followed by the next one.
             let capped =
                 self.config.followers.get(attempt.follower as usize).is_some_and(|account| account.max_order.is_some());
@@ -204,7 +210,7 @@ impl Engine {
                 return;
             }
             lot.entries.retain(|entry| entry.post != Some(post));
-            self.finish_covered(attempt.follower, coin, Ending::new(Outcome::Filled, Reason::None), now_ms, out);
+            self.finish_covered(attempt.follower, coin, None, now_ms, out);
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
@@ -254,7 +260,7 @@ impl Engine {
             Some(Class::Foreign) => Reason::Breaker,
             _ => Reason::UnknownText,
         };
-        self.finish_covered(follower, coin, Ending::new(Outcome::Rejected, reason), now_ms, out);
+        self.finish_covered(follower, coin, Some(reason), now_ms, out);
         // Exits never expire: whatever is still to be reduced is tried again, at the slowest pace.
         if let Some(lot) = self.state.lot_mut(follower, coin) {
             lot.misses = lot.misses.saturating_add(2);
@@ -265,17 +271,27 @@ impl Engine {
         }
     }
 
-    /// Ends the receipts that the last order carried; those that came later wait for theirs.
-    fn finish_covered(&mut self, follower: u32, coin: CoinId, ending: Ending, now_ms: u64, out: &mut Commands) {
+    /// Ends the receipts that the last order carried, as executed or for what it was rejected; those that came later wait
+    /// for theirs.
+    fn finish_covered(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        rejected: Option<Reason>,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let (covered, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut lot.pending).into_iter().partition(|p| p.planned_ms != 0);
         lot.pending = later;
         for pending in covered {
-            let partly = ending.outcome != Outcome::Filled && !pending.numbers.filled.is_zero();
-            let reason = if ending.reason == Reason::None { pending.gate_reason() } else { ending.reason };
-            let outcome = if partly { Outcome::PartlyFilled } else { ending.outcome };
-            self.finish(coin, &pending, Ending { outcome, reason, ..ending }, now_ms, out);
+            let ending = match rejected {
+                None => executed(&pending),
+                Some(reason) if pending.numbers.filled.is_zero() => Ending::new(Outcome::Rejected, reason),
+                Some(reason) => Ending::new(Outcome::PartlyFilled, reason),
+            };
+            self.finish(coin, &pending, ending, now_ms, out);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One follower's work: for each coin whose lane is free, from target to orders; all of them in one action.
 use super::Engine;
-use super::receipts::Ending;
+use super::receipts::{Ending, executed};
 use super::send::post_weight;
 use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::copy::plan::{Half, Job, Opening, Plan, plan};
@@ -133,7 +133,11 @@ impl Engine {
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
     fn take_plan(&mut self, follower: u32, coin: CoinId, gate: Gate, plan: Plan) -> bool {
         let has_entries = self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty());
-        let mut held_back = plan.open == Half::NotAllowed && !gate.open && has_entries;
+        let waits = has_entries && (plan.open == Half::NoPrice || (plan.open == Half::NotAllowed && !gate.open));
+        if let Some(lot) = self.state.lot_mut(follower, coin) {
+            lot.opening_waits = waits && lot.manual == 0;
+        }
+        let mut held_back = waits;
         let mut sent = false;
         for (half, allowed) in [(plan.reduce, gate.reduce), (plan.open, gate.open)] {
             match half {
@@ -168,17 +172,11 @@ impl Engine {
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
         let Some(mut lead) = done.pop() else { return };
         for older in done {
-            let ending = if older.complete {
-                Ending::new(Outcome::Filled, older.gate_reason())
-            } else if older.numbers.filled.is_zero() {
-                Ending::merged(lead.decision)
-            } else {
-                Ending::new(Outcome::PartlyFilled, Reason::Superseded)
-            };
-            self.finish(coin, &older, ending, now_ms, out);
+            let opens = matches!(plan.open, Half::Order(_));
+            self.finish(coin, &older, ending_before(&older, &lead, opens), now_ms, out);
         }
         if ordered {
-            if reason != Reason::None {
+            if reason != Reason::None && lead.enters {
                 lead.reason = reason;
             }
             if let Some(lot) = self.state.lot_mut(follower, coin) {
@@ -291,10 +289,25 @@ impl Engine {
     }
 }
 
+/// A decision that a later one of the same coin takes over. An entry that found nothing, and that a reduction leaves nothing
+/// to be bought of, ends by itself: nobody takes it over.
+fn ending_before(older: &Pending, lead: &Pending, opens: bool) -> Ending {
+    if older.complete {
+        return executed(older);
+    }
+    if !older.numbers.filled.is_zero() {
+        return Ending::new(Outcome::PartlyFilled, Reason::Superseded);
+    }
+    if older.enters && older.reason == Reason::NoMatch && !lead.enters && !opens {
+        return Ending::new(Outcome::Expired, Reason::NoMatch);
+    }
+    Ending::merged(lead.decision)
+}
+
 /// A decision that needs no order (any more).
 fn ending_without_order(lead: &Pending, reason: Reason, small: bool, capped: bool) -> Ending {
     if lead.complete {
-        return Ending::new(Outcome::Filled, lead.gate_reason());
+        return executed(lead);
     }
     if !lead.numbers.filled.is_zero() {
         return Ending::new(Outcome::PartlyFilled, if reason == Reason::None { lead.reason } else { reason });
