@@ -25,6 +25,8 @@ pub(super) struct Batch {
     legs: Vec<(CoinId, Draft)>,
     actions: Vec<ActionDraft>,
     start: usize,
+    /// The coins of the follower that is planned.
+    pub coins: Vec<CoinId>,
     messages: Vec<[u8; CLOID_MESSAGE]>,
     hashes: Vec<[u8; 32]>,
     orders: Vec<Order>,
@@ -38,7 +40,7 @@ impl Batch {
         self.start = self.legs.len();
     }
 
-    pub fn push(&mut self, _follower: u32, coin: CoinId, draft: Draft) {
+    pub fn push(&mut self, coin: CoinId, draft: Draft) {
         self.legs.push((coin, draft));
     }
 
@@ -64,28 +66,6 @@ impl Engine {
         self.state.next_post = post.saturating_add(1);
         let reduces = drafts.iter().all(|(_, draft)| draft.reduce_only);
         let Some((lane, _)) = self.lane(follower, None) else { return };
-        let drafts = drafts.to_vec();
-        let event_ms = drafts.first().map_or(now_ms, |(coin, _)| self.event_ms(follower, *coin, now_ms));
-        let Some(state) = self.state.follower_mut(follower) else { return };
-        let nonce = next_nonce(event_ms, now_ms, state.last_nonce);
-        state.last_nonce = nonce;
-        state.in_flight = state.in_flight.saturating_add(1);
-        for (coin, draft) in &drafts {
-            if let Some(lot) = state.coins.get_mut(coin) {
-                lot.in_flight = Some(post);
-                lot.tried_ms = now_ms;
-                lot.tried_limit = draft.price.raw();
-                lot.entries.iter_mut().for_each(|entry| entry.post = Some(post));
-                for pending in &mut lot.pending {
-                    pending.post = Some(post);
-                    pending.planned_ms = now_ms;
-                    let numbers = &mut pending.numbers;
-                    numbers.nonce = nonce;
-                    numbers.limit_price = draft.price;
-                    numbers.ordered = numbers.ordered.checked_add(Pos::from_raw(draft.size)).unwrap_or(numbers.ordered);
-                }
-            }
-        }
         let leg = |(coin, draft): &(CoinId, Draft)| Leg {
             coin: *coin,
             size: draft.size,
@@ -94,6 +74,28 @@ impl Engine {
             cloid: [0; 16],
             found: None,
         };
+        let legs: Vec<Leg> = drafts.iter().map(leg).collect();
+        let event_ms = legs.first().map_or(now_ms, |leg| self.event_ms(follower, leg.coin, now_ms));
+        let Some(state) = self.state.follower_mut(follower) else { return };
+        let nonce = next_nonce(event_ms, now_ms, state.last_nonce);
+        state.last_nonce = nonce;
+        state.in_flight = state.in_flight.saturating_add(1);
+        for leg in &legs {
+            if let Some(lot) = state.coins.get_mut(&leg.coin) {
+                lot.in_flight = Some(post);
+                lot.tried_ms = now_ms;
+                lot.tried_limit = leg.price;
+                lot.entries.iter_mut().for_each(|entry| entry.post = Some(post));
+                for pending in &mut lot.pending {
+                    pending.post = Some(post);
+                    pending.planned_ms = now_ms;
+                    let numbers = &mut pending.numbers;
+                    numbers.nonce = nonce;
+                    numbers.limit_price = Px::from_raw(leg.price);
+                    numbers.ordered = numbers.ordered.checked_add(Pos::from_raw(leg.size)).unwrap_or(numbers.ordered);
+                }
+            }
+        }
         let attempt = InFlight {
             follower,
             lane,
@@ -101,7 +103,7 @@ impl Engine {
             nonce,
             expires_after: now_ms.saturating_add(if reduces { REDUCE_TTL_MS } else { OPEN_TTL_MS }),
             sent_ms: now_ms,
-            legs: drafts.iter().map(leg).collect(),
+            legs,
             phase: Phase::Sent,
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
             former: false,

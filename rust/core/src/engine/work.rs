@@ -22,18 +22,22 @@ impl Engine {
     pub(super) fn work(&mut self, follower: u32, now_ms: u64, out: &mut Commands) {
         let Some(state) = self.state.follower(follower) else { return };
         let wanting = |lot: &Lot| lot.wants && lot.in_flight.is_none();
-        let coins: Vec<CoinId> = state.coins.iter().filter(|(_, lot)| wanting(lot)).map(|(coin, _)| *coin).collect();
+        let mut coins = std::mem::take(&mut self.batch.coins);
+        coins.clear();
+        coins.extend(state.coins.iter().filter(|(_, lot)| wanting(lot)).map(|(coin, _)| *coin));
         if coins.is_empty() {
             self.state.waiting.remove(&follower);
+            self.batch.coins = coins;
             return;
         }
         out.changed = true;
         let gate = self.gate(follower, now_ms);
         let mut waits = false;
         self.batch.begin();
-        for coin in coins {
-            waits |= self.work_coin(follower, coin, gate, now_ms, out);
+        for coin in &coins {
+            waits |= self.work_coin(follower, *coin, gate, now_ms, out);
         }
+        self.batch.coins = coins;
         if waits {
             self.state.waiting.insert(follower);
         } else {
@@ -142,7 +146,7 @@ impl Engine {
         for (half, allowed) in [(plan.reduce, gate.reduce), (plan.open, gate.open)] {
             match half {
                 Half::Order(draft) if allowed => {
-                    self.batch.push(follower, coin, draft);
+                    self.batch.push(coin, draft);
                     sent = true;
                 }
                 Half::Order(_) | Half::NoPrice => held_back = true,
@@ -171,7 +175,7 @@ impl Engine {
         let mut done = std::mem::take(&mut lot.pending);
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
         let Some(mut lead) = done.pop() else { return };
-        for older in done {
+        for older in done.drain(..) {
             let opens = matches!(plan.open, Half::Order(_));
             self.finish(coin, &older, ending_before(&older, &lead, opens), now_ms, out);
         }
@@ -179,8 +183,9 @@ impl Engine {
             if reason != Reason::None && lead.enters {
                 lead.reason = reason;
             }
+            done.push(lead);
             if let Some(lot) = self.state.lot_mut(follower, coin) {
-                lot.pending.push(lead);
+                lot.pending = done;
             }
             return;
         }
@@ -211,6 +216,9 @@ impl Engine {
     ) -> bool {
         let net = self.net(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
+        if !lot.entries.iter().any(&which) {
+            return false;
+        }
         let mut missing = net.saturating_sub(i128::from(lot.own).saturating_mul(UNIT));
         let (gone, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut lot.entries).into_iter().partition(|entry| which(entry));
@@ -224,7 +232,7 @@ impl Engine {
             self.state.set_held(entry.follow, coin, held);
         }
         self.settle_ceiling(follower, coin);
-        !gone.is_empty()
+        true
     }
 
     /// Where the account has caps, E alone can't say that the rest is not bought any more: with no part

@@ -5,6 +5,9 @@ use crate::num::{Pos, Px, Sz};
 /// Deeper nesting is an attack: the venue's frames stay below ten.
 pub const MAX_DEPTH: u32 = 32;
 
+/// Strings up to this long are searched byte by byte.
+const SHORT: usize = 16;
+
 /// Why a frame was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
@@ -38,6 +41,13 @@ pub struct Scan<'a> {
 }
 
 type Result<T> = std::result::Result<T, FrameError>;
+
+/// Keys and numbers end within a few bytes: for these the wide search costs more to enter than it saves.
+#[inline]
+fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
+    let near = bytes.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\'));
+    near.or_else(|| memchr::memchr2(b'"', b'\\', bytes))
+}
 
 impl<'a> Scan<'a> {
     /// At the first byte.
@@ -110,7 +120,7 @@ impl<'a> Scan<'a> {
         let start = self.at;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(found) = memchr::memchr2(b'"', b'\\', rest) else { return Err(self.error("string without end")) };
+            let Some(found) = quote_or_escape(rest) else { return Err(self.error("string without end")) };
             self.at = self.at.saturating_add(found);
             if self.byte() == Some(b'"') {
                 let end = self.at;
