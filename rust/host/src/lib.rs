@@ -1,6 +1,7 @@
 //! The core's hands: journal file, key files, presignature pool and clock. It decides nothing.
 #![deny(unsafe_code)]
 
+pub mod calm;
 pub mod clock;
 pub mod journal;
 pub mod keys;

@@ -2,6 +2,7 @@
 //!
 //! A presignature is secret until it is used and deadly when used twice, so: nothing is persisted; a fork finds its pools
 //! dead; a repeated r stops its signer; an empty pool, a busy one or a dead one means plain hedged signing, never a wait.
+use crate::calm::{Calm, Patience};
 use crate::keys::Keyring;
 use crate::memory::{self, ForkGuard};
 use hlfast_core::sign::{Digest, Presignature, Refill, SignError, Signature, Signer};
@@ -96,7 +97,7 @@ impl Pools {
     ///
     /// # Errors
     /// The thread could not be started.
-    pub fn start(keyring: &Keyring, depth: usize) -> io::Result<Pools> {
+    pub fn start(keyring: &Keyring, depth: usize, calm: Calm) -> io::Result<Pools> {
         let slot = |signer: &Arc<Signer>| Slot {
             signer: Arc::clone(signer),
             // Full capacity at once: a vector that grows leaves copies of what it held.
@@ -117,7 +118,7 @@ impl Pools {
             None
         } else {
             let shared = Arc::clone(&shared);
-            Some(thread::Builder::new().name("hlfast-presign".into()).spawn(move || shared.run())?)
+            Some(thread::Builder::new().name("hlfast-presign".into()).spawn(move || shared.run(calm))?)
         };
         Ok(Pools { shared, refiller })
     }
@@ -193,30 +194,33 @@ impl Drop for Pools {
 }
 
 impl Shared {
-    fn run(&self) {
+    fn run(&self, calm: Calm) {
         memory::lower_priority();
+        let mut patience = Patience::new(calm);
         while !self.ending.load(Ordering::Acquire) {
             let mut full = true;
             for index in 0..self.slots.len() {
                 if self.ending.load(Ordering::Acquire) {
                     return;
                 }
-                full &= self.top_up(index);
+                full &= self.top_up(index, &mut patience);
             }
             if full {
+                patience.restore();
                 thread::park_timeout(LOOK_AGAIN);
             }
         }
     }
 
     /// One step for one signer; true when nothing is missing, or nothing can be made.
-    fn top_up(&self, index: usize) -> bool {
+    fn top_up(&self, index: usize, patience: &mut Patience) -> bool {
         let Some(slot) = self.slots.get(index) else { return true };
         let ready = lock(&slot.ready).len();
         let missing = self.depth.saturating_sub(ready);
         if missing == 0 || self.keyring.is_stopped(index) {
             return true;
         }
+        patience.give_way();
         match self.make(slot, missing.min(STEP)) {
             Ok(fresh) if self.is_new(slot, &fresh) => {
                 self.counters.made.fetch_add(fresh.len() as u64, Ordering::Relaxed);

@@ -1,4 +1,5 @@
 //! Every signature that was sent is recovered once more, off the hot path: a fault must not go unseen twice.
+use crate::calm::{Calm, Patience};
 use crate::keys::Keyring;
 use crate::memory;
 use hlfast_core::sign::{Digest, Signature, recover};
@@ -62,11 +63,11 @@ impl Verifier {
     ///
     /// # Errors
     /// The thread could not be started.
-    pub fn start(keyring: &Keyring, capacity: usize) -> io::Result<Verifier> {
+    pub fn start(keyring: &Keyring, capacity: usize, calm: Calm) -> io::Result<Verifier> {
         let (queue, waiting) = sync_channel(capacity);
         let shared = Arc::new(Shared::default());
         let worker = Worker { keyring: keyring.share(), shared: Arc::clone(&shared), seen: HashMap::new() };
-        let thread = thread::Builder::new().name("hlfast-verify".into()).spawn(move || worker.run(&waiting))?;
+        let thread = thread::Builder::new().name("hlfast-verify".into()).spawn(move || worker.run(&waiting, calm))?;
         Ok(Verifier { queue: Some(queue), shared, thread: Some(thread) })
     }
 
@@ -114,14 +115,17 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, waiting: &Receiver<Sent>) {
+    fn run(mut self, waiting: &Receiver<Sent>, calm: Calm) {
         memory::lower_priority();
+        let mut patience = Patience::new(calm);
         // Polled, not blocked on: waking a blocked receiver would cost the hot path a system call.
         loop {
             let ending = self.shared.ending.load(Ordering::Acquire);
             while let Ok(sent) = waiting.try_recv() {
+                patience.give_way();
                 self.check(&sent);
             }
+            patience.restore();
             if ending {
                 return;
             }

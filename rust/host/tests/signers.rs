@@ -1,6 +1,7 @@
 //! Pools, verifier and keyring together: nothing twice, nothing after a fork, nothing from a stopped signer.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 use hlfast_core::sign::{Secret, Signature, Signer, recover};
+use hlfast_host::calm::Calm;
 use hlfast_host::keys::Keyring;
 use hlfast_host::pool::{Made, Pools, SignFault};
 use hlfast_host::verify::{Fault, Sent, Verifier};
@@ -27,7 +28,7 @@ fn wait_until(mut done: impl FnMut() -> bool) {
 #[test]
 fn a_full_pool_signs_for_the_right_signer_and_never_repeats_an_r() {
     let keyring = keyring(3);
-    let pools = Pools::start(&keyring, 24).unwrap();
+    let pools = Pools::start(&keyring, 24, Calm::default()).unwrap();
     let mut seen = HashSet::new();
     let mut presigned = 0;
     for round in 0..4u8 {
@@ -50,7 +51,7 @@ fn a_full_pool_signs_for_the_right_signer_and_never_repeats_an_r() {
 #[test]
 fn without_a_pool_every_signature_is_hedged() {
     let keyring = keyring(1);
-    let pools = Pools::start(&keyring, 0).unwrap();
+    let pools = Pools::start(&keyring, 0, Calm::default()).unwrap();
     let (first, made) = pools.sign(0, &[1; 32]).unwrap();
     let (second, _) = pools.sign(0, &[1; 32]).unwrap();
     assert_eq!(made, Made::Hedged);
@@ -62,7 +63,7 @@ fn without_a_pool_every_signature_is_hedged() {
 #[test]
 fn a_stopped_signer_signs_no_more_and_the_others_go_on() {
     let keyring = keyring(2);
-    let pools = Pools::start(&keyring, 4).unwrap();
+    let pools = Pools::start(&keyring, 4, Calm::default()).unwrap();
     keyring.stop(0);
     assert!(matches!(pools.sign(0, &[1; 32]), Err(SignFault::Stopped)));
     assert!(pools.take(0).is_none());
@@ -72,7 +73,7 @@ fn a_stopped_signer_signs_no_more_and_the_others_go_on() {
 #[test]
 fn the_verifier_stops_a_signer_whose_signature_recovers_to_another() {
     let keyring = keyring(2);
-    let verifier = Verifier::start(&keyring, 16).unwrap();
+    let verifier = Verifier::start(&keyring, 16, Calm::default()).unwrap();
     let good = keyring.signer(0).unwrap().sign_deterministic(&[1; 32]);
     assert!(verifier.submit(Sent { index: 0, digest: [1; 32], signature: good }));
     assert!(verifier.submit(Sent { index: 1, digest: [1; 32], signature: good }));
@@ -84,7 +85,7 @@ fn the_verifier_stops_a_signer_whose_signature_recovers_to_another() {
 #[test]
 fn the_verifier_stops_a_signer_that_repeats_a_nonce() {
     let keyring = keyring(1);
-    let verifier = Verifier::start(&keyring, 16).unwrap();
+    let verifier = Verifier::start(&keyring, 16, Calm::default()).unwrap();
     let signature = keyring.signer(0).unwrap().sign_deterministic(&[1; 32]);
     // Signing one digest twice is what deterministic signing does: no fault.
     verifier.submit(Sent { index: 0, digest: [1; 32], signature });
@@ -100,7 +101,7 @@ fn the_verifier_stops_a_signer_that_repeats_a_nonce() {
 #[test]
 fn a_forked_child_finds_its_pools_dead() {
     let keyring = keyring(1);
-    let pools = Pools::start(&keyring, 8).unwrap();
+    let pools = Pools::start(&keyring, 8, Calm::default()).unwrap();
     wait_until(|| pools.counts().ready == 8);
     // SAFETY: the child calls nothing that another thread may have locked, and leaves without unwinding.
     #[allow(unsafe_code)]

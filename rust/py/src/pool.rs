@@ -4,6 +4,7 @@ use crate::errors::SigningError;
 use crate::signing::{Signer, chain};
 use hlfast_core::sign::{Digest, Preimage, Signature, l1_digests};
 use hlfast_core::wire::{Action, Address, Grouping, Order, encode_action, write_body};
+use hlfast_host::calm::Calm;
 use hlfast_host::keys::Keyring;
 use hlfast_host::pool::Pools;
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -53,7 +54,8 @@ impl PresignPool {
             }
             indexes.insert(address, position);
         }
-        let pools = Pools::start(&keyring, depth).map_err(|error| SigningError::new_err(error.to_string()))?;
+        let pools =
+            Pools::start(&keyring, depth, Calm::default()).map_err(|error| SigningError::new_err(error.to_string()))?;
         Ok(PresignPool { pools, indexes })
     }
 

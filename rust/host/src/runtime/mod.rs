@@ -281,6 +281,7 @@ impl Runtime {
             return self.outbox.sendings();
         }
         let begun_ns = monotonic_ns();
+        self.signing.disturb(begun_ns);
         self.watch_reserve();
         let withheld = |kind: AttemptKind| self.in_reserve && kind == AttemptKind::Open;
         let attempts = &self.commands.attempts;

@@ -7,6 +7,7 @@ use hlfast_core::metrics::Metrics;
 use hlfast_core::sign::{Signature, Signer};
 use hlfast_core::wire::Address;
 
+use crate::calm::Calm;
 use crate::keys::Keyring;
 use crate::pool::{Made, Pools};
 use crate::verify::{Fault, Sent, Verifier};
@@ -21,6 +22,7 @@ pub(super) struct Signing {
     places: Vec<Option<usize>>,
     pool_depth: usize,
     threads: Option<(Pools, Verifier)>,
+    calm: Calm,
     signatures: Vec<Option<Signature>>,
     faults: Vec<(u32, String)>,
 }
@@ -34,6 +36,7 @@ impl Signing {
             places: vec![None; signers],
             pool_depth,
             threads: None,
+            calm: Calm::default(),
             signatures: Vec::new(),
             faults: Vec::new(),
         }
@@ -57,10 +60,15 @@ impl Signing {
     /// Starts the threads. Keys added later are not used.
     pub fn arm(&mut self, signers: &[Address]) -> io::Result<()> {
         self.places = signers.iter().map(|address| self.keyring.index_of(address)).collect();
-        let pools = Pools::start(&self.keyring, self.pool_depth)?;
-        let verifier = Verifier::start(&self.keyring, VERIFY_QUEUE)?;
+        let pools = Pools::start(&self.keyring, self.pool_depth, self.calm.clone())?;
+        let verifier = Verifier::start(&self.keyring, VERIFY_QUEUE, self.calm.clone())?;
         self.threads = Some((pools, verifier));
         Ok(())
+    }
+
+    /// Keeps the threads off the cores for the next milliseconds: orders leave now, in monotonic time.
+    pub fn disturb(&self, now_ns: u64) {
+        self.calm.disturb(now_ns);
     }
 
     /// Signs every attempt that is not `withheld`; [`Signing::signatures`] then has one place for each. A signer that can't
