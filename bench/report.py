@@ -82,10 +82,15 @@ def _tick_row(row: dict[str, Any], order: str) -> list[str]:
     interval = f"{row['interval_us'] / 1e3:g} ms"
     if not seen["count"]:
         return [row["copier"], interval, *["-"] * (len(POINTS) + 2), row["fault"] or ""]
-    remark = row["fault"] or peer_fault(row["copier"], row["followers"], row["last_in_signatures"]) or ""
+    remark = row["fault"] or peer_fault(row["copier"], row["followers"], row["last_in_signatures"]) or _merged(row)
     spread = f"{number(seen['best_round'])} to {number(seen['worst_round'])}"
     signatures = number(row[f"{order}_in_signatures"])
     return [row["copier"], interval, *(number(seen[point]) for point in POINTS), spread, signatures, remark]
+
+
+def _merged(row: dict[str, Any]) -> str:
+    count = row.get("merged", 0)
+    return f"{count} events merged with later ones behind an answer in flight" if count else ""
 
 
 def _gates(gates: list[dict[str, Any]]) -> list[str]:

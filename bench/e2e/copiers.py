@@ -50,6 +50,8 @@ class Copier:
     drives: dict[int, Drive]  # followers → load
     start: Callable[[SinkProcess, list[Follower], Path], list[str]]
     settle: Callable[[Path, int], None] = field(default=lambda _work, _followers: None)
+    # Fills that it says it answered with a later order; a copier that keeps no account of them has none.
+    merged: Callable[[Path], int] = field(default=lambda _work: 0)
 
     @contextmanager
     def running(self, sink: SinkProcess, accounts: list[Follower], work: Path) -> Iterator[None]:
@@ -139,7 +141,7 @@ def hlfast(name: str, drives: dict[int, Drive], options: service.Options) -> Cop
     def settle(work: Path, followers: int) -> None:
         service.settle(work, followers * options.pool_depth)
 
-    return Copier(name, drives, start, settle)
+    return Copier(name, drives, start, settle, service.merged)
 
 
 # A follower's order costs about 150 µs of background work afterwards (a new presignature, and recovering the one sent): at

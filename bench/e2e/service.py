@@ -89,6 +89,13 @@ def is_ready(work: Path) -> bool:
         return bool(json.load(answer)["core"]["ready"])
 
 
+def merged(work: Path) -> int:
+    """Fills since the start that wait in a later order: while an answer is in flight the next fills are decided as one."""
+    now = scrape(metrics_url(work))
+    outcomes = ("merged_into", "carried")
+    return int(sum(now.value(f'hlfast_copy_receipts_total{{outcome="{outcome}"}}') for outcome in outcomes))
+
+
 def settle(work: Path, presignatures: int) -> None:
     """Wait until the pools hold that many presignatures and the core says that it is ready."""
     url, deadline = metrics_url(work), time.monotonic() + SETTLE_SECONDS

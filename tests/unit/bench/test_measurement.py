@@ -55,6 +55,8 @@ def test_latencies_keep_each_rounds_median_apart() -> None:
         ([round_of([5.0] * 10, surplus=1)], "too many"),
         ([round_of([5.0] * 10, unattributed=2)], "answer no event"),
         ([round_of([5_000.0] * 10)], "saturated"),
+        ([round_of([5.0] * 10, incomplete=1) | {"merged": 1}], "merged"),
+        ([round_of([5.0] * 40, incomplete=3) | {"merged": 2}], "1 of 41 events lacked"),
     ],
 )
 def test_row_says_why_it_is_no_result(rounds: list[dict[str, Any]], word: str) -> None:
@@ -68,6 +70,12 @@ def test_row_is_sound_when_every_event_was_answered() -> None:
     row = Row("x", 1, interval_us=1_000)
     row.add(round_of([5.0] * 10))
     assert row.fault() is None
+
+
+def test_row_tells_events_that_were_merged_from_those_that_were_lost() -> None:
+    row = Row("x", 1, interval_us=1_000)
+    row.add(round_of([5.0] * 40, incomplete=2) | {"merged": 3})
+    assert (row.fault(), row.merged, row.incomplete) == (None, 2, 0)
 
 
 def test_gates_judge_ratios_of_the_same_run() -> None:
