@@ -391,6 +391,19 @@ fn rule_20_a_flip_whose_opening_left_the_band_is_filled_in_part() {
 }
 
 #[test]
+fn rule_20_a_flip_given_back_is_filled_in_part_also_when_its_exit_uncovers_another_leader() {
+    let mut world = World::new(2, &[json!({})], &[follow(0, 0, json!({})), follow(1, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "20");
+    world.leader_fill(1, "SOL", "A", "100", "8");
+    world.quote("SOL", "99.0", "99.1");
+    world.leader_fill(0, "SOL", "A", "100", "40");
+    assert_eq!(world.position(0, "SOL"), pos("-4"), "the other leader's part alone");
+    assert_eq!(last(&world), (Outcome::PartlyFilled, "price_beyond_band"));
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn rule_21_with_an_action_in_flight_only_the_newest_target_waits() {
     let mut world = one(json!({}));
     let frames: Vec<_> = ["10", "10", "10"].iter().map(|sz| world.leader_trades(0, "SOL", "B", "100", sz)).collect();

@@ -101,7 +101,7 @@ impl Engine {
             fallback: [mark, lot.leader_price],
             quote,
         };
-        let plan = self.replan(follower, coin, gate, &job, plan(&job));
+        let (plan, given_back) = self.replan(follower, coin, gate, &job, plan(&job));
         let blocked = self.take_plan(follower, coin, gate, plan);
         if blocked {
             let deadlines = self
@@ -114,24 +114,26 @@ impl Engine {
             }
             return true;
         }
-        self.settle_plan(follower, coin, plan, expired, now_ms, out);
+        let reason = if given_back == Reason::None && expired { Reason::TooOld } else { given_back };
+        self.settle_plan(follower, coin, plan, reason, now_ms, out);
         false
     }
 
     /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
     /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
-    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> Plan {
+    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> (Plan, Reason) {
         let manual = job.manual != 0;
         let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
         if !refused || !self.give_back(follower, coin, |entry| manual || entry.amount != 0) {
-            return first;
+            return (first, Reason::None);
         }
+        let reason = if manual { Reason::ManualPosition } else { Reason::PriceBeyondBand };
         let net = self.target(follower, coin);
-        let Some(target) = to_position(net) else { return first };
+        let Some(target) = to_position(net) else { return (first, reason) };
         let opening = self.opening(follower, coin, gate, net, job.quote);
         let second = plan(&Job { target, opening, ..*job });
         let open = if matches!(second.open, Half::Order(_)) { second.open } else { first.open };
-        Plan { open, reduce: second.reduce }
+        (Plan { open, reduce: second.reduce }, reason)
     }
 
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
@@ -157,9 +159,16 @@ impl Engine {
     }
 
     /// What a plan means for entries and receipts.
-    fn settle_plan(&mut self, follower: u32, coin: CoinId, plan: Plan, expired: bool, now_ms: u64, out: &mut Commands) {
+    fn settle_plan(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        plan: Plan,
+        mut reason: Reason,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
         let ordered = matches!(plan.reduce, Half::Order(_)) || matches!(plan.open, Half::Order(_));
-        let mut reason = if expired { Reason::TooOld } else { Reason::None };
         match plan.open {
             Half::Beyond => reason = Reason::PriceBeyondBand,
             // Below the minimum the part stays in the target; an order that does not open has no part to wait for.
