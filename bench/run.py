@@ -149,7 +149,7 @@ def measure(chosen: list[Part], console: Console) -> dict[str, dict[str, Any]]:
 
                 described = machine.describe()
                 results[part.name] = {
-                    **part.run(work / "part", advance),
+                    **part.run(work / part.name, advance),
                     "machine": described,
                     "journal_file_system": machine.journal_file_system(work),
                     "command": f"bench/run.py --only {part.name}",
