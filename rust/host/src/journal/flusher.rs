@@ -16,8 +16,10 @@ use super::{JournalError, io, snapshots};
 const ROUND: Duration = Duration::from_millis(6);
 /// Zeros written a round: gentle, because a hot sync waits behind them.
 const GENTLE: u64 = 256 << 10;
-/// Zeros written a round when the current segment may end before the next one is ready.
+/// Zeros written a round when the current segment is about to end: a sync behind them waits half a second on a slow disk.
 const HURRY: u64 = 4 << 20;
+/// "About to end": room for a few fan-outs to a thousand followers. A spare that is not whole by then can be used as it is.
+const HURRY_BELOW: u64 = 1 << 20;
 /// Rounds to wait before trying again on a full disk (about a second).
 const FULL_ROUNDS: u32 = 150;
 
@@ -173,7 +175,7 @@ impl Shared {
             return Ok(None);
         };
         let missing = self.segment_bytes - spare.filled;
-        let step = if self.left.load(Ordering::Relaxed) < missing { HURRY } else { GENTLE };
+        let step = if self.left.load(Ordering::Relaxed) < HURRY_BELOW { HURRY } else { GENTLE };
         let to = spare.filled + step.min(missing);
         let path = segment_path(&self.directory, spare.index);
         zero_fill(&spare.file, spare.filled, to).map_err(io("write", &path))?;
