@@ -1,6 +1,6 @@
 """Measure everything: `bench/run.py` for the record, `bench/run.py --short` for CI.
 
-The full form writes bench/results/*.json and renders bench/RESULTS.md; the short form writes nothing and fails on the limits of
+The full form writes bench/results/*.json and renders bench/RESULTS.md; the short form writes nothing (but with `--record`) and fails on the limits of
 bench/budget.toml. Each part can be run alone with `--only`.
 """
 
@@ -40,6 +40,7 @@ class Form:
 
     short: bool
     rounds: int
+    fan_out_rounds: int
 
     @property
     def share(self) -> float:
@@ -93,8 +94,8 @@ def parts(form: Form) -> list[Part]:
         scripted("signing", "micro/signing.py", "--rounds", "3" if form.short else "9"),
         scripted("instructions", "micro/instructions.py"),
         tick(1, form.rounds),
-        tick(100, few if form.short else form.rounds),
-        tick(1_000, few if form.short else form.rounds),
+        tick(100, form.fan_out_rounds),
+        tick(1_000, form.fan_out_rounds),
         Part(
             "throughput",
             2 * few,
@@ -164,7 +165,7 @@ def measure(chosen: list[Part], console: Console) -> dict[str, dict[str, Any]]:
                     **part.run(work / part.name, advance),
                     "machine": described,
                     "journal_file_system": machine.journal_file_system(work),
-                    "command": f"bench/run.py --only {part.name}",
+                    "command": " ".join(["bench/run.py", *sys.argv[1:]]),
                 }
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -176,10 +177,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="a few minutes, for CI; writes no results")
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default 7; short form 2)")
+    parser.add_argument(
+        "--record", action="store_true", help="write bench/results and RESULTS.md in the short form too"
+    )
     parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
     arguments = parser.parse_args()
-    form = Form(short=arguments.short, rounds=arguments.rounds or (2 if arguments.short else 7))
+    usual, fan_out = (2, 1) if arguments.short else (7, 7)
+    form = Form(short=arguments.short, rounds=arguments.rounds or usual, fan_out_rounds=arguments.rounds or fan_out)
     known = parts(form)
     if unknown := set(arguments.only or ()) - {part.name for part in known}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(part.name for part in known)}")
@@ -192,7 +197,7 @@ def main() -> int:
     if again := [part for part in chosen if faulty(results[part.name])]:
         console.print(f"measured again, since a fault is no result: {', '.join(part.name for part in again)}")
         results |= measure(again, console)
-    if not arguments.short:
+    if arguments.record or not arguments.short:
         RESULTS.mkdir(exist_ok=True)
         for name, result in results.items():
             (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
