@@ -124,6 +124,8 @@ pub struct Lot {
     pub ceiling: Option<i128>,
     /// The action in flight.
     pub in_flight: Option<u64>,
+    /// Actions whose outcome is unknown. Beside them only reductions that stay safe whatever became of them are planned.
+    pub doubted: Vec<u64>,
     /// Parts of E that are not bought yet.
     pub entries: Vec<Entry>,
     /// The last plan closed first, and its opening waits for budget or a price.
@@ -157,10 +159,19 @@ pub struct Lot {
 }
 
 impl Lot {
+    /// The outcome of what is in flight is unknown from now on.
+    pub fn doubt(&mut self) {
+        self.doubted.extend(self.in_flight.take());
+    }
+
     /// Nothing to remember.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        !self.wants && self.in_flight.is_none() && self.entries.is_empty() && self.pending.is_empty()
+        !self.wants
+            && self.in_flight.is_none()
+            && self.doubted.is_empty()
+            && self.entries.is_empty()
+            && self.pending.is_empty()
     }
 }
 
@@ -429,6 +440,12 @@ impl State {
 }
 
 impl Pending {
+    /// An order was planned for it, and none of them is without an outcome.
+    #[must_use]
+    pub const fn is_covered(&self) -> bool {
+        self.planned_ms != 0 && self.post.is_none()
+    }
+
     /// What a gate said to the other half of a flip; a miss that was made good is no reason any more.
     #[must_use]
     pub fn gate_reason(&self) -> Reason {

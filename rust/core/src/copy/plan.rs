@@ -25,8 +25,8 @@ pub struct Job {
     pub asset: Asset,
     /// What the engine holds, in 10^-8.
     pub own: i64,
-    /// What somebody else holds on the account, in 10^-8.
-    pub manual: i64,
+    /// That is the account's whole position on the coin, for certain.
+    pub is_whole: bool,
     /// What it should hold, in 10^-8, unrounded.
     pub target: i64,
     /// Whether and how risk may be added.
@@ -106,7 +106,7 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
     let order = |size: i64| Half::Order(Draft { size: if is_buy { size } else { -size }, price, reduce_only: true });
     let own = job.own.abs();
     // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only.
-    let exempt = job.manual == 0;
+    let exempt = job.is_whole;
     let reference = reference_price(job, price);
     if (excess == own && exempt) || worth(excess, reference) >= MIN_VALUE {
         return order(excess);
@@ -172,7 +172,7 @@ mod tests {
         Job {
             asset: ASSET,
             own,
-            manual: 0,
+            is_whole: true,
             target,
             opening: Some(Opening { price: 100 * ONE, band_bps: 30, max_order: None }),
             reduce_bands: [100, 300],

@@ -53,6 +53,7 @@ fn may_chase(lot: &Lot, now_ms: u64) -> bool {
     lot.chases
         && lot.wants
         && lot.in_flight.is_none()
+        && lot.doubted.is_empty()
         && lot.misses <= CHASES
         && lot.retry_ms > now_ms
         && now_ms >= lot.tried_ms.saturating_add(CHASE_MS)

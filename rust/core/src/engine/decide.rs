@@ -404,8 +404,8 @@ impl Engine {
             let price = self.state.market.coin(*other).map_or(0, |coin| coin.last_price).max(lot.leader_price);
             let target = to_position(self.target(follower, *other)).unwrap_or(i64::MAX);
             let account = lot.own.saturating_add(lot.manual);
-            let flying = self.flying(lot, *other);
-            let worst = [target, account, account.saturating_add(flying)].into_iter().map(|p| worth(p, price)).max();
+            let [sold, bought] = self.flying(lot, *other).map(|size| account.saturating_add(size));
+            let worst = [target, account, sold, bought].into_iter().map(|position| worth(position, price)).max();
             sum.checked_add(worst.unwrap_or(Usd::ZERO)).unwrap_or(Usd::MAX)
         })
     }

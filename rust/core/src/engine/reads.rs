@@ -537,7 +537,8 @@ impl Engine {
         }
         let Some(lot) = self.state.lot_entry(follower, coin) else { return false };
         let believed = lot.own.saturating_add(lot.manual);
-        if lot.in_flight.is_some() || read_ms <= lot.settled_ms || believed == actual {
+        let flying = lot.in_flight.is_some() || !lot.doubted.is_empty();
+        if flying || read_ms <= lot.settled_ms || believed == actual {
             lot.suspect = None;
             return false;
         }

@@ -11,7 +11,7 @@ use crate::num::Px;
 use crate::order::attempt::{ANSWER_MS, LOOKUP_LAG_MS, Phase, backoff_ms};
 use crate::order::text::{Class, classify};
 use crate::risk::budget::Purpose;
-use crate::state::{Asked, Gap};
+use crate::state::{Asked, Gap, Lot};
 
 /// Block time may run behind our estimate by this much; an expiry counts only after it.
 const EXPIRY_MARGIN_MS: u64 = 2_000;
@@ -19,7 +19,7 @@ const EXPIRY_MARGIN_MS: u64 = 2_000;
 const TICK_WORK: usize = 128;
 
 impl Engine {
-    /// An outcome is unknown: nothing replaces it until it is settled.
+    /// An outcome is unknown: nothing replaces it until it is settled, but reductions pass it by (rule 28).
     pub(super) fn doubt(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
         let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
         if attempt.phase == Phase::Sent {
@@ -27,6 +27,10 @@ impl Engine {
             let (follower, nonce) = (attempt.follower, attempt.nonce);
             let text = format!("The outcome of nonce {nonce} is unknown; it is fenced now.");
             alert_follower(out, Level::Warning, "outcome_unknown", follower, text);
+            if let Some(state) = self.state.follower_mut(follower) {
+                state.coins.values_mut().filter(|lot| lot.in_flight == Some(post)).for_each(Lot::doubt);
+            }
+            self.state.waiting.insert(follower);
         }
         out.changed = true;
         self.fence(post, now_ms, out);
@@ -67,7 +71,8 @@ impl Engine {
         match answer {
             // The fence took the nonce: the action can never execute.
             Answer::Accepted => {
-                self.settle(post, &vec![LegResult::nothing(None); legs], now_ms, out);
+                let class = attempt.refused.then_some(Class::Unknown);
+                self.settle(post, &vec![LegResult::nothing(class); legs], now_ms, out);
                 self.work(follower, now_ms, out);
                 self.send_batch(now_ms, out);
             }
@@ -131,8 +136,8 @@ impl Engine {
             Some(Fate::Open) | None => {}
         }
         let Some(results) = attempt.legs.iter().map(|leg| leg.found).collect::<Option<Vec<i64>>>() else { return };
-        let follower = attempt.follower;
-        let result = |(filled, price)| LegResult { filled, price: Px::from_raw(price), class: None };
+        let (follower, refused) = (attempt.follower, attempt.refused.then_some(Class::Unknown));
+        let result = |(filled, price)| LegResult { filled, price: Px::from_raw(price), class: refused };
         let prices: Vec<i64> = attempt.legs.iter().map(|leg| leg.price).collect();
         let results: Vec<LegResult> = results.into_iter().zip(prices).map(result).collect();
         self.settle(post, &results, now_ms, out);
@@ -175,6 +180,7 @@ impl Engine {
             // A key may have been mended since: whoever still can't sign is stopped again.
             follower.stopped = None;
             for lot in follower.coins.values_mut() {
+                lot.doubt();
                 lot.pending.iter_mut().for_each(|pending| pending.was_unknown |= pending.post.is_some());
             }
         }
@@ -259,10 +265,7 @@ impl Engine {
 
     fn has_reduction(&self, follower: u32) -> bool {
         let Some(state) = self.state.follower(follower) else { return false };
-        state.coins.iter().filter(|(_, lot)| lot.wants && lot.in_flight.is_none()).any(|(coin, lot)| {
-            let net = self.target(follower, *coin);
-            let own = i128::from(lot.own).saturating_mul(crate::copy::sizing::UNIT);
-            own != 0 && ((net > 0) != (own > 0) || net.unsigned_abs() < own.unsigned_abs())
-        })
+        let free = |lot: &&Lot| lot.wants && lot.in_flight.is_none();
+        state.coins.iter().filter(|(_, lot)| free(lot)).any(|(coin, lot)| self.is_reducible(follower, *coin, lot))
     }
 }

@@ -85,8 +85,9 @@ impl Engine {
                 lot.in_flight = Some(post);
                 lot.tried_ms = now_ms;
                 lot.tried_limit = leg.price;
-                lot.entries.iter_mut().for_each(|entry| entry.post = Some(post));
-                for pending in &mut lot.pending {
+                // What an unknown action carries stays with it.
+                lot.entries.iter_mut().filter(|e| e.post.is_none()).for_each(|entry| entry.post = Some(post));
+                for pending in lot.pending.iter_mut().filter(|pending| pending.post.is_none()) {
                     pending.post = Some(post);
                     pending.planned_ms = now_ms;
                     let numbers = &mut pending.numbers;
@@ -107,6 +108,7 @@ impl Engine {
             phase: Phase::Sent,
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
             former: false,
+            refused: false,
         };
         self.state.attempts.insert(post, attempt);
         self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));

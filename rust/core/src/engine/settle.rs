@@ -7,6 +7,7 @@ use crate::feed::answer::{Answer, Status, parse_body};
 use crate::num::{Px, Sz};
 use crate::order::attempt::{InFlight, Phase};
 use crate::order::text::{Class, classify};
+use crate::state::Pending;
 
 /// The venue takes nothing now: ask again after this. Its own rhythm for an exhausted address is one request in 10 s.
 const WAIT_MS: u64 = 10_000;
@@ -96,22 +97,23 @@ impl Engine {
         match classify(text, &account.agent, &account.account) {
             // Something with this nonce executed, or a fence of ours burned it: the orders know.
             Class::NonceUsed => self.look_up(post, now_ms, out),
+            Class::Unknown => self.on_unknown_text(post, text, now_ms, out),
             class => {
                 let legs = attempt.legs.len();
-                if class == Class::Unknown {
-                    let shown =
-                        String::from_utf8_lossy(text.get(..text.len().min(200)).unwrap_or_default()).into_owned();
-                    alert_follower(
-                        out,
-                        Level::Warning,
-                        "unknown_text",
-                        attempt.follower,
-                        format!("The venue refused with {shown:?}."),
-                    );
-                }
                 self.settle(post, &vec![LegResult::nothing(Some(class)); legs], now_ms, out);
             }
         }
+    }
+
+    /// A refusal in words that nobody knows proves nothing: on 2025-07-29 the venue answered errors for 37 minutes while the
+    /// actions executed. The fence proves it dead; then it is not tried again.
+    fn on_unknown_text(&mut self, post: u64, text: &[u8], now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        attempt.refused = true;
+        let shown = String::from_utf8_lossy(text.get(..text.len().min(200)).unwrap_or_default()).into_owned();
+        let text = format!("The venue refused with {shown:?}.");
+        alert_follower(out, Level::Warning, "unknown_text", attempt.follower, text);
+        self.doubt(post, now_ms, out);
     }
 
     /// Ends an attempt: every order's outcome is proven.
@@ -179,7 +181,8 @@ impl Engine {
         let class = legs.filter(|(leg, result)| leg.size != result.filled).find_map(|(_, result)| result.class);
         let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
         lot.own = lot.own.saturating_add(filled);
-        lot.in_flight = None;
+        lot.in_flight = lot.in_flight.filter(|flying| *flying != post);
+        lot.doubted.retain(|doubted| *doubted != post);
         lot.settled_ms = now_ms;
         lot.wants = true;
         for pending in lot.pending.iter_mut().filter(|pending| pending.post == Some(post)) {
@@ -198,7 +201,7 @@ impl Engine {
             lot.emergency &= lot.own != 0;
             // A flip's opening that could not go with its close: the entry and its receipt wait for it.
             if std::mem::take(&mut lot.opening_waits) {
-                lot.entries.iter_mut().for_each(|entry| entry.post = None);
+                lot.entries.iter_mut().filter(|e| e.post == Some(post)).for_each(|entry| entry.post = None);
                 lot.pending.iter_mut().for_each(|pending| pending.complete = false);
                 return;
             }
@@ -206,7 +209,7 @@ impl Engine {
             let capped =
                 self.config.followers.get(attempt.follower as usize).is_some_and(|account| account.max_order.is_some());
             if capped {
-                lot.entries.iter_mut().for_each(|entry| entry.post = None);
+                lot.entries.iter_mut().filter(|e| e.post == Some(post)).for_each(|entry| entry.post = None);
                 return;
             }
             lot.entries.retain(|entry| entry.post != Some(post));
@@ -243,7 +246,7 @@ impl Engine {
                 _ => None,
             };
             lot.entries.iter_mut().filter(|entry| entry.post == Some(post)).for_each(|entry| entry.post = None);
-            for pending in lot.pending.iter_mut().filter(|pending| pending.planned_ms != 0) {
+            for pending in lot.pending.iter_mut().filter(|pending| pending.is_covered()) {
                 pending.reason = missed.unwrap_or(pending.reason);
             }
             self.back_off(follower, coin, now_ms);
@@ -283,7 +286,7 @@ impl Engine {
     ) {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let (covered, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut lot.pending).into_iter().partition(|p| p.planned_ms != 0);
+            std::mem::take(&mut lot.pending).into_iter().partition(Pending::is_covered);
         lot.pending = later;
         for pending in covered {
             let ending = match rejected {
@@ -307,11 +310,10 @@ impl Engine {
         let text = format!("Nothing is sent for this follower any more: {}.", reason.name());
         alert_follower(out, Level::Critical, "follower_stopped", follower, text);
         for coin in coins {
-            let flying = self.state.lot_mut(follower, coin).and_then(|lot| lot.in_flight);
-            self.give_back(follower, coin, |entry| entry.post.is_none() || entry.post != flying);
+            self.give_back(follower, coin, |entry| entry.post.is_none());
             let Some(lot) = self.state.lot_mut(follower, coin) else { continue };
             let (keep, done): (Vec<_>, Vec<_>) =
-                std::mem::take(&mut lot.pending).into_iter().partition(|p| p.post.is_some() && p.post == flying);
+                std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post.is_some());
             lot.pending = keep;
             for pending in done {
                 self.finish(coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);

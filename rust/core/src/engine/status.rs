@@ -120,6 +120,7 @@ impl Engine {
                     "target": Pos::from_raw(target).to_string(),
                     "manual": Pos::from_raw(lot.manual).to_string(),
                     "in_flight": lot.in_flight.is_some(),
+                    "unknown": lot.doubted.len(),
                 });
                 (self.coin_name(*coin).to_owned(), entry)
             })

@@ -6,7 +6,7 @@ use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::copy::plan::{Half, Job, Opening, Plan, plan};
 use crate::copy::price::{QUOTE_AGE_MS, Quote};
 use crate::copy::sizing::{UNIT, to_position};
-use crate::order::attempt::{MAX_IN_FLIGHT, backoff_ms};
+use crate::order::attempt::{MAX_IN_FLIGHT, Phase, backoff_ms};
 use crate::risk::budget::{MAX_POSTS, Purpose};
 use crate::state::{Lot, Pending};
 
@@ -21,10 +21,11 @@ impl Engine {
     /// Plans everything a follower wants and can have now. Orders go to the batch.
     pub(super) fn work(&mut self, follower: u32, now_ms: u64, out: &mut Commands) {
         let Some(state) = self.state.follower(follower) else { return };
-        let wanting = |lot: &Lot| lot.wants && lot.in_flight.is_none();
         let mut coins = std::mem::take(&mut self.batch.coins);
         coins.clear();
-        coins.extend(state.coins.iter().filter(|(_, lot)| wanting(lot)).map(|(coin, _)| *coin));
+        coins.extend(
+            state.coins.iter().filter(|(coin, lot)| self.is_free(follower, **coin, lot)).map(|(coin, _)| *coin),
+        );
         if coins.is_empty() {
             self.state.waiting.remove(&follower);
             self.batch.coins = coins;
@@ -46,25 +47,51 @@ impl Engine {
         self.close_action(follower, now_ms);
     }
 
+    /// It wants something, its lane is free, and nothing unknown stands in the way of all that it could send.
+    fn is_free(&self, follower: u32, coin: CoinId, lot: &Lot) -> bool {
+        lot.wants && lot.in_flight.is_none() && (lot.doubted.is_empty() || self.is_reducible(follower, coin, lot))
+    }
+
+    /// Part of what the engine holds for certain is more than the target.
+    pub(super) fn is_reducible(&self, follower: u32, coin: CoinId, lot: &Lot) -> bool {
+        let own = i128::from(self.certain(lot, coin)).saturating_mul(UNIT);
+        let net = self.target(follower, coin);
+        own != 0 && ((net > 0) != (own > 0) || net.unsigned_abs() < own.unsigned_abs())
+    }
+
+    /// What the engine still holds of a coin whatever became of its unknown orders: never more than `own`, never past zero.
+    fn certain(&self, lot: &Lot, coin: CoinId) -> i64 {
+        let [sold, bought] = self.flying(lot, coin);
+        if lot.own > 0 { lot.own.saturating_add(sold).max(0) } else { lot.own.saturating_add(bought).min(0) }
+    }
+
     /// What the outside allows: account read, signer alive, a way out, nonces, the venue's budget.
     pub(super) fn gate(&self, follower: u32, now_ms: u64) -> Gate {
         let shut = Gate { reduce: false, open: false };
         let Some(state) = self.state.follower(follower) else { return shut };
         let ready = self.state.started
             && state.stopped.is_none()
-            && state.unresolved == 0
             && state.hold_until_ms <= now_ms
             && state.in_flight < MAX_IN_FLIGHT
             && self.is_read(follower)
             && (!self.state.lanes.is_empty() || !self.state.http_lanes.is_empty());
-        let full = self.budget.is_limited() && self.state.attempts.len() >= MAX_POSTS;
-        if !ready || full {
+        if !ready || self.has_full_lanes() {
             return shut;
         }
+        let resolved = state.unresolved == 0;
         // A coin takes two orders at most: a close and an opening.
         let weight = post_weight(state.coins.len().saturating_mul(2));
         let has = |purpose| self.budget.has(weight, 1, purpose);
-        Gate { reduce: has(Purpose::Safety), open: has(Purpose::Ordinary) && !self.state.breaker }
+        Gate { reduce: has(Purpose::Safety), open: resolved && has(Purpose::Ordinary) && !self.state.breaker }
+    }
+
+    /// Posts that may still be answered fill the venue's room for them; an unknown one only while its fence is on its way.
+    fn has_full_lanes(&self) -> bool {
+        if !self.budget.is_limited() || self.state.attempts.len() < MAX_POSTS {
+            return false;
+        }
+        let unanswered = self.state.attempts.values().filter(|attempt| attempt.phase == Phase::Sent).count();
+        unanswered.saturating_add(self.state.fences.len()) >= MAX_POSTS
     }
 
     pub(super) fn is_read(&self, follower: u32) -> bool {
@@ -74,6 +101,10 @@ impl Engine {
     /// Plans one coin. True: something outside holds it back.
     fn work_coin(&mut self, follower: u32, coin: CoinId, gate: Gate, now_ms: u64, out: &mut Commands) -> bool {
         let expired = self.expire_entries(follower, coin, now_ms);
+        let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        let doubted = lot.is_some_and(|lot| !lot.doubted.is_empty());
+        let certain = lot.map_or(0, |lot| self.certain(lot, coin));
+        let gate = Gate { open: gate.open && !doubted, ..gate };
         let Some(asset) = self.state.market.asset(coin) else { return true };
         let quote = self.quote(coin, now_ms, out);
         let net = self.target(follower, coin);
@@ -92,8 +123,8 @@ impl Engine {
         let Some(target) = to_position(net) else { return false };
         let job = Job {
             asset,
-            own: lot.own,
-            manual: lot.manual,
+            own: certain,
+            is_whole: lot.manual == 0 && !doubted,
             target,
             opening,
             reduce_bands,
@@ -101,7 +132,12 @@ impl Engine {
             fallback: [mark, lot.leader_price],
             quote,
         };
-        let (plan, given_back) = self.replan(follower, coin, gate, &job, plan(&job));
+        let first = plan(&job);
+        if doubted && !matches!(first.reduce, Half::Order(_)) {
+            self.wait_for_outcome(follower, coin, now_ms);
+            return false;
+        }
+        let (plan, given_back) = self.replan(follower, coin, gate, &job, first);
         let blocked = self.take_plan(follower, coin, gate, plan);
         if blocked {
             let deadlines = self
@@ -119,12 +155,20 @@ impl Engine {
         false
     }
 
+    /// Nothing can be sent beside what is unknown; its outcome, or time, brings the coin back.
+    fn wait_for_outcome(&mut self, follower: u32, coin: CoinId, now_ms: u64) {
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        lot.retry_ms = now_ms.saturating_add(backoff_ms(0));
+        let due = lot.retry_ms;
+        self.state.due.insert((due, follower));
+    }
+
     /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
     /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
     fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> (Plan, Reason) {
-        let manual = job.manual != 0;
+        let manual = self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0);
         let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
-        if !refused || !self.give_back(follower, coin, |entry| manual || entry.amount != 0) {
+        if !refused || !self.give_back(follower, coin, |entry| entry.post.is_none() && (manual || entry.amount != 0)) {
             return (first, Reason::None);
         }
         let reason = if manual { Reason::ManualPosition } else { Reason::PriceBeyondBand };
@@ -181,21 +225,22 @@ impl Engine {
         }
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         lot.wants = false;
-        let mut done = std::mem::take(&mut lot.pending);
+        // What an unknown order carries ends with that order.
+        let (mut kept, mut done): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post.is_some());
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
-        let Some(mut lead) = done.pop() else { return };
+        let lead = done.pop();
+        if let (true, Some(lead)) = (ordered, lead.as_ref()) {
+            let reason = if reason != Reason::None && lead.enters { reason } else { lead.reason };
+            kept.push(Pending { reason, ..lead.clone() });
+        }
+        lot.pending = kept;
+        let Some(lead) = lead else { return };
         for older in done.drain(..) {
             let opens = matches!(plan.open, Half::Order(_));
             self.finish(coin, &older, ending_before(&older, &lead, opens), now_ms, out);
         }
         if ordered {
-            if reason != Reason::None && lead.enters {
-                lead.reason = reason;
-            }
-            done.push(lead);
-            if let Some(lot) = self.state.lot_mut(follower, coin) {
-                lot.pending = done;
-            }
             return;
         }
         let capped = self.target(follower, coin) != self.net(follower, coin);
@@ -206,13 +251,13 @@ impl Engine {
     /// Entries stay in E but no longer wait: nothing will be given back.
     fn keep_entries(&mut self, follower: u32, coin: CoinId) {
         if let Some(lot) = self.state.lot_mut(follower, coin) {
-            lot.entries.clear();
+            lot.entries.retain(|entry| entry.post.is_some());
         }
     }
 
     /// Entries whose time is over give their part of E back. True if there were any.
     fn expire_entries(&mut self, follower: u32, coin: CoinId, now_ms: u64) -> bool {
-        self.give_back(follower, coin, |entry| entry.deadline_ms < now_ms)
+        self.give_back(follower, coin, |entry| entry.post.is_none() && entry.deadline_ms < now_ms)
     }
 
     /// Gives parts of E back, newest first, as far as they were not bought. "Not bought" is the distance between Σ E and the
@@ -251,7 +296,8 @@ impl Engine {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let own = i128::from(lot.own).saturating_mul(UNIT);
         let beyond = target.unsigned_abs() > own.unsigned_abs() && (own == 0 || (own > 0) == (target > 0));
-        if lot.ceiling.is_some() && beyond && lot.entries.is_empty() && lot.in_flight.is_none() {
+        let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
+        if lot.ceiling.is_some() && beyond && !waits {
             lot.ceiling = Some(own.saturating_abs());
         }
     }
@@ -287,11 +333,13 @@ impl Engine {
         fresh.then_some(quote)
     }
 
-    /// The signed size of a coin's orders in flight.
-    pub(super) fn flying(&self, lot: &Lot, coin: CoinId) -> i64 {
-        let attempt = lot.in_flight.and_then(|post| self.state.attempts.get(&post));
-        let legs = attempt.into_iter().flat_map(|attempt| attempt.legs.iter()).filter(|leg| leg.coin == coin);
-        legs.fold(0i64, |sum, leg| sum.saturating_add(leg.size))
+    /// The most that a coin's orders without an outcome may sell (not above zero) and buy.
+    pub(super) fn flying(&self, lot: &Lot, coin: CoinId) -> [i64; 2] {
+        let posts = lot.doubted.iter().chain(&lot.in_flight);
+        let legs = posts.filter_map(|post| self.state.attempts.get(post)).flat_map(|attempt| &attempt.legs);
+        legs.filter(|leg| leg.coin == coin).fold([0i64; 2], |[sold, bought], leg| {
+            [sold.saturating_add(leg.size.min(0)), bought.saturating_add(leg.size.max(0))]
+        })
     }
 
     /// Tries again later, waiting longer each time.

@@ -78,6 +78,8 @@ pub struct InFlight {
     pub deadline_ms: u64,
     /// Sent by a former process.
     pub former: bool,
+    /// The venue refused it in words that nobody knows: once it is proven dead, it is not tried again.
+    pub refused: bool,
 }
 
 impl InFlight {

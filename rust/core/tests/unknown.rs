@@ -1,0 +1,171 @@
+//! Rule 28: an order without a proven outcome is never replaced, and never stands in the way of an exit that is safe whatever
+//! became of it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod venue;
+
+use hlfast_core::commands::{AttemptKind, Outcome};
+use serde_json::{Value, json};
+use venue::{OwnedEvent, Reply, Sent, World, account_address, follow, pos};
+
+const OUTAGE: &str = "Internal error.";
+
+fn one(extra: Value) -> World {
+    World::new(1, &[json!({})], &[follow(0, 0, extra)])
+}
+
+/// The leader trades; what the engine sends waits at the venue.
+fn leader_trades(world: &mut World, side: &str, size: &str) {
+    let row = world.leader_trades(0, "SOL", side, "100", size);
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+}
+
+/// Time passes without the venue: no answers, no reads.
+fn silence(world: &mut World, ms: u64) -> Vec<Sent> {
+    let end = world.now + ms;
+    while world.now < end {
+        world.now += 20;
+        world.step(OwnedEvent::Tick);
+    }
+    std::mem::take(&mut world.queue)
+}
+
+fn orders(sent: &[Sent]) -> Vec<&Sent> {
+    sent.iter().filter(|sent| sent.attempt.kind != AttemptKind::Fence).collect()
+}
+
+/// Long 5, and an opening of 5 more that the venue has said nothing about.
+fn with_an_unknown_opening() -> (World, Sent) {
+    let mut world = one(json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    leader_trades(&mut world, "B", "10");
+    let unknown = world.queue.remove(0);
+    assert!(orders(&silence(&mut world, 3_000)).is_empty(), "nothing replaces what is unknown");
+    (world, unknown)
+}
+
+#[test]
+fn an_exit_passes_an_unknown_opening_and_the_rest_follows_when_it_turns_out_executed() {
+    let (mut world, unknown) = with_an_unknown_opening();
+    leader_trades(&mut world, "A", "20");
+    let exit = world.queue.remove(0);
+    let order = &exit.orders[0];
+    assert!(order.reduce_only && !order.is_buy && order.size == pos("5"), "what is held for certain: {order:?}");
+    world.serve(exit);
+    assert_eq!(world.position(0, "SOL"), 0);
+    // It had been executed all the time: its part is closed as soon as that is known.
+    world.serve(unknown);
+    world.settle();
+    world.pass(1_000);
+    assert_eq!(world.position(0, "SOL"), 0);
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn an_exit_passes_an_unknown_opening_that_is_then_fenced() {
+    let (mut world, _lost) = with_an_unknown_opening();
+    leader_trades(&mut world, "A", "10");
+    assert!(world.queue.is_empty(), "half of twenty is what is held: nothing is certain to be too much");
+    leader_trades(&mut world, "A", "6");
+    let exit = world.queue.remove(0);
+    assert_eq!(exit.orders[0].size, pos("3"), "down to two");
+    world.serve(exit);
+    world.pass(8_000);
+    assert_eq!(world.position(0, "SOL"), pos("2"));
+    world.assert_receipts(4, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn nothing_is_sold_twice_beside_an_unknown_exit() {
+    let mut world = one(json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    // Somebody else holds as much: a second exit would sell that.
+    world.positions.insert((account_address(0), "SOL".into()), pos("10"));
+    leader_trades(&mut world, "A", "4");
+    let first = world.queue.remove(0);
+    assert_eq!(first.orders[0].size, pos("2"));
+    silence(&mut world, 2_500);
+    leader_trades(&mut world, "A", "6");
+    let second = world.queue.remove(0);
+    assert_eq!(second.orders[0].size, pos("3"), "what the first leaves, and not a lot more");
+    silence(&mut world, 2_500);
+    world.serve(second);
+    world.serve(first);
+    world.settle();
+    world.pass(10_000);
+    assert_eq!(world.position(0, "SOL"), pos("5"), "the part that is not ours");
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn an_exit_passes_what_a_former_process_left_unknown() {
+    let (mut world, unknown) = with_an_unknown_opening();
+    world.step(OwnedEvent::Reopen);
+    world.step(OwnedEvent::Up(1, hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Start);
+    while let Some((token, answer)) = world.pending_info.pop() {
+        world.step(OwnedEvent::Info(token, 200, answer.to_string().into_bytes()));
+    }
+    world.queue.clear();
+    leader_trades(&mut world, "A", "20");
+    let exit = world.queue.remove(0);
+    assert!(exit.orders[0].reduce_only && exit.orders[0].size == pos("5"));
+    world.serve(exit);
+    world.serve(unknown);
+    world.pass(8_000);
+    assert_eq!(world.position(0, "SOL"), 0);
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn waiting_for_an_outcome_writes_nothing_down() {
+    let (mut world, _lost) = with_an_unknown_opening();
+    leader_trades(&mut world, "A", "10");
+    let before = world.steps.len();
+    silence(&mut world, 60_000);
+    let written = world.steps.len() - before;
+    assert!(written < 60, "{written} records in a minute of silence");
+}
+
+#[test]
+fn a_refusal_in_unknown_words_is_fenced_and_not_tried_again() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    world.reply = Reply::Refuse(OUTAGE);
+    let sent = world.queue.remove(0);
+    world.serve(sent);
+    assert!(world.alerts.iter().any(|alert| alert.code == "unknown_text"));
+    assert!(world.receipts.is_empty(), "nothing is proven yet");
+    world.reply = Reply::Fill;
+    world.settle();
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Rejected, "unknown_text"));
+    world.pass(5_000);
+    assert_eq!(orders(&world.sent).len(), 1);
+    world.assert_replay();
+}
+
+#[test]
+fn an_error_answer_to_an_order_that_executed_all_the_same_is_found_out() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    let sent = world.queue.remove(0);
+    let post = sent.attempt.post_id;
+    let late = sent.clone();
+    let error = json!({"channel": "post", "data": {"id": post, "response": {"type": "action",
+        "payload": {"status": "err", "response": OUTAGE}}}});
+    world.step(OwnedEvent::Frame(1, error.to_string().into_bytes()));
+    let fence = world.queue.remove(0);
+    assert_eq!(fence.attempt.kind, AttemptKind::Fence);
+    world.serve(late);
+    world.serve(fence);
+    world.pass(8_000);
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!(world.position(0, "SOL"), 0, "and it is closed with the leader");
+    world.assert_replay();
+}
