@@ -15,6 +15,7 @@ import typer
 import uvloop
 
 from hlfast.sim.control import ControlError
+from hlfast.sim.port import Port
 from hlfast.sim.server import Server
 from hlfast.sim.settings import Settings
 
@@ -110,12 +111,13 @@ async def _serve(settings: Settings, host: str, port: int, ops: object, *, as_js
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    bound = await server.start(host, port)
+    door = Port(server)
+    bound = await door.start(host, port)
     try:
         _announce(settings, host, bound, as_json=as_json)
         await stopped.wait()
     finally:
-        await server.stop()
+        await door.stop()
 
 
 def _announce(settings: Settings, host: str, port: int, *, as_json: bool) -> None:

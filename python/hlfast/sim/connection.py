@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import orjson
-from aiohttp import WSMsgType, web
 
 from hlfast.sim.actions import ParseError, parse_envelope
 from hlfast.sim.channels import UnknownCoinError, UnreadableError, read_subscription
@@ -43,55 +40,54 @@ class ClientFrame(msgspec.Struct):
 _decoder = msgspec.json.Decoder(ClientFrame)
 
 
-def text_frame(payload: bytes) -> bytes:
-    """Return an unmasked WebSocket text frame, as servers send them."""
-    size = len(payload)
-    if size < 126:
-        return bytes((0x81, size)) + payload
-    if size < 65_536:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+class Wire(Protocol):
+    """What carries a socket's frames: a TCP transport, or a queue in the client's own process."""
 
+    def is_closing(self) -> bool:
+        """Tell whether the socket is gone or going."""
 
-class Connection:
-    """Frames are written straight to the transport, so that a block's frames leave within the block's callback."""
-
-    def __init__(self, server: Server, transport: asyncio.Transport, address: str, source: Source) -> None:
-        self._server = server
-        self._transport = transport
-        self._address = address
-        self._source = source
-        self._subs: dict[bytes, dict[str, Any]] = {}
-        self.last_sent_s = time.monotonic()
+    def backlog(self) -> int:
+        """Return the bytes that the client hasn't taken yet."""
 
     def send(self, payload: bytes) -> None:
-        """Write one text frame; a client too far behind is cut off."""
-        if self._transport.is_closing():
-            return
-        if self._transport.get_write_buffer_size() > MAX_BACKLOG:
-            self.abort()
-            return
-        self.last_sent_s = time.monotonic()
-        self._transport.write(text_frame(payload))
+        """Write one text frame."""
 
     def abort(self) -> None:
         """Drop the socket without a close frame: the client sees code 1006."""
-        self._transport.abort()
 
-    async def run(self, socket: web.WebSocketResponse) -> None:
-        """Serve until the client goes."""
-        async for message in socket:
-            if message.type is WSMsgType.TEXT:
-                self._on_text(message.data)
-            elif message.type is WSMsgType.ERROR:
-                break
+
+class Connection:
+    """The venue's side of one socket, whatever carries it."""
+
+    def __init__(self, server: Server, wire: Wire, address: str, source: Source) -> None:
+        self._server = server
+        self._wire = wire
+        self._address = address
+        self._source = source
+        self._subs: dict[bytes, dict[str, Any]] = {}
+        self.last_sent_s = server.monotonic_s()
+
+    def send(self, payload: bytes) -> None:
+        """Write one text frame; a client too far behind is cut off."""
+        if self._wire.is_closing():
+            return
+        if self._wire.backlog() > MAX_BACKLOG:
+            self.abort()
+            return
+        self.last_sent_s = self._server.monotonic_s()
+        self._wire.send(payload)
+
+    def abort(self) -> None:
+        """Drop the socket without a close frame: the client sees code 1006."""
+        self._wire.abort()
 
     def close(self) -> None:
         """Forget everything that this socket held."""
         for sub in list(self._subs.values()):
             self._drop(sub)
 
-    def _on_text(self, text: str) -> None:
+    def receive(self, text: str) -> None:
+        """Take one message of the client."""
         if not self._server.limits.may_send(self._address):
             self._error("Too many messages.")
             return

@@ -104,7 +104,7 @@ class Hub:
             self._send("userNonFundingLedgerUpdates", user, "userNonFundingLedgerUpdates", updates_of)
         for coin, trades in block.trades.items():
             self._send("trades", coin, "trades", trades)
-        for coin in block.coins:
+        for coin in sorted(block.coins):  # a set's own order changes from process to process
             self._publish_quotes(coin, block.time_ms)
         for coin in block.trades:
             self._publish_candles(coin)

@@ -139,6 +139,10 @@ class Limits:
         source.connections += 1
         return True
 
+    def disconnected(self, address: str) -> None:
+        """Give back what `may_connect` counted."""
+        self.source(address).connections -= 1
+
     def may_send(self, address: str) -> bool:
         """Count a client message; False when the minute's messages are used up."""
         window, now = self.source(address).messages, self._now_s()

@@ -1,32 +1,26 @@
-"""The venue on a port: HTTP `/info`, `/exchange`, `/control` and WebSocket `/ws`, and the clock of its blocks."""
+"""One venue, its doors and the clock of its blocks; what carries the bytes stands outside (`port`, `inprocess`)."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any
 
-import msgspec
-import orjson
-from aiohttp import web
-
-from hlfast.sim.actions import AnyAction, Envelope, ParseError, parse_envelope
+from hlfast.sim.actions import AnyAction, Envelope
 from hlfast.sim.blocks import Block
-from hlfast.sim.connection import MAX_FRAME, Connection
-from hlfast.sim.control import Control, ControlError
+from hlfast.sim.connection import Connection, Wire
+from hlfast.sim.control import Control
+from hlfast.sim.doors import Doors
 from hlfast.sim.exchange import Answer, Exchange, count_of
 from hlfast.sim.hub import Hub
-from hlfast.sim.info import BadRequestError, Info
-from hlfast.sim.limits import Limits, action_weight, info_weight, row_weight
+from hlfast.sim.info import Info
+from hlfast.sim.limits import Limits
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
 
 TICK_S = 0.1  # of the pushes that repeat state, idle closes and scheduled cancels
-MAX_CONTROL_BODY = 64 * 1024 * 1024
-MISFIT = "Failed to deserialize the JSON body into the target type"
 
 
 def wall_ms() -> int:
@@ -35,70 +29,80 @@ def wall_ms() -> int:
 
 
 class Server:
-    """One venue and its doors. All of it runs on one event loop."""
+    """All of it runs on one event loop, whose timers and the two clocks given here are its only sense of time."""
 
-    def __init__(self, settings: Settings, now_ms: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        now_ms: Callable[[], int] = wall_ms,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
+        self.monotonic_s = monotonic_s
         self.venue = Venue(settings, now_ms)
         self.trading = Trading(self.venue)
         self.exchange = Exchange(self.venue, self.trading)
         self.info = Info(self.venue, self.trading)
         self.hub = Hub(self.venue, self.info)
-        self.limits = Limits(lambda: settings.limits == "venue", time.monotonic)
+        self.limits = Limits(lambda: settings.limits == "venue", monotonic_s)
         self.control = Control(self.venue, self.trading, self.run_block)
+        self.doors = Doors(self)
         self._connections: dict[Connection, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._ticker: asyncio.Task[None] | None = None
-        self._runner: web.AppRunner | None = None
+        self._ticker: asyncio.TimerHandle | None = None
 
     @staticmethod
     def count_of(action: AnyAction) -> int:
         """Return how many requests an action counts for."""
         return count_of(action)
 
-    async def start(self, host: str, port: int) -> int:
-        """Listen; returns the port, which the system picks when 0 is asked for.
+    def run(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start the clock of blocks and pushes on a loop."""
+        self._loop = loop
+        self._ticker = self.call_later(TICK_S, self._on_tick)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+        """Set a timer on the venue's clock.
 
         Raises:
-            OSError: the address can't be bound.
+            RuntimeError: the clock doesn't run.
         """
-        app = web.Application(client_max_size=MAX_CONTROL_BODY)
-        app.router.add_post("/info", self._on_info)
-        app.router.add_post("/exchange", self._on_exchange)
-        app.router.add_post("/control", self._on_control)
-        app.router.add_get("/ws", self._on_ws)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, backlog=1024)
-        await site.start()
-        self._ticker = asyncio.create_task(self._tick())
-        return int(self._runner.addresses[0][1])
+        if self._loop is None:
+            raise RuntimeError("the venue's clock doesn't run: call `run` first, or set block_ms and latency_ms to 0")
+        return self._loop.call_later(delay_s, callback)
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Close every socket and stop the clock."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._ticker is not None:
-            self._ticker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticker
+        for handle in (self._timer, self._ticker):
+            if handle is not None:
+                handle.cancel()
+        self._timer = self._ticker = self._loop = None
         for connection in list(self._connections):
             connection.abort()
-        if self._runner is not None:
-            await self._runner.cleanup()
 
-    async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(TICK_S)
-            self.hub.push_states()
-            block = self.venue.begin_block()
-            self.exchange.run_scheduled_cancels(block)
-            if block.changed():
-                self.hub.publish(block)
-            horizon = time.monotonic() - self.settings.idle_close_s
-            for connection in list(self._connections):
-                if connection.last_sent_s < horizon:
-                    connection.abort()
+    def attach(self, wire: Wire, address: str) -> Connection:
+        """Take a new socket of a client address, which `limits` let pass."""
+        connection = Connection(self, wire, address, self.limits.source(address))
+        self._connections[connection] = None
+        return connection
+
+    def detach(self, connection: Connection) -> None:
+        """Forget a socket that has gone."""
+        del self._connections[connection]
+        connection.close()
+
+    def _on_tick(self) -> None:
+        self._ticker = self.call_later(TICK_S, self._on_tick)
+        self.hub.push_states()
+        block = self.venue.begin_block()
+        self.exchange.run_scheduled_cancels(block)
+        if block.changed():
+            self.hub.publish(block)
+        horizon = self.monotonic_s() - self.settings.idle_close_s
+        for connection in list(self._connections):
+            if connection.last_sent_s < horizon:
+                connection.abort()
 
     def submit(self, envelope: Envelope, source: str, reply: Callable[[Answer], None]) -> None:
         """Queue an action and see to it that a block comes."""
@@ -115,7 +119,7 @@ class Server:
         due = max(now, oldest + self.settings.latency_ms)
         if period:
             due = (due // period + 1) * period
-        self._timer = asyncio.get_running_loop().call_later((due - now) / 1_000, self._on_timer)
+        self._timer = self.call_later((due - now) / 1_000, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -144,76 +148,3 @@ class Server:
         self.trading.refill_worn(block)
         self.hub.publish(block)
         return result
-
-    def _address(self, request: web.Request) -> str:
-        return request.remote or "unknown"
-
-    def _too_many(self) -> web.Response:
-        self.venue.record.counters["rate_limited"] += 1
-        return web.Response(status=429, text="null")
-
-    async def _on_info(self, request: web.Request) -> web.Response:
-        try:
-            body = orjson.loads(await request.read())
-            kind = str(body.get("type")) if isinstance(body, dict) else ""
-            if not self.limits.spend(self._address(request), info_weight(kind)):
-                return self._too_many()
-            answer = self.info.answer(body)
-        except (orjson.JSONDecodeError, BadRequestError):
-            return web.Response(status=422, text=MISFIT)
-        self.limits.charge(self._address(request), row_weight(kind, answer))
-        return json_response(answer)
-
-    async def _on_exchange(self, request: web.Request) -> web.Response:
-        try:
-            envelope = parse_envelope(await request.read())
-        except ParseError as error:
-            return web.Response(status=422, text=f"{MISFIT}: {error}")
-        if not self.limits.spend(self._address(request), action_weight(count_of(envelope.action))):
-            return self._too_many()
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-
-        def reply(answer: Answer) -> None:
-            if not answered.done():
-                answered.set_result(answer)
-
-        self.submit(envelope, self._address(request), reply)
-        return json_response(await answered)
-
-    async def _on_control(self, request: web.Request) -> web.Response:
-        address = self._address(request)
-        if not address.startswith("127.") and address != "::1":
-            return web.Response(status=403, text="The control door opens on loopback only.")
-        try:
-            return json_response(self.control.run(orjson.loads(await request.read())))
-        except orjson.JSONDecodeError as error:
-            return web.Response(status=400, text=f"Not JSON: {error}")
-        except ControlError as error:
-            return web.Response(status=400, text=str(error))
-
-    async def _on_ws(self, request: web.Request) -> web.StreamResponse:
-        address = self._address(request)
-        if not self.limits.may_connect(address):
-            return self._too_many()
-        source = self.limits.source(address)
-        try:
-            # The venue offers no compression, so none is negotiated here.
-            socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME)
-            await socket.prepare(request)
-            if request.transport is None:
-                return socket
-            connection = Connection(self, request.transport, address, source)
-            self._connections[connection] = None
-            try:
-                await connection.run(socket)
-            finally:
-                del self._connections[connection]
-                connection.close()
-            return socket
-        finally:
-            source.connections -= 1
-
-
-def json_response(answer: Any) -> web.Response:
-    """Encode an answer; rows of the record are structs."""
-    return web.Response(body=msgspec.json.encode(answer), content_type="application/json")

@@ -51,7 +51,7 @@ INFO_FIELDS = st.sampled_from(
 
 
 class Wire:
-    """A transport that keeps what is written."""
+    """A socket that keeps what is written."""
 
     def __init__(self) -> None:
         self.written: list[bytes] = []
@@ -60,11 +60,11 @@ class Wire:
     def is_closing(self) -> bool:
         return self.is_cut
 
-    def get_write_buffer_size(self) -> int:
+    def backlog(self) -> int:
         return 0
 
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
+    def send(self, payload: bytes) -> None:
+        self.written.append(payload)
 
     def abort(self) -> None:
         self.is_cut = True
@@ -125,7 +125,7 @@ def test_control_answers_or_refuses(desk: Desk, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_sockets_survive_any_text(desk: Desk, data: st.DataObject) -> None:
     wire = Wire()
-    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))  # type: ignore[arg-type]
+    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))
     kinds = ["trades", "l2Book", "candle", "userFills", "activeAssetData", "clearinghouseState", "allMids", "webData3"]
     subscription: Any = data.draw(st.dictionaries(INFO_FIELDS, VALUES, max_size=4)) | {
         "type": data.draw(st.sampled_from(kinds))
@@ -142,7 +142,7 @@ def test_sockets_survive_any_text(desk: Desk, data: st.DataObject) -> None:
         data.draw(st.text(max_size=30)),
         '{"method":"post","id":1,"request":{"type":"info","payload":"\\ud800"}}',
     ]:
-        connection._on_text(sent)
+        connection.receive(sent)
         assert wire.written or wire.is_cut
     connection.close()
 
@@ -203,8 +203,8 @@ def test_deep_nesting_is_a_misfit(desk: Desk, size: int) -> None:
 
 def test_slow_reader_is_cut_off(desk: Desk) -> None:
     wire = Wire()
-    wire.get_write_buffer_size = lambda: 33 * 1024 * 1024  # type: ignore[method-assign]
-    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))  # type: ignore[arg-type]
+    wire.backlog = lambda: 33 * 1024 * 1024  # type: ignore[method-assign]
+    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))
     connection.send(b"{}")
     assert wire.is_cut
     assert not wire.written

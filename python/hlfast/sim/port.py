@@ -1,0 +1,115 @@
+"""The venue on a TCP port: HTTP and WebSocket carried to the doors and back, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import WSMsgType, web
+
+from hlfast.sim.connection import MAX_FRAME
+from hlfast.sim.doors import Reply
+from hlfast.sim.server import Server
+
+MAX_BODY = 64 * 1024 * 1024  # scenarios and recorded fills come through the control door
+
+
+def text_frame(payload: bytes) -> bytes:
+    """Return an unmasked WebSocket text frame, as servers send them."""
+    size = len(payload)
+    if size < 126:
+        return bytes((0x81, size)) + payload
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class TcpWire:
+    """Writes frames straight to the transport, so that a block's frames leave within the block's callback."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def is_closing(self) -> bool:
+        """Tell whether the socket is gone or going."""
+        return self._transport.is_closing()
+
+    def backlog(self) -> int:
+        """Return the bytes that the client hasn't taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    def send(self, payload: bytes) -> None:
+        """Write one text frame."""
+        self._transport.write(text_frame(payload))
+
+    def abort(self) -> None:
+        """Drop the socket without a close frame: the client sees code 1006."""
+        self._transport.abort()
+
+
+class Port:
+    """A server's doors on one TCP port."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._runner: web.AppRunner | None = None
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen and start the venue's clock; returns the port, which the system picks when 0 is asked for.
+
+        Raises:
+            OSError: the address can't be bound.
+        """
+        app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_get("/ws", self._on_ws)
+        app.router.add_route("*", "/{path:.*}", self._on_request)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port, backlog=1024)
+        await site.start()
+        self._server.run(asyncio.get_running_loop())
+        return int(self._runner.addresses[0][1])
+
+    async def stop(self) -> None:
+        """Close every socket, stop the venue's clock and listen no more."""
+        self._server.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _on_request(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        return response(await self._server.doors.request(source_of(request), request.method, request.path, body))
+
+    async def _on_ws(self, request: web.Request) -> web.StreamResponse:
+        address = source_of(request)
+        if not self._server.limits.may_connect(address):
+            return response(self._server.doors.too_many())
+        # The venue offers no compression, so none is negotiated here.
+        socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME)
+        try:
+            await socket.prepare(request)
+            if request.transport is not None:
+                await self._serve(socket, request.transport, address)
+            return socket
+        finally:
+            self._server.limits.disconnected(address)
+
+    async def _serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport, address: str) -> None:
+        connection = self._server.attach(TcpWire(transport), address)
+        try:
+            async for message in socket:
+                if message.type is WSMsgType.TEXT:
+                    connection.receive(message.data)
+                elif message.type is WSMsgType.ERROR:
+                    break
+        finally:
+            self._server.detach(connection)
+
+
+def source_of(request: web.Request) -> str:
+    """Return the client's address, which its limits belong to."""
+    return request.remote or "unknown"
+
+
+def response(reply: Reply) -> web.Response:
+    """Spell a door's answer for aiohttp."""
+    return web.Response(status=reply.status, body=reply.body, content_type=reply.content_type)

@@ -1,0 +1,172 @@
+"""The venue in process: the same doors by calls, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import coincurve
+import pytest
+
+from hlfast.sim import signatures
+from hlfast.sim.actions import convert_envelope
+from hlfast.sim.inprocess import InProcess, Socket
+from hlfast.sim.settings import Settings
+from hlfast.sim.virtual import StuckError, VirtualLoop
+
+KEY = coincurve.PrivateKey((7).to_bytes(32, "big"))
+ADDRESS = signatures.address_of(KEY.public_key.format(compressed=False)[1:])
+SOURCE = "127.0.0.1"
+
+
+class Client:
+    """A venue in process, and one client's frames of it."""
+
+    def __init__(self, loop: VirtualLoop, **switches: Any) -> None:
+        self.loop = loop
+        self.venue = InProcess(Settings(**switches), loop=loop, now_ms=loop.now_ms)
+        self.frames: list[dict[str, Any]] = []
+        self.closed: list[int] = []
+
+    def connect(self, source: str = SOURCE) -> Socket:
+        return self.venue.connect(source, lambda frame: self.frames.append(json.loads(frame)), self.closed.append)
+
+    async def post(self, path: str, body: Any) -> tuple[int, Any]:
+        status, answer = await self.venue.request(SOURCE, "POST", path, json.dumps(body).encode())
+        return status, json.loads(answer) if status == 200 else answer.decode()
+
+    def order(self, nonce: int) -> dict[str, Any]:
+        row = {"a": 1, "b": True, "p": "9000", "s": "0.05", "r": False, "t": {"limit": {"tif": "Ioc"}}}
+        body: dict[str, Any] = {"action": {"type": "order", "orders": [row], "grouping": "na"}, "nonce": nonce}
+        hashed = signatures.digest_of(
+            convert_envelope(body | {"signature": {"r": "0x1", "s": "0x1", "v": 27}}), "testnet"
+        )
+        assert hashed is not None
+        raw = KEY.sign_recoverable(hashed[1], hasher=None)
+        return body | {"signature": {"r": "0x" + raw[:32].hex(), "s": "0x" + raw[32:64].hex(), "v": 27 + raw[64]}}
+
+
+def run(talk: Callable[[Client], Coroutine[Any, Any, None]], **switches: Any) -> Client:
+    """Let a talk with a fresh venue happen."""
+    loop = VirtualLoop()
+    try:
+        client = Client(loop, **switches)
+        loop.run_until_complete(asyncio.wait_for(talk(client), 86_400))
+        loop.run_until_complete(client.venue.stop())
+        return client
+    finally:
+        loop.close()
+
+
+def subscribe(**subscription: Any) -> bytes:
+    return json.dumps({"method": "subscribe", "subscription": subscription}).encode()
+
+
+def test_order_over_http_is_answered_with_its_block() -> None:
+    async def talk(client: Client) -> None:
+        await client.post("/control", {"op": "fund", "address": ADDRESS, "usdc": "1000"})
+        before = client.loop.now_ms()
+        status, answer = await client.post("/exchange", client.order(before))
+        assert (status, answer["status"]) == (200, "ok"), answer
+        assert "filled" in answer["response"]["data"]["statuses"][0]
+        # Blocks stand on multiples of their period.
+        assert client.loop.now_ms() == before // 70 * 70 + 70
+
+    run(talk, block_ms=70)
+
+
+def test_post_and_feed_frames_arrive_in_order() -> None:
+    async def talk(client: Client) -> None:
+        await client.post("/control", {"op": "fund", "address": ADDRESS, "usdc": "1000"})
+        socket = client.connect()
+        socket.send(subscribe(type="userFills", user=ADDRESS))
+        post = {"method": "post", "id": 4, "request": {"type": "action", "payload": client.order(client.loop.now_ms())}}
+        socket.send(json.dumps(post).encode())
+        assert client.frames == []
+        await asyncio.sleep(1)
+        assert [frame["channel"] for frame in client.frames] == [
+            "subscriptionResponse",
+            "userFills",
+            "userFills",
+            "post",
+        ]
+
+    run(talk)
+
+
+def test_states_are_pushed_and_silent_sockets_closed_in_virtual_time() -> None:
+    async def talk(client: Client) -> None:
+        client.connect().send(subscribe(type="l2Book", coin="ETH"))
+        silent = client.connect()
+        await asyncio.sleep(59.9)
+        assert client.closed == []
+        assert len(client.frames) == 2 + 11
+        await asyncio.sleep(0.3)
+        assert client.closed == [1006]
+        silent.send(subscribe(type="l2Book", coin="ETH"))
+        silent.close()
+        await asyncio.sleep(1)
+        assert client.closed == [1006]
+
+    run(talk)
+
+
+@pytest.mark.parametrize(("frame", "code"), [(b"\xff\xfe", 1007), (b" " * (4 * 1024 * 1024 + 1), 1009)])
+def test_frames_that_no_server_takes_end_the_socket(frame: bytes, code: int) -> None:
+    async def talk(client: Client) -> None:
+        client.connect().send(frame)
+        await asyncio.sleep(0.01)
+        assert client.closed == [code]
+        assert client.frames == []
+
+    run(talk)
+
+
+def test_close_is_told_once_and_gives_the_connection_back() -> None:
+    async def talk(client: Client) -> None:
+        sockets = [client.connect() for _ in range(10)]
+        with pytest.raises(ConnectionRefusedError):
+            client.connect()
+        client.connect("127.0.0.2")
+        for socket in sockets:
+            socket.close()
+            socket.close()
+        await asyncio.sleep(0.01)
+        assert client.closed == [1000] * 10
+        client.connect()
+
+    client = run(talk, limits="venue")
+    assert client.closed == [1000] * 10 + [1006] * 2
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "/info", b"", 405),
+        ("POST", "/nowhere", b"{}", 404),
+        ("POST", "/info", b"{", 422),
+        ("POST", "/exchange", b"\xff", 422),
+        ("POST", "/control", b'{"op":"dance"}', 400),
+    ],
+)
+def test_bad_requests_are_answered_in_plain_text(method: str, path: str, body: bytes, status: int) -> None:
+    async def talk(client: Client) -> None:
+        assert (await client.venue.request(SOURCE, method, path, body))[0] == status
+
+    run(talk)
+
+
+def test_control_door_opens_on_loopback_only() -> None:
+    async def talk(client: Client) -> None:
+        assert (await client.venue.request("10.0.0.1", "POST", "/control", b'{"op":"ledger"}'))[0] == 403
+
+    run(talk)
+
+
+def test_a_wait_that_nothing_can_end_is_named() -> None:
+    loop = VirtualLoop()
+    with pytest.raises(StuckError):
+        loop.run_until_complete(loop.create_future())
+    loop.close()
