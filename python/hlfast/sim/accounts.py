@@ -38,6 +38,14 @@ class Agent:
     valid_until_ms: int
 
 
+@dataclass(slots=True, frozen=True)
+class MultiSig:
+    """Who signs for a multi-sig account, sorted, and how many of them it takes."""
+
+    users: tuple[str, ...]
+    threshold: int
+
+
 @dataclass(slots=True)
 class Leverage:
     """Margin mode and leverage of one asset."""
@@ -71,6 +79,7 @@ class Account:
     ledger: list[dict[str, Any]] = field(default_factory=list)
     fundings: list[dict[str, Any]] = field(default_factory=list)
     abstraction: str = "disabled"
+    multi_sig: MultiSig | None = None
     referrer: str | None = None
     deposited: bool = False
     volume: int = 0

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from hlfast.sim.actions import AnyAction, Envelope
+from hlfast.sim.authority import count_of
 from hlfast.sim.blocks import Block
 from hlfast.sim.connection import Connection, Wire
 from hlfast.sim.control import Control
 from hlfast.sim.doors import Doors
-from hlfast.sim.exchange import Answer, Exchange, count_of
+from hlfast.sim.exchange import Answer, Exchange
 from hlfast.sim.hub import Hub
 from hlfast.sim.info import Info
 from hlfast.sim.limits import Limits

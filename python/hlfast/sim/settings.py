@@ -28,6 +28,10 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     repeated_cloid: Literal["accept", "refuse"] = "accept"  # unconfirmed
     partial_gtc: Literal["resting", "filled"] = "resting"  # unconfirmed
     agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
+    agent_grace_s: Count = 0  # unconfirmed: how long an expired agent still acts (one test saw 15 minutes)
+    agent_removal_ms: Count = 5_000  # after removing an agent, no new one is approved for so long
+    prune_nonces: bool = True  # an agent's nonces go with it, so that its old requests pass again if it comes back
+    multi_sig_agents: bool = False  # unconfirmed: agents of a multi-sig account act without its signers
     reply_first: bool = False  # post replies before (True) or after (False) the feeds of their block
     volume_gates: bool = False  # scheduleCancel and sub-accounts need $1M and $100k of volume
     dex_collateral: bool = True  # builder dexs draw collateral from the main balance when an order needs it

@@ -111,7 +111,8 @@ class Venue:
         if found is None:
             return False
         del found[0].agents[agent]
-        self.nonces.pop(agent, None)
+        if self.settings.prune_nonces:
+            self.nonces.pop(agent, None)
         self.former_agents.add(agent)
         return True
 

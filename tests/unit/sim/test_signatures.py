@@ -41,7 +41,7 @@ def test_recover_finds_the_sdk_signer(vector: dict[str, Any], network: str) -> N
 def test_connection_id_equals_the_vector(vector: dict[str, Any]) -> None:
     envelope = convert_envelope(body_of(vector, "testnet"))
     identity = signatures.connection_id(
-        envelope.action,  # type: ignore[arg-type]
+        envelope.action,
         envelope.nonce,
         envelope.vault_address,
         envelope.expires_after,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.exchange import FREE_REQUESTS
+from hlfast.sim.authority import FREE_REQUESTS
 from hlfast.sim.info.request import BadRequestError, Handler, constant, for_user, read_text, read_user
 from hlfast.sim.numbers import SCALE, ratio, times, usd, wire
 from hlfast.sim.trading import Trading

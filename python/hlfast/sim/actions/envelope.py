@@ -1,0 +1,75 @@
+"""The body of `/exchange` and its strict reading."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hlfast.sim.actions import unsupported
+from hlfast.sim.actions.multi_sig import MultiSigAction, PlainAction
+from hlfast.sim.actions.parts import U64, Address, Signature
+
+AnyAction = (
+    PlainAction
+    | MultiSigAction
+    | unsupported.SpotDeployAction
+    | unsupported.PerpDeployAction
+    | unsupported.CSignerAction
+    | unsupported.CValidatorAction
+    | unsupported.UserOutcomeAction
+    | unsupported.Hip3LiquidatorTransferAction
+    | unsupported.SendToEvmWithDataAction
+    | unsupported.LinkStakingUserAction
+    | unsupported.StakingLinkDisableTradingUserAction
+)
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    """The body of `/exchange`. Absent and null options are the same."""
+
+    action: AnyAction
+    nonce: U64
+    signature: Signature
+    vault_address: Address | None = None
+    expires_after: U64 | None = None
+
+    def __post_init__(self) -> None:
+        if self.vault_address is not None:
+            self.vault_address = self.vault_address.lower()
+
+
+_decoder = msgspec.json.Decoder(Envelope)
+
+
+class ParseError(ValueError):
+    """The body doesn't fit the typed request; the venue answers HTTP 422 with text."""
+
+
+def parse_envelope(body: bytes | str) -> Envelope:
+    """Read the body of `/exchange`.
+
+    Raises:
+        ParseError: it doesn't fit the typed action.
+    """
+    try:
+        return _decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ParseError(str(error)) from None
+
+
+def convert_envelope(payload: Any) -> Envelope:
+    """Read an already decoded body, as it comes inside a WebSocket post.
+
+    Raises:
+        ParseError: it doesn't fit the typed action.
+    """
+    try:
+        return msgspec.convert(payload, Envelope)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ParseError(str(error)) from None
+
+
+def tag_of(action: AnyAction) -> str:
+    """Return the wire name of an action."""
+    return str(type(action).__struct_config__.tag)
