@@ -11,6 +11,8 @@ from hlfast.sim.universe import Asset
 
 # (sort key, arrival, order): bids sort by falling price, asks by rising, both by arrival inside a price.
 Entry = tuple[int, int, Order]
+# (is_buy, price, size) of one quote of the synthetic maker.
+Quote = tuple[bool, int, int]
 
 
 def round_price(asset: Asset, price: int, *, up: bool) -> int:
@@ -25,7 +27,7 @@ def round_price(asset: Asset, price: int, *, up: bool) -> int:
 class Book:
     """Resting orders of one asset. `mid` is the synthetic maker's centre and the venue's mark price."""
 
-    __slots__ = ("_arrivals", "asks", "asset", "bids", "depth_usd", "last_price", "mid", "spread_bps")
+    __slots__ = ("_arrivals", "asks", "asset", "bids", "depth_usd", "last_price", "mid", "quotes", "spread_bps")
 
     def __init__(self, asset: Asset) -> None:
         self.asset = asset
@@ -35,6 +37,7 @@ class Book:
         self.asks: list[Entry] = []
         self.spread_bps: int | None = None
         self.depth_usd: int | None = None
+        self.quotes: tuple[Quote, ...] | None = None  # the maker's, when given one by one; None: a ladder around mid
         self._arrivals = 0
 
     def add(self, order: Order) -> None:
@@ -78,7 +81,7 @@ class Book:
         return found
 
 
-def ladder(asset: Asset, mid: int, spread_bps: int, depth_usd: int, levels: int) -> Iterator[tuple[bool, int, int]]:
+def ladder(asset: Asset, mid: int, spread_bps: int, depth_usd: int, levels: int) -> Iterator[Quote]:
     """Yield (is_buy, price, size) of a maker's quotes: half the spread away from mid, then a spread between levels.
 
     Depth is notional per side, the outer levels deeper than the inner ones.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
-from hlfast.sim.book import Book, ladder
+from hlfast.sim.book import Book, Quote, ladder
 from hlfast.sim.numbers import times, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.settlement import Match, Settlement
@@ -32,11 +32,23 @@ class Trading:
         return book
 
     def move(
-        self, asset: Asset, mid: int, block: Block, *, spread_bps: int | None = None, depth_usd: int | None = None
+        self,
+        asset: Asset,
+        mid: int,
+        block: Block,
+        *,
+        spread_bps: int | None = None,
+        depth_usd: int | None = None,
+        quotes: tuple[Quote, ...] | None = None,
     ) -> None:
-        """Put the synthetic maker around a new mid; it takes resting orders that it meets, and triggers fire."""
+        """Put the synthetic maker around a new mid; it takes resting orders that it meets, and triggers fire.
+
+        `quotes` are the maker's from now on, best first on each side, until the next move; without them it quotes a
+        ladder around the mid.
+        """
         book = self._venue.book(asset)
         book.mid = mid
+        book.quotes = quotes
         if spread_bps is not None:
             book.spread_bps = spread_bps
         if depth_usd is not None:
@@ -52,7 +64,10 @@ class Trading:
         depth = settings.depth_usd if book.depth_usd is None else book.depth_usd
         quotes: list[Order] = []
         if depth and not asset.is_delisted:
-            for is_buy, price, size in ladder(asset, book.mid, max(spread, 1), depth, settings.levels):
+            rungs = book.quotes
+            if rungs is None:
+                rungs = tuple(ladder(asset, book.mid, max(spread, 1), depth, settings.levels))
+            for is_buy, price, size in rungs:
                 order = Order(
                     venue.next_oid(), venue.maker, asset, is_buy, price, size, size, "Alo", False, None, block.time_ms
                 )
