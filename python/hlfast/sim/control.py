@@ -12,6 +12,8 @@ from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import round_price
 from hlfast.sim.leaders import LeaderTape
+from hlfast.sim.life.cues import SourceError
+from hlfast.sim.life.plays import Plays
 from hlfast.sim.numbers import parse, usd, wire
 from hlfast.sim.settings import change
 from hlfast.sim.trading import Trading
@@ -34,6 +36,7 @@ class Control:
         self._trading = trading
         self._run_block = run_block
         self._tape = LeaderTape(venue, trading)
+        self.plays = Plays(venue, trading, self._tape, run_block)
         self._ops: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "fund": self._fund,
             "approve_agent": self._approve_agent,
@@ -44,6 +47,9 @@ class Control:
             "leader_fills": self._leader_fills,
             "ledger": self._ledger,
             "config": self._config,
+            "play": self.plays.start,
+            "plays": self.plays.listed,
+            "stop_play": self.plays.stop,
         }
 
     def run(self, request: Any) -> dict[str, Any]:
@@ -58,7 +64,7 @@ class Control:
             raise ControlError(f"Unknown op {op!r}; known: {', '.join(self._ops)}.")
         try:
             return {"ok": True} | handler(request)
-        except ControlError as error:
+        except (ControlError, SourceError) as error:
             raise ControlError(f"{op}: {error}") from None
 
     def run_all(self, requests: Any) -> None:

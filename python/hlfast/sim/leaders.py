@@ -76,6 +76,15 @@ class LeaderTape:
             self._announce(account, asset, oid, shown, total, price, block)
         return made
 
+    def check(self, rows: list[dict[str, Any]]) -> None:
+        """Look at rows without replaying them.
+
+        Raises:
+            ValueError: as `replay` would.
+        """
+        for index, row in enumerate(rows):
+            self._read(index, row)
+
     def _read(self, index: int, row: dict[str, Any]) -> tuple[dict[str, Any], Asset, int, int, int | None]:
         where = f"rows[{index}]"
         if not isinstance(row, dict):
