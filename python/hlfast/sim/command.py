@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -15,6 +15,8 @@ import typer
 import uvloop
 
 from hlfast.sim.control import ControlError
+from hlfast.sim.life.cues import SourceError
+from hlfast.sim.life.files import leader_op, life_op, with_files
 from hlfast.sim.port import Port
 from hlfast.sim.server import Server
 from hlfast.sim.settings import Settings
@@ -35,13 +37,39 @@ TEST_KEYS = (
     ),
 )
 TEST_KEY_USDC = 100_000
+MARKET, WORLD, LIFE, START = "The venue", "The world around it", "Life", "Start"
 
 
 def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     host: Annotated[
-        str, typer.Option(help="Address to listen on. The control door answers on loopback only.")
+        str,
+        typer.Option(
+            help="Address to listen on. The page and the control door answer on loopback only.", rich_help_panel=START
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 lets the system pick a free one.")] = 3_001,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port; 0 lets the system pick a free one.", rich_help_panel=START)
+    ] = 3_001,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="JSON list of control ops to run before the venue says that it is ready.",
+            rich_help_panel=START,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one line of JSON when ready, and nothing else.", rich_help_panel=START),
+    ] = False,
+    network: Annotated[
+        str,
+        typer.Option(
+            metavar="testnet|mainnet",
+            help="Which signatures are right: testnet (what the official SDK makes for any other URL) or mainnet.",
+            rich_help_panel=MARKET,
+        ),
+    ] = "testnet",
     auto_fund: Annotated[
         int,
         typer.Option(
@@ -49,36 +77,71 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             metavar="USD",
             help="Fund any signer on first sight. For foreign clients only: a wrong hash recovers a random address, "
             "and this would hide it.",
+            rich_help_panel=MARKET,
         ),
     ] = 0,
-    network: Annotated[
-        str,
-        typer.Option(
-            help="Which signatures are right: testnet (what the official SDK makes for any other URL) or mainnet."
-        ),
-    ] = "testnet",
+    depth_usd: Annotated[
+        int,
+        typer.Option(min=0, help="Depth of the synthetic maker on each side of each book.", rich_help_panel=MARKET),
+    ] = 20_000_000,
     limits: Annotated[
         str,
         typer.Option(
-            help="venue: the documented limits per source address (127.0.0.x count as different ones); or off."
+            metavar="off|venue",
+            help="venue: the documented limits per source address (127.0.0.x count as different ones); or off.",
+            rich_help_panel=WORLD,
         ),
     ] = "off",
-    block_ms: Annotated[int, typer.Option(min=0, help="Block period; 0 makes each action a block at once.")] = 20,
-    latency_ms: Annotated[int, typer.Option(min=0, help="Age an action must reach before a block takes it.")] = 0,
-    depth_usd: Annotated[
-        int, typer.Option(min=0, help="Depth of the synthetic maker on each side of each book.")
-    ] = 20_000_000,
-    scenario: Annotated[
-        Path | None, typer.Option(help="JSON list of control ops to run before the venue says that it is ready.")
+    block_ms: Annotated[
+        int,
+        typer.Option(min=0, help="Block period; 0 makes each action a block at once.", rich_help_panel=WORLD),
+    ] = 20,
+    latency_ms: Annotated[
+        int,
+        typer.Option(min=0, help="Age an action must reach before a block takes it.", rich_help_panel=WORLD),
+    ] = 0,
+    life: Annotated[
+        str | None,
+        typer.Option(
+            metavar="walk|capture|FILE",
+            help="Let prices move and strangers trade: a random walk with jumps, recorded mainnet books and trades, or "
+            "a file of your own (frames of a WebSocket capture, or candleSnapshot rows; JSON or JSON lines, .gz too).",
+            rich_help_panel=LIFE,
+        ),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one line of JSON when ready, and nothing else.")
-    ] = False,
+    coins: Annotated[
+        str, typer.Option(metavar="BTC,ETH,…", help="Coins of --life; default: a few.", rich_help_panel=LIFE)
+    ] = "",
+    seed: Annotated[
+        int, typer.Option(help="Seed of the walk: the same seed is the same market.", rich_help_panel=LIFE)
+    ] = 1,
+    speed: Annotated[
+        str, typer.Option(help="Pace of --life, in times of the recorded one.", rich_help_panel=LIFE)
+    ] = "1",
+    leader: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[ADDRESS=]FILE[@SPEED]",
+            help="Let recorded fills (userFills rows) happen again for an address, which gets 10,000,000 USDC; without "
+            "an address one is made from the name. Instead of a file: leader_acc2, leader_acc3, leader_acc5, "
+            "leader_acc6 or leader_acc10 (real traders, packaged). May be given many times.",
+            rich_help_panel=LIFE,
+        ),
+    ] = None,
 ) -> None:
     """Run a test venue that speaks Hyperliquid's protocol: /info, /exchange and /ws on one port.
 
-    Every signature, nonce, tick, lot and minimum is checked and answered in the venue's own words. Point any client
-    at the printed base URL; the official SDK works unmodified. Nothing here is real money.
+    Every signature, nonce, tick, lot and minimum is checked and answered in
+    the venue's own words. Point any client at the printed base URL; the
+    official SDK works unmodified. The base URL in a browser shows the live
+    book, fills and accounts, and the switches that make the venue misbehave.
+    Nothing here is real money.
+
+    Examples:
+      hlfast sim --life walk                 a market that moves
+      hlfast sim --life capture --speed 2    recorded mainnet, twice as fast
+      hlfast sim --leader leader_acc6@60     a real trader's fills, to copy
+      hlfast sim --limits venue --latency-ms 300    as strict as the real one
     """
     try:
         settings = msgspec.convert(
@@ -92,35 +155,41 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             },
             Settings,
         )
-        ops = orjson.loads(scenario.read_bytes()) if scenario is not None else []
-    except (msgspec.ValidationError, orjson.JSONDecodeError, OSError) as error:
+        ops = with_files(orjson.loads(scenario.read_bytes()), scenario.parent) if scenario is not None else []
+        chosen = [coin for coin in coins.split(",") if coin]
+        plays = [] if life is None else [life_op(life, seed=seed, speed=speed, coins=chosen)]
+        plays += [leader_op(text) for text in leader or ()]
+    except (msgspec.ValidationError, orjson.JSONDecodeError, SourceError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     try:
-        uvloop.run(_serve(settings, host, port, ops, as_json=as_json))
+        uvloop.run(_serve(settings, host, port, (ops, plays), as_json=as_json))
     except (ControlError, OSError) as error:
         typer.echo(f"sim: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Settings, host: str, port: int, ops: object, *, as_json: bool) -> None:
+async def _serve(settings: Settings, host: str, port: int, scenarios: tuple[Any, ...], *, as_json: bool) -> None:
     server = Server(settings)
+    server.run(asyncio.get_running_loop())
     for address, _ in TEST_KEYS if not as_json else ():
         server.control.run({"op": "fund", "address": address, "usdc": str(TEST_KEY_USDC)})
-    server.control.run_all(ops)
+    for ops in scenarios:
+        server.control.run_all(ops)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     door = Port(server)
     bound = await door.start(host, port)
+    leaders = [op["address"] for ops in scenarios for op in ops if op.get("what") == "fills"]
     try:
-        _announce(settings, host, bound, as_json=as_json)
+        _announce(settings, host, bound, leaders, as_json=as_json)
         await stopped.wait()
     finally:
         await door.stop()
 
 
-def _announce(settings: Settings, host: str, port: int, *, as_json: bool) -> None:
+def _announce(settings: Settings, host: str, port: int, leaders: list[str], *, as_json: bool) -> None:
     shown = f"[{host}]" if ":" in host else host
     base = f"http://{shown}:{port}"
     if as_json:
@@ -129,11 +198,14 @@ def _announce(settings: Settings, host: str, port: int, *, as_json: bool) -> Non
         sys.stdout.flush()
         return
     typer.secho("SIMULATED VENUE: no real market, no real money.", fg=typer.colors.YELLOW, bold=True)
-    typer.echo(f"  base URL   {base}\n  WebSocket  ws://{shown}:{port}/ws\n  signatures {settings.network}")
+    typer.echo(f"  base URL   {base}   (in a browser: the live page)\n  WebSocket  ws://{shown}:{port}/ws")
+    typer.echo(f"  signatures {settings.network}")
     if settings.limits == "off":
         typer.echo("  limits     off (the real venue allows one address 1,200 weight a minute)")
     if settings.auto_fund_usd:
         typer.echo(f"  auto-fund  {settings.auto_fund_usd} USD to any signer on first sight: wrong hashes go unnoticed")
+    for address in leaders:
+        typer.echo(f"  leader     {address}")
     typer.echo(f"  test keys, each with {TEST_KEY_USDC} USDC (published ones: never send them anything real):")
     for address, key in TEST_KEYS:
         typer.echo(f"    {address}  {key}")
@@ -142,4 +214,6 @@ def _announce(settings: Settings, host: str, port: int, *, as_json: bool) -> Non
 
 def main() -> None:
     """Run the command by itself."""
-    typer.run(sim)
+    app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    app.command()(sim)
+    app()

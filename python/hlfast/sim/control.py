@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.blocks import Block
 from hlfast.sim.book import round_price
 from hlfast.sim.leaders import LeaderTape
 from hlfast.sim.life.cues import SourceError
+from hlfast.sim.life.play import CallLater, RunBlock
 from hlfast.sim.life.plays import Plays
 from hlfast.sim.numbers import parse, usd, wire
 from hlfast.sim.settings import change
@@ -21,7 +21,6 @@ from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
 _ADDRESS = re.compile("0x[0-9a-fA-F]{40}")
-RunBlock = Callable[[Callable[[Block], Any]], Any]
 
 
 class ControlError(ValueError):
@@ -31,12 +30,12 @@ class ControlError(ValueError):
 class Control:
     """One method an op; each answers `{"ok": true, …}`."""
 
-    def __init__(self, venue: Venue, trading: Trading, run_block: RunBlock) -> None:
+    def __init__(self, venue: Venue, trading: Trading, run_block: RunBlock, call_later: CallLater) -> None:
         self._venue = venue
         self._trading = trading
         self._run_block = run_block
         self._tape = LeaderTape(venue, trading)
-        self.plays = Plays(venue, trading, self._tape, run_block)
+        self.plays = Plays(venue, trading, self._tape, run_block, call_later)
         self._ops: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "fund": self._fund,
             "approve_agent": self._approve_agent,

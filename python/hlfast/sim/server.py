@@ -46,7 +46,7 @@ class Server:
         self.info = Info(self.venue, self.trading)
         self.hub = Hub(self.venue, self.info)
         self.limits = Limits(lambda: settings.limits == "venue", monotonic_s)
-        self.control = Control(self.venue, self.trading, self.run_block)
+        self.control = Control(self.venue, self.trading, self.run_block, self.call_later)
         self.doors = Doors(self)
         self._connections: dict[Connection, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -59,7 +59,9 @@ class Server:
         return count_of(action)
 
     def run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the clock of blocks and pushes on a loop."""
+        """Start the clock of blocks and pushes on a loop; it starts once."""
+        if self._loop is not None:
+            return
         self._loop = loop
         self._ticker = self.call_later(TICK_S, self._on_tick)
 
@@ -75,6 +77,7 @@ class Server:
 
     def stop(self) -> None:
         """Close every socket and stop the clock."""
+        self.control.plays.stop({})
         for handle in (self._timer, self._ticker):
             if handle is not None:
                 handle.cancel()

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,44 @@ def test_bad_scenario_is_named(tmp_path: Path) -> None:
         (("--limits", "some"), "some"),
         (("--port", "70000"), "--port"),
         (("--colour",), "--colour"),
+        (("--life", "party"), "neither walk nor capture nor a file"),
+        (("--leader", "@3"), "is not [ADDRESS=]SOURCE[@SPEED]"),
     ],
 )
 def test_wrong_option_is_refused_by_name(options: tuple[str, ...], words: str) -> None:
     done = run(*options)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_life_and_leaders_are_on_when_ready(start: Callable[..., Any], tmp_path: Path) -> None:
+    rows = [{"coin": "HYPE", "px": "61", "sz": "1", "side": "B", "time": 1, "startPosition": "4"}]
+    (tmp_path / "fills.json").write_text(json.dumps(rows))
+    (tmp_path / "scenario.json").write_text(
+        json.dumps([{"op": "play", "what": "fills", "address": LEADER, "file": "fills.json"}])
+    )
+    options = ("--life", "walk", "--coins", "BTC,xyz:CL", "--leader", "leader_acc2@5000")
+    process = start("--scenario", str(tmp_path / "scenario.json"), *options)
+    names = [row["play"] for row in process.control(op="plays")["plays"]]
+    assert names == ["fills-1", "walk-2", "fills-3"]
+    deadline = time.monotonic() + 20
+    while process.info("clearinghouseState", user=LEADER)["assetPositions"] == []:
+        assert time.monotonic() < deadline
+    (row,) = process.info("clearinghouseState", user=LEADER)["assetPositions"]
+    assert row["position"]["szi"] == "5.0"
+    while not process.info("recentTrades", coin="BTC"):
+        assert time.monotonic() < deadline
+
+
+def test_the_door_reads_no_files(start: Callable[..., Any]) -> None:
+    request = {"op": "play", "what": "fills", "address": LEADER, "rows": [], "file": "/etc/hostname"}
+    status, body = start().post("/control", request)
+    assert status == 400
+    assert b"no fill row" in body
+    status, body = start().post(
+        "/control", request | {"rows": [{"coin": "BTC", "px": "1", "sz": "1", "side": "B", "time": 1}]}
+    )
+    assert (status, body) == (400, b"play: fills knows no 'file'")
 
 
 def test_taken_port_is_said(start: Callable[..., Any]) -> None:
@@ -77,10 +110,24 @@ def test_taken_port_is_said(start: Callable[..., Any]) -> None:
     assert port in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--leader", "nobody"), "no packaged recording 'nobody'; known: leader_acc10, leader_acc2"),
+        (("--leader", "leader_acc2@0"), "speed must be between"),
+        (("--life", "walk", "--coins", "BTC,NOPE"), "coin 'NOPE' is not listed"),
+    ],
+)
+def test_life_that_does_not_fit_is_named(options: tuple[str, ...], words: str) -> None:
+    done = run("--json", "--port", "0", *options)
+    assert done.returncode == 1
+    assert words in done.stderr
+
+
 def test_help_teaches() -> None:
     done = run("--help")
     assert done.returncode == 0
-    for word in ("--auto-fund", "--limits", "--scenario", "official SDK", "wrong hash"):
+    for word in ("--auto-fund", "--limits", "--scenario", "official SDK", "wrong hash", "--life", "Examples:"):
         assert word in done.stdout
 
 

@@ -45,5 +45,5 @@ def lively_desk(**switches: Any) -> tuple[Desk, Clockwork]:
     """Return a desk whose plays run on clockwork."""
     desk = Desk(**switches)
     clockwork = Clockwork(desk)
-    desk.server.control.plays._timers = lambda: clockwork
+    desk.server.control.plays._call_later = clockwork.call_later
     return desk, clockwork

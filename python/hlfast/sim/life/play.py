@@ -23,14 +23,8 @@ class Handle(Protocol):
         """Call it off; nothing happens when it has run."""
 
 
-class Timers(Protocol):
-    """What a play needs of an event loop; asyncio's fit."""
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> Handle:
-        """Run `callback` after `delay` seconds."""
-
-
 RunBlock = Callable[[Callable[[Block], Any]], Any]
+CallLater = Callable[[float, Callable[[], None]], Handle]  # delay in seconds
 
 
 class Play:
@@ -41,7 +35,7 @@ class Play:
         stage: Stage,
         run_block: RunBlock,
         now_ms: Callable[[], int],
-        timers: Timers,
+        call_later: CallLater,
         rounds: Iterator[Cues],
         *,
         speed: int = FULL_SPEED,
@@ -52,14 +46,14 @@ class Play:
             stage: where it happens.
             run_block: runs work as a block of its own and publishes it.
             now_ms: the venue's clock.
-            timers: the loop.
+            call_later: sets a timer on the venue's clock.
             rounds: the cues, once for each time that they are to be played.
             speed: in thousandths of the recorded pace, above zero.
         """
         self._stage = stage
         self._run_block = run_block
         self._now_ms = now_ms
-        self._timers = timers
+        self._call_later = call_later
         self._rounds = rounds
         self._speed = speed
         self._cues: Cues = iter(())
@@ -94,7 +88,7 @@ class Play:
             self.is_done = True
             return
         delay_ms = max(0, self._due_ms(self._next) - self._now_ms())
-        self._handle = self._timers.call_later(delay_ms / 1_000, self._on_timer)
+        self._handle = self._call_later(delay_ms / 1_000, self._on_timer)
 
     def _on_timer(self) -> None:
         now = self._now_ms()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import repeat
 from typing import Any
@@ -15,7 +14,7 @@ from hlfast.sim.life.capture import read_capture
 from hlfast.sim.life.cues import Cue, Cues, SourceError
 from hlfast.sim.life.fills import read_fills
 from hlfast.sim.life.packaged import packaged_capture, packaged_fills
-from hlfast.sim.life.play import FULL_SPEED, Play, RunBlock, Timers
+from hlfast.sim.life.play import FULL_SPEED, CallLater, Play, RunBlock
 from hlfast.sim.life.stage import Stage
 from hlfast.sim.life.walk import Walk, walk
 from hlfast.sim.numbers import SCALE, try_parse
@@ -37,12 +36,12 @@ class Plays:
         trading: Trading,
         tape: LeaderTape,
         run_block: RunBlock,
-        timers: Callable[[], Timers] = asyncio.get_running_loop,
+        call_later: CallLater,
     ) -> None:
         self._venue = venue
         self._tape = tape
         self._run_block = run_block
-        self._timers = timers
+        self._call_later = call_later
         self._stage = Stage(venue, trading, tape)
         self._plays: dict[str, tuple[Play, str]] = {}
         self._numbers = 0
@@ -76,7 +75,7 @@ class Plays:
             raise SourceError(f"{what} knows no {', '.join(map(repr, terms))}")
         self._numbers += 1
         name = f"{what}-{self._numbers}"
-        play = Play(self._stage, self._run_block, self._venue.now_ms, self._timers(), rounds, speed=speed)
+        play = Play(self._stage, self._run_block, self._venue.now_ms, self._call_later, rounds, speed=speed)
         self._plays[name] = (play, about)
         for old in list(self._plays)[:-MOST_PLAYS]:
             if self._plays[old][0].is_done:
