@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from hlfast.sim.account_kinds import Loans, MultiSig, Stake, VaultBook
 from hlfast.sim.numbers import ratio, times
 from hlfast.sim.orders import Order
 from hlfast.sim.universe import Asset
@@ -38,14 +39,6 @@ class Agent:
     valid_until_ms: int
 
 
-@dataclass(slots=True, frozen=True)
-class MultiSig:
-    """Who signs for a multi-sig account, sorted, and how many of them it takes."""
-
-    users: tuple[str, ...]
-    threshold: int
-
-
 @dataclass(slots=True)
 class Leverage:
     """Margin mode and leverage of one asset."""
@@ -70,7 +63,9 @@ class Account:
     agents: dict[str, Agent] = field(default_factory=dict)
     sub_accounts: list[str] = field(default_factory=list)
     builder_fees: dict[str, int] = field(default_factory=dict)
-    vault_equity: dict[str, int] = field(default_factory=dict)
+    vault: VaultBook | None = None
+    stake: Stake = field(default_factory=Stake)
+    loans: Loans = field(default_factory=Loans)
     orders: dict[int, Order] = field(default_factory=dict)
     by_oid: dict[int, Order] = field(default_factory=dict)
     by_cloid: dict[str, Order] = field(default_factory=dict)
@@ -80,6 +75,12 @@ class Account:
     fundings: list[dict[str, Any]] = field(default_factory=list)
     abstraction: str = "disabled"
     multi_sig: MultiSig | None = None
+    dex_abstraction: bool | None = None
+    display_name: str | None = None
+    uses_big_blocks: bool = False
+    keeps_spot_dust: bool = False
+    agent_removed_ms: int | None = None
+    opened_ms: int = 0
     referrer: str | None = None
     deposited: bool = False
     volume: int = 0

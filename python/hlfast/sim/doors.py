@@ -12,9 +12,9 @@ import orjson
 from hlfast.sim.actions import ParseError, parse_envelope
 from hlfast.sim.authority import count_of
 from hlfast.sim.control import ControlError
-from hlfast.sim.exchange import Answer
 from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import action_weight, info_weight, row_weight
+from hlfast.sim.verdicts import Answer
 
 if TYPE_CHECKING:
     from hlfast.sim.server import Server

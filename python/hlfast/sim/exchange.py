@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from hlfast.sim import actions as act
 from hlfast.sim import signatures
+from hlfast.sim.account_actions import AccountActions
 from hlfast.sim.accounts import Account
 from hlfast.sim.actions import Envelope, tag_of
 from hlfast.sim.authority import Authority
@@ -16,11 +16,8 @@ from hlfast.sim.entry import Entry, Origin, RefusedError
 from hlfast.sim.record import ActionRow
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
-from hlfast.sim.transfers import Transfers
 from hlfast.sim.venue import Venue
-
-DEFAULT: dict[str, Any] = {"status": "ok", "response": {"type": "default"}}
-Answer = dict[str, Any]
+from hlfast.sim.verdicts import DEFAULT, Answer, statuses
 
 
 @dataclass(slots=True)
@@ -56,7 +53,7 @@ class Exchange:
         self._trading = trading
         self._authority = Authority(venue)
         self._entry = Entry(venue, trading)
-        self._transfers = Transfers(venue)
+        self.account_actions = AccountActions(venue, trading)
         self.waiting: list[Pending] = []
 
     @property
@@ -96,11 +93,11 @@ class Exchange:
 
     def _act(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer:
         if isinstance(action, act.OrderAction):
-            return _statuses("order", self._entry.place_all(action, origin, block))
+            return statuses("order", self._entry.place_all(action, origin, block))
         if isinstance(action, act.CancelAction | act.CancelByCloidAction):
-            return _statuses("cancel", self._entry.cancel_all(action, origin, block))
+            return statuses("cancel", self._entry.cancel_all(action, origin, block))
         if isinstance(action, act.BatchModifyAction):
-            return _statuses("order", self._entry.modify_all(action, origin, block))
+            return statuses("order", self._entry.modify_all(action, origin, block))
         if isinstance(action, act.ModifyAction):
             item = self._entry.modify_all(action, origin, block)[0]
             if isinstance(item, dict) and "error" in item:
@@ -108,10 +105,11 @@ class Exchange:
             return DEFAULT
         if isinstance(action, act.NoopAction):
             return DEFAULT
-        return self._transfers.carry_out(action, origin, block) or DEFAULT
+        return self.account_actions.carry_out(action, origin, block) or DEFAULT
 
-    def run_scheduled_cancels(self, block: Block) -> None:
-        """Fire the dead man's switches whose time has come."""
+    def run_due(self, block: Block) -> None:
+        """Let happen what only waited for its time: unstaked money and dead man's switches."""
+        self.account_actions.staking.run_due(block)
         for account in self._venue.accounts.values():
             if account.cancel_all_ms is not None and account.cancel_all_ms <= block.time_ms:
                 account.cancel_all_ms = None
@@ -155,7 +153,3 @@ def _inner(envelope: Envelope) -> act.AnyAction:
     """Return the action itself, taken out of any multi-sig envelope."""
     sent = envelope.action
     return sent.payload.action if isinstance(sent, act.MultiSigAction) else sent
-
-
-def _statuses(kind: str, items: list[Any]) -> Answer:
-    return {"status": "ok", "response": {"type": kind, "data": {"statuses": items}}}

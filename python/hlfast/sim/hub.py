@@ -91,6 +91,8 @@ class Hub:
 
     def publish(self, block: Block) -> None:
         """Send everything that a block changed; all frames carry its time."""
+        for trades in block.trades.values():
+            self._venue.bars.record(trades)
         for user, fills in block.fills.items():
             self._publish_fills(user, fills)
         for user, cancels in block.venue_cancels.items():

@@ -37,6 +37,10 @@ class Margin:
                 value += held.isolated + times(self._mark(asset), held.size)
         return value
 
+    def total_value(self, account: Account) -> int:
+        """Return the account value over all dexs."""
+        return sum(self.cross_value(account, dex) + self.isolated_value(account, dex) for dex in account.raw)
+
     def notional(self, account: Account, dex: str, *, cross_only: bool) -> int:
         """Return the value of all positions of one dex at mark."""
         total = 0

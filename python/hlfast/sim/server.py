@@ -13,13 +13,14 @@ from hlfast.sim.blocks import Block
 from hlfast.sim.connection import Connection, Wire
 from hlfast.sim.control import Control
 from hlfast.sim.doors import Doors
-from hlfast.sim.exchange import Answer, Exchange
+from hlfast.sim.exchange import Exchange
 from hlfast.sim.hub import Hub
 from hlfast.sim.info import Info
 from hlfast.sim.limits import Limits
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
+from hlfast.sim.verdicts import Answer
 
 TICK_S = 0.1  # of the pushes that repeat state, idle closes and scheduled cancels
 
@@ -100,7 +101,7 @@ class Server:
         self._ticker = self.call_later(TICK_S, self._on_tick)
         self.hub.push_states()
         block = self.venue.begin_block()
-        self.exchange.run_scheduled_cancels(block)
+        self.exchange.run_due(block)
         if block.changed():
             self.hub.publish(block)
         horizon = self.monotonic_s() - self.settings.idle_close_s

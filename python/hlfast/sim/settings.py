@@ -28,10 +28,16 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     repeated_cloid: Literal["accept", "refuse"] = "accept"  # unconfirmed
     partial_gtc: Literal["resting", "filled"] = "resting"  # unconfirmed
     agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
+    order_status_lag_ms: Count = 0  # orderStatus knows an order only after so long (about 200 ms at the venue's edge)
+    stale_cloid: bool = False  # unconfirmed: by cloid, orderStatus shows the first order that had it, not the last
+    web_data2: Literal["refuse", "serve"] = "refuse"  # the live server refuses the channel, the official SDK offers it
     agent_grace_s: Count = 0  # unconfirmed: how long an expired agent still acts (one test saw 15 minutes)
     agent_removal_ms: Count = 5_000  # after removing an agent, no new one is approved for so long
     prune_nonces: bool = True  # an agent's nonces go with it, so that its old requests pass again if it comes back
     multi_sig_agents: bool = False  # unconfirmed: agents of a multi-sig account act without its signers
+    vault_lock_s: Count = 86_400  # a vault's deposits stay in for a day
+    delegation_lock_s: Count = 86_400  # a delegation stays with its validator for a day
+    unstake_s: Count = 604_800  # staked HYPE is back in spot after a week
     reply_first: bool = False  # post replies before (True) or after (False) the feeds of their block
     volume_gates: bool = False  # scheduleCancel and sub-accounts need $1M and $100k of volume
     dex_collateral: bool = True  # builder dexs draw collateral from the main balance when an order needs it

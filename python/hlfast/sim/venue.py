@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable
 
 from hlfast.sim.accounts import Account, Agent
+from hlfast.sim.auction import GossipAuction
+from hlfast.sim.bars import Bars
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book
 from hlfast.sim.margin import Margin
@@ -35,6 +37,8 @@ class Venue:
         self.record = Record()
         self.margin = Margin(self.universe, self.mark)
         self.fees: dict[int, int] = {}
+        self.gossip = GossipAuction()
+        self.bars = Bars()
         self.recent_trades: dict[str, list[dict[str, object]]] = {}
         self.maker = Account(MAKER, deposited=True)
         self._oid = FIRST_OID
@@ -78,7 +82,7 @@ class Venue:
         """Return an account, made on first sight (unfunded)."""
         account = self.accounts.get(address)
         if account is None:
-            account = self.accounts[address] = Account(address)
+            account = self.accounts[address] = Account(address, opened_ms=self._last_ms)
         return account
 
     def deposit(self, account: Account, amount: int, block: Block) -> None:
@@ -128,6 +132,8 @@ class Venue:
         total = self.fees.get(token, 0)
         for account in [*self.accounts.values(), self.maker]:
             total += account.spot.get(token, 0)
+            if self.universe.tokens[token]["name"] == "HYPE":
+                total += account.stake.total
             for dex, raw in account.raw.items():
                 if self.universe.meta[dex]["collateralToken"] == token:
                     total += raw

@@ -37,6 +37,7 @@ from hlfast.sim.actions.multi_sig import (
 )
 from hlfast.sim.actions.parts import (
     Action,
+    Address,
     Builder,
     CancelCloidWire,
     CancelWire,
@@ -87,6 +88,7 @@ from hlfast.sim.actions.user_signed import (
 
 __all__ = [
     "Action",
+    "Address",
     "AgentEnableDexAbstractionAction",
     "AgentSendAssetAction",
     "AgentSetAbstractionAction",

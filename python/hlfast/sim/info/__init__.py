@@ -8,6 +8,9 @@ from hlfast.sim.info.account import AccountInfo
 from hlfast.sim.info.history import HistoryInfo
 from hlfast.sim.info.market import MarketInfo
 from hlfast.sim.info.request import BadRequestError, Handler
+from hlfast.sim.info.standing import StandingInfo
+from hlfast.sim.info.ventures import VenturesInfo
+from hlfast.sim.info.whole import WholeInfo
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
 
@@ -19,8 +22,11 @@ class Info:
         self.market = MarketInfo(venue, trading)
         self.account = AccountInfo(venue, trading)
         self.history = HistoryInfo(venue)
+        self.ventures = VenturesInfo(venue, self.account, self.history)
+        self.whole = WholeInfo(venue, self.market, self.account, self.ventures)
         self._handlers: dict[str, Handler] = {}
-        for room in (self.market, self.account, self.history):
+        standing = StandingInfo(venue, self.account)
+        for room in (self.market, self.account, self.history, standing, self.ventures, self.whole):
             self._handlers |= room.handlers()
 
     @property

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.authority import FREE_REQUESTS
 from hlfast.sim.info.request import BadRequestError, Handler, constant, for_user, read_text, read_user
 from hlfast.sim.numbers import SCALE, ratio, times, usd, wire
 from hlfast.sim.trading import Trading
@@ -51,45 +50,7 @@ class AccountInfo:
             "activeAssetData": self._active_asset,
             "openOrders": lambda body: [o.row() for o in self.open_orders(self._account(body), self._dex(body))],
             "frontendOpenOrders": lambda body: self.frontend_orders(self._account(body), self._dex(body)),
-            "userRole": self._role,
-            "extraAgents": lambda body: [
-                {"address": agent.address, "name": agent.name, "validUntil": agent.valid_until_ms}
-                for agent in self._account(body).agents.values()
-                if agent.name
-            ],
-            "userRateLimit": self._rate_limit,
             "userFees": for_user(_FEES),
-            "userAbstraction": lambda body: self._account(body).abstraction,
-            "userDexAbstraction": for_user(None),
-            "subAccounts": self._sub_accounts,
-            "subAccounts2": self._sub_accounts_by_dex,
-            "userVaultEquities": self._vault_equities,
-            "leadingVaults": constant([]),
-            "vaultDetails": constant(None),
-            "vaultSummaries": constant([]),
-            "maxBuilderFee": lambda body: self._account(body).builder_fees.get(read_user(body, "builder"), 0),
-            "approvedBuilders": lambda body: [a for a, fee in self._account(body).builder_fees.items() if fee],
-            "referral": self._referral,
-            "legalCheck": constant({"ipAllowed": True, "acceptedTerms": True, "userAllowed": True}),
-            "isVip": constant(False),
-            "preTransferCheck": lambda body: {
-                "fee": "0.0",
-                "isSanctioned": False,
-                "userExists": read_user(body) in self._venue.accounts,
-                "userHasSentTx": False,
-            },
-            "userToMultiSigSigners": for_user(None),
-            "delegations": for_user([]),
-            "delegatorSummary": for_user(
-                {
-                    "delegated": "0.0",
-                    "undelegated": "0.0",
-                    "totalPendingWithdrawal": "0.0",
-                    "nPendingWithdrawals": 0,
-                }
-            ),
-            "delegatorRewards": for_user([]),
-            "delegatorHistory": for_user([]),
             "liquidatable": constant([]),
         }
 
@@ -179,10 +140,22 @@ class AccountInfo:
                     "hold": wire(self._trading.spot_hold(account, token)),
                     "entryNtl": usd(account.spot_cost.get(token, 0)),
                 }
+                | self._loan_fields(account, token)
                 for token, total in sorted(account.spot.items())
                 if total or token == USDC
             ]
         }
+
+    @staticmethod
+    def _loan_fields(account: Account, token: int) -> dict[str, str]:
+        """Return what a balance row shows of supplied and borrowed tokens, where there are any."""
+        kinds = {"borrowed": account.loans.borrowed, "supplied": account.loans.supplied}
+        return {name: wire(held[token]) for name, held in kinds.items() if held.get(token)}
+
+    def token_price(self, token: int) -> str:
+        """Return a token's price in USDC by its pair's mark; zero without a pair."""
+        pairs = (asset for asset in self._venue.universe.by_dex["spot"] if asset.base_token == token)
+        return next((wire(self._venue.mark(asset)) for asset in pairs), "0.0")
 
     def active_asset(self, account: Account, asset: Asset) -> dict[str, Any]:
         """Return `activeAssetData`, the only view of leverage without a position."""
@@ -223,67 +196,10 @@ class AccountInfo:
         """Return the rows of `frontendOpenOrders`."""
         return [order.frontend_row() for order in self.open_orders(account, dex)]
 
-    def _role(self, body: dict[str, Any]) -> dict[str, Any]:
-        address = read_user(body)
-        found = self._venue.agents.get(address)
-        if found is not None:
-            return {"role": "agent", "data": {"user": found[0].address}}
-        account = self._venue.accounts.get(address)
-        if account is None or not account.deposited:
-            return {"role": "missing"}
-        if account.role == "subAccount":
-            return {"role": "subAccount", "data": {"master": account.master}}
-        return {"role": account.role}
-
-    def _rate_limit(self, body: dict[str, Any]) -> dict[str, Any]:
-        account = self._account(body)
-        return {
-            "cumVlm": usd(account.volume // 10**6 * 10**6),
-            "nRequestsUsed": account.requests_used,
-            "nRequestsCap": FREE_REQUESTS + account.volume // SCALE,
-            "nRequestsSurplus": account.requests_bought,
-        }
-
-    def _sub_accounts(self, body: dict[str, Any]) -> Any:
-        account = self._account(body)
-        return [
-            {
-                "name": sub.name,
-                "subAccountUser": sub.address,
-                "master": account.address,
-                "clearinghouseState": self.state(sub, ""),
-                "spotState": self.spot_state(sub),
-            }
-            for sub in map(self.find, account.sub_accounts)
-        ] or None
-
-    def _sub_accounts_by_dex(self, body: dict[str, Any]) -> Any:
-        rows = self._sub_accounts(body) or []
-        for row in rows:
-            sub = self.find(row["subAccountUser"])
-            del row["clearinghouseState"]
-            row["dexToClearinghouseState"] = [[dex, self.state(sub, dex)] for dex in self._venue.universe.dex_names]
-        return rows or None
-
-    def _vault_equities(self, body: dict[str, Any]) -> list[dict[str, Any]]:
-        address = read_user(body)
-        return [
-            {"vaultAddress": vault.address, "equity": usd(vault.vault_equity[address]), "lockedUntilTimestamp": 0}
-            for vault in self._venue.accounts.values()
-            if vault.vault_equity.get(address)
-        ]
-
-    def _referral(self, body: dict[str, Any]) -> dict[str, Any]:
-        account = self._account(body)
-        return {
-            "referredBy": {"referrer": account.address, "code": account.referrer} if account.referrer else None,
-            "cumVlm": usd(account.volume),
-            "unclaimedRewards": "0.0",
-            "claimedRewards": "0.0",
-            "builderRewards": "0.0",
-            "referrerState": {"stage": "ready", "data": {"required": "10000.0"}},
-            "rewardHistory": [],
-        }
+    def twap_states(self, account: Account, dex: str) -> list[Any]:
+        """Return [[id, state]…] of the running TWAPs of one dex."""
+        del account, dex
+        return []
 
     def web_data(self, account: Account) -> dict[str, Any]:
         """Return the data of a `webData3` frame."""
@@ -297,7 +213,8 @@ class AccountInfo:
                 "isVault": account.role == "vault",
                 "user": account.address,
                 "abstraction": account.abstraction,
-            },
+            }
+            | ({"optOutOfSpotDusting": True} if account.keeps_spot_dust else {}),
             "perpDexStates": [
                 {"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": []} for _ in self._venue.universe.dex_names
             ],

@@ -7,13 +7,15 @@ from typing import Any
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.info.request import BadRequestError, Handler, for_user, read_int, read_user
-from hlfast.sim.numbers import parse, usd, wire
+from hlfast.sim.numbers import parse, times, usd, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.venue import Venue
 
 FILLS_PER_ANSWER = 2_000
 ROWS_PER_ANSWER = 500
 FAR_FUTURE_MS = 2**53
+DAY_MS = 86_400_000
+PERIODS_MS = {"day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS, "allTime": FAR_FUTURE_MS}
 
 
 class HistoryInfo:
@@ -36,7 +38,7 @@ class HistoryInfo:
             "userTwapSliceFills": for_user([]),
             "userTwapSliceFillsByTime": for_user([]),
             "twapHistory": for_user([]),
-            "portfolio": self._portfolio,
+            "portfolio": lambda body: self.portfolio(self._account(body)),
         }
 
     def _account(self, body: dict[str, Any]) -> Account:
@@ -69,30 +71,42 @@ class HistoryInfo:
         oid = body.get("oid")
         order: Order | None
         if isinstance(oid, str):
-            order = account.by_cloid.get(oid.lower())
+            order = self._by_cloid(account, oid.lower())
         elif isinstance(oid, int) and not isinstance(oid, bool):
             order = account.by_oid.get(oid)
         else:
             raise BadRequestError
-        if order is None:
+        lag = self._venue.settings.order_status_lag_ms
+        if order is None or order.time_ms + lag > self._venue.time_ms():
             return {"status": "unknownOid"}
         return {"status": "order", "order": history_row(order)}
+
+    def _by_cloid(self, account: Account, cloid: str) -> Order | None:
+        if self._venue.settings.stale_cloid:
+            return next((order for order in account.history if order.cloid == cloid), None)
+        return account.by_cloid.get(cloid)
 
     def order_history(self, account: Account) -> list[dict[str, Any]]:
         """Return the newest orders first."""
         return [history_row(order) for order in reversed(account.history)]
 
-    def _portfolio(self, body: dict[str, Any]) -> list[Any]:
-        account = self._account(body)
-        value = self._venue.margin.cross_value(account, "") + self._venue.margin.isolated_value(account, "")
-        now = self._venue.time_ms()
-        period = {
-            "accountValueHistory": [[now, usd(value)]],
-            "pnlHistory": [[now, usd(value - account.deposits)]],
-            "vlm": usd(account.volume),
-        }
-        names = ("day", "week", "month", "allTime", "perpDay", "perpWeek", "perpMonth", "perpAllTime")
-        return [[name, period] for name in names]
+    def portfolio(self, account: Account) -> list[Any]:
+        """Return equity, profit and volume of each period: its start, or the account's, and now."""
+        margin, now = self._venue.margin, self._venue.time_ms()
+        value = margin.total_value(account)
+        periods = []
+        for prefix in ("", "perp"):
+            for name, length_ms in PERIODS_MS.items():
+                start = max(account.opened_ms, now - length_ms)
+                begun = account.deposits if start == account.opened_ms else value
+                traded = sum(times(parse(row["px"]), parse(row["sz"])) for row in account.fills if row["time"] >= start)
+                shown = {
+                    "accountValueHistory": [[start, usd(begun)], [now, usd(value)]],
+                    "pnlHistory": [[start, "0.0"], [now, usd(value - account.deposits)]],
+                    "vlm": usd(account.volume if name == "allTime" else traded),
+                }
+                periods.append([prefix + name[:1].upper() + name[1:] if prefix else name, shown])
+        return periods
 
 
 def history_row(order: Order) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from hlfast.sim.bars import Bar
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book
 from hlfast.sim.info.request import BadRequestError, Handler, constant, read_int, read_text
-from hlfast.sim.numbers import parse, wire
+from hlfast.sim.numbers import wire
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
@@ -58,10 +59,13 @@ class MarketInfo:
             "recentTrades": self._recent_trades,
             "candleSnapshot": self._candles,
             "fundingHistory": self._funding_history,
-            "predictedFundings": constant([]),
+            "predictedFundings": lambda _body: self._predicted(),
             "exchangeStatus": lambda _body: {"time": self._venue.time_ms(), "specialStatuses": None},
             "perpsAtOpenInterestCap": constant([]),
-            "perpDexLimits": constant(None),
+            "perpDexLimits": self._dex_limits,
+            "perpDexStatus": self._dex_status,
+            "marginTable": self._margin_table,
+            "settledOutcome": self._settled_outcome,
             "outcomeMeta": constant({"outcomes": [], "questions": []}),
             "maxMarketOrderNtls": constant(
                 [
@@ -110,18 +114,18 @@ class MarketInfo:
         """Return a perp's context."""
         book = self._book(asset)
         bid, ask = book.best(is_buy=True), book.best(is_buy=False)
-        mark = wire(book.mid)
+        mark, day = wire(book.mid), self._day(asset)
         shown: dict[str, Any] = {
             "funding": FUNDING_PER_HOUR,
             "openInterest": wire(self._open_interest(asset)),
-            "prevDayPx": wire(asset.mid),
-            "dayNtlVlm": "0.0",
+            "prevDayPx": day["prevDayPx"],
+            "dayNtlVlm": day["dayNtlVlm"],
             "premium": None,
             "oraclePx": mark,
             "markPx": mark,
             "midPx": None,
             "impactPxs": None,
-            "dayBaseVlm": "0.0",
+            "dayBaseVlm": day["dayBaseVlm"],
         }
         if bid is not None and ask is not None:
             shown["premium"] = "0.0"
@@ -138,15 +142,16 @@ class MarketInfo:
 
     def spot_context(self, asset: Asset) -> dict[str, Any]:
         """Return a spot pair's context."""
+        day = self._day(asset)
         return {
-            "prevDayPx": wire(asset.mid),
-            "dayNtlVlm": "0.0",
+            "prevDayPx": day["prevDayPx"],
+            "dayNtlVlm": day["dayNtlVlm"],
             "markPx": wire(self._venue.mark(asset)),
             "midPx": wire(self.mid_price(asset)),
             "circulatingSupply": "1000000000.0",
             "coin": asset.coin,
             "totalSupply": "1000000000.0",
-            "dayBaseVlm": "0.0",
+            "dayBaseVlm": day["dayBaseVlm"],
         }
 
     def bbo(self, asset: Asset, time_ms: int) -> dict[str, Any]:
@@ -188,26 +193,79 @@ class MarketInfo:
         return time_ms // INTERVAL_MS[interval] * INTERVAL_MS[interval]
 
     def candle(self, asset: Asset, interval: str, start_ms: int) -> dict[str, Any]:
-        """Return the candle that starts at `start_ms`, built from the trades that the venue still has."""
-        end = start_ms + INTERVAL_MS[interval] - 1
-        book = self._venue.book(asset)
-        rows = [
-            row
-            for row in self._venue.recent_trades.get(asset.coin, [])
-            if isinstance(row["time"], int) and start_ms <= row["time"] <= end
-        ]
-        prices = [_scaled(row["px"]) for row in rows] or [book.last_price]
+        """Return the candle that starts at `start_ms`; flat at the last price where nothing traded."""
+        last = self._venue.book(asset).last_price
+        bar = self._venue.bars.merged(asset.coin, start_ms, INTERVAL_MS[interval])
+        bar = bar or Bar(start_ms, last, last, last, last)
         return {
             "t": start_ms,
-            "T": end,
+            "T": start_ms + INTERVAL_MS[interval] - 1,
             "s": asset.coin,
             "i": interval,
-            "o": wire(prices[0]),
-            "c": wire(prices[-1]),
-            "h": wire(max(prices)),
-            "l": wire(min(prices)),
-            "v": wire(sum(_scaled(row["sz"]) for row in rows)),
-            "n": len(rows),
+            "o": wire(bar.open),
+            "c": wire(bar.close),
+            "h": wire(bar.high),
+            "l": wire(bar.low),
+            "v": wire(bar.volume),
+            "n": bar.trades,
+        }
+
+    def _dex_limits(self, body: dict[str, Any]) -> Any:
+        name = read_text(body, "dex")
+        row = next((row for row in self._venue.universe.perp_dexs if row is not None and row["name"] == name), None)
+        if row is None:
+            return None
+        return {
+            "totalOiCap": "1000000000.0",
+            "oiSzCapPerPerp": "10000000000.0",
+            "maxTransferNtl": "100000000.0",
+            "coinToOiCap": row["assetToStreamingOiCap"],
+        }
+
+    def _dex_status(self, body: dict[str, Any]) -> dict[str, Any]:
+        dex = read_text(body, "dex")
+        if dex not in self._venue.universe.meta:
+            raise BadRequestError
+        total = sum(self._venue.margin.cross_value(account, dex) for account in self._venue.accounts.values())
+        return {"totalNetDeposit": wire(total)}
+
+    def _margin_table(self, body: dict[str, Any]) -> Any:
+        table_id = read_int(body, "id")
+        tables: dict[int, Any] = dict(self._venue.universe.meta[self._dex(body)]["marginTables"])
+        if table_id in tables:
+            return tables[table_id]
+        if not 0 < table_id < 50:
+            raise BadRequestError
+        return {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": table_id}]}
+
+    def _dex(self, body: dict[str, Any]) -> str:
+        dex = read_text(body, "dex", "")
+        if dex not in self._venue.universe.meta:
+            raise BadRequestError
+        return dex
+
+    @staticmethod
+    def _settled_outcome(body: dict[str, Any]) -> None:
+        """Return null: no outcome was ever listed here."""
+        read_int(body, "outcome")
+
+    def _predicted(self) -> list[Any]:
+        hour = INTERVAL_MS["1h"]
+        coming = (self._venue.time_ms() // hour + 1) * hour
+        rows = []
+        for asset in self._venue.universe.by_dex[""]:
+            if not asset.is_delisted:
+                shown = {"fundingRate": FUNDING_PER_HOUR, "nextFundingTime": coming, "fundingIntervalHours": 1}
+                rows.append([asset.coin, [["HlPerp", shown]]])
+        return rows
+
+    def _day(self, asset: Asset) -> dict[str, str]:
+        """Return the figures of the last 24 hours that every context shows."""
+        bar = self._venue.bars.day(asset.coin, self._venue.time_ms())
+        return {
+            "prevDayPx": wire(bar.open if bar else asset.mid),
+            "dayNtlVlm": wire(bar.notional if bar else 0),
+            "dayBaseVlm": wire(bar.volume if bar else 0),
         }
 
     def _candles(self, body: dict[str, Any]) -> Any:
@@ -238,10 +296,6 @@ class MarketInfo:
 
 def _level(row: tuple[int, int, int]) -> dict[str, Any]:
     return {"px": wire(row[0]), "sz": wire(row[1]), "n": row[2]}
-
-
-def _scaled(text: object) -> int:
-    return parse(str(text))
 
 
 def _rounded(
