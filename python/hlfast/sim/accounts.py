@@ -73,6 +73,8 @@ class Account:
     fills: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILL_ROWS))
     ledger: list[dict[str, Any]] = field(default_factory=list)
     fundings: list[dict[str, Any]] = field(default_factory=list)
+    twap_slices: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
+    twap_history: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
     abstraction: str = "disabled"
     multi_sig: MultiSig | None = None
     dex_abstraction: bool | None = None

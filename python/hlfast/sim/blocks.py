@@ -17,8 +17,13 @@ class Block:
     order_updates: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     ledger_updates: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     venue_cancels: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    fundings: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # rows as `userFundings` shows them
+    liquidations: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # rows as `userEvents` shows them
+    twap_slices: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # {"fill", "twapId"}
+    twap_history: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # rows as `twapHistory` shows them
     coins: set[str] = field(default_factory=set)
 
     def changed(self) -> bool:
         """Tell whether any feed has something to say."""
-        return bool(self.coins or self.trades or self.fills or self.order_updates or self.ledger_updates)
+        rows = (self.trades, self.fills, self.order_updates, self.ledger_updates, self.fundings, self.liquidations)
+        return bool(self.coins or any(rows) or self.twap_slices or self.twap_history)

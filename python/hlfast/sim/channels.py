@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from collections.abc import Callable
 from typing import Any
+
+import orjson
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.info import Info
@@ -23,11 +27,16 @@ class UnreadableError(Exception):
     """The venue answers on the error channel that it couldn't parse the request."""
 
 
+class InvalidError(Exception):
+    """The venue answers `Invalid subscription` with the subscription as it was sent."""
+
+
 def read_subscription(sent: Any, venue: Venue) -> dict[str, Any]:
     """Return a subscription in the venue's own spelling, defaults filled in.
 
     Raises:
         UnreadableError: unknown type or misfit fields.
+        InvalidError: a subscription that isn't offered.
         UnknownCoinError: a coin that isn't listed, or a book precision that isn't offered.
     """
     if not isinstance(sent, dict) or not isinstance(sent.get("type"), str):
@@ -89,6 +98,29 @@ def _user_dex(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     return {"user": read_user(sent), "dex": _dex(sent, venue).get("dex", "")}
 
 
+def _user_perp(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    fields = _user_coin(sent, venue)
+    if venue.universe.by_coin[fields["coin"]].is_spot:
+        raise InvalidError
+    return fields
+
+
+def _spot_state(sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
+    return {"user": read_user(sent), "ignorePortfolioMargin": bool(sent.get("ignorePortfolioMargin", False))}
+
+
+def _web_data_2(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
+    if venue.settings.web_data2 == "refuse":
+        raise InvalidError
+    return {"user": read_user(sent)}
+
+
+def packed(contexts: dict[str, dict[str, str]]) -> str:
+    """Return contexts as `fastAssetCtxs` carries them: base64 of raw DEFLATE of JSON."""
+    deflate = zlib.compressobj(wbits=-15)
+    return base64.b64encode(deflate.compress(orjson.dumps(contexts)) + deflate.flush()).decode()
+
+
 def _nothing(_sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
     return {}
 
@@ -110,8 +142,13 @@ _READERS: dict[str, Callable[[dict[str, Any], Venue], dict[str, Any]]] = {
     "userTwapHistory": _user,
     "notification": _user,
     "webData3": _user,
-    "spotState": _user,
-    "activeAssetData": _user_coin,
+    "spotState": _spot_state,
+    "activeAssetData": _user_perp,
+    "webData2": _web_data_2,
+    "assetCtxs": _dex,
+    "spotAssetCtxs": _nothing,
+    "allDexsAssetCtxs": _nothing,
+    "fastAssetCtxs": _nothing,
     "clearinghouseState": _user_dex,
     "openOrders": _user_dex,
     "allDexsClearinghouseState": _user,
@@ -134,13 +171,20 @@ class Snapshots:
             return self._user_state(kind, sub, self._info.account.find(sub["user"]))
         if "coin" in sub:
             return self._coin_state(kind, sub)
-        if kind == "allMids":
-            dex = sub.get("dex", "")
-            data: dict[str, Any] = {"mids": self._info.market.mids(dex)}
-            return kind, ({"dex": dex} | data if dex else data)
-        if kind == "outcomeMetaUpdates":
-            return kind, {"updates": []}
-        return None
+        market, dex = self._info.market, sub.get("dex", "")
+        named: dict[str, Any] = {"dex": dex} if dex else {}
+        makers: dict[str, Callable[[], Data]] = {
+            "allMids": lambda: named | {"mids": market.mids(dex)},
+            "assetCtxs": lambda: {
+                "dex": dex,
+                "ctxs": [market.context(asset) for asset in self._venue.universe.by_dex[dex]],
+            },
+            "spotAssetCtxs": lambda: [market.spot_context(asset) for asset in self._venue.universe.by_dex["spot"]],
+            "allDexsAssetCtxs": lambda: {"ctxs": market.all_contexts()},
+            "fastAssetCtxs": lambda: packed(market.fast_contexts()),
+        }
+        make = makers.get(kind)
+        return None if make is None else (kind, make())
 
     def _coin_state(self, kind: str, sub: dict[str, Any]) -> tuple[str, Data] | None:
         asset = self._venue.universe.by_coin[sub["coin"]]
@@ -177,7 +221,8 @@ class Snapshots:
                 "clearinghouseState": reader.state(account, dex),
             },
             "openOrders": lambda: {"dex": dex, "user": user, "orders": reader.frontend_orders(account, dex)},
-            "twapStates": lambda: {"dex": dex, "user": user, "states": []},
+            "twapStates": lambda: {"dex": dex, "user": user, "states": reader.twap_states(account, dex)},
+            "webData2": lambda: self._info.whole.page(account),
             "spotState": lambda: {"user": user, "spotState": reader.spot_state(account)},
             "activeAssetData": lambda: reader.active_asset(account, universe.by_coin[sub["coin"]]),
             "allDexsClearinghouseState": lambda: {
@@ -215,8 +260,8 @@ class Snapshots:
             ),
             "userNonFundingLedgerUpdates": ("nonFundingLedgerUpdates", lambda: account.ledger),
             "userHistoricalOrders": ("orderHistory", lambda: history.order_history(account)),
-            "userTwapSliceFills": ("twapSliceFills", list),
-            "userTwapHistory": ("history", list),
+            "userTwapSliceFills": ("twapSliceFills", lambda: list(reversed(account.twap_slices))),
+            "userTwapHistory": ("history", lambda: list(reversed(account.twap_history))),
         }
         named = makers.get(kind)
         return None if named is None else (named[0], named[1]())

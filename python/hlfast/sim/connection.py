@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from hlfast.sim.actions import ParseError, parse_envelope
-from hlfast.sim.channels import UnknownCoinError, UnreadableError, read_subscription
+from hlfast.sim.channels import InvalidError, UnknownCoinError, UnreadableError, read_subscription
 from hlfast.sim.hub import frame
 from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import POSTS_IN_FLIGHT, SUBSCRIPTIONS, Source, action_weight, info_weight, row_weight
@@ -117,17 +117,26 @@ class Connection:
         except UnreadableError:
             self._unparsed(text)
             return
+        except InvalidError:
+            self._error(f"Invalid subscription {orjson.dumps(sent).decode()}")
+            return
         except UnknownCoinError:
             self.abort()
             return
         spelled = orjson.dumps(sub)
         if method == "unsubscribe":
-            if spelled not in self._subs:
-                self._error(f"Already unsubscribed: {spelled.decode()}")
-                return
-            self._drop(sub)
-            self._acknowledge(method, sub)
+            self._unsubscribe(sub, spelled)
+        else:
+            self._subscribe(sub, spelled)
+
+    def _unsubscribe(self, sub: dict[str, Any], spelled: bytes) -> None:
+        if spelled not in self._subs:
+            self._error(f"Already unsubscribed: {spelled.decode()}")
             return
+        self._drop(sub)
+        self._acknowledge("unsubscribe", sub)
+
+    def _subscribe(self, sub: dict[str, Any], spelled: bytes) -> None:
         if spelled in self._subs:
             self._error(f"Already subscribed: {spelled.decode()}")
             return
@@ -136,7 +145,7 @@ class Connection:
             self._error(refusal)
             return
         self._take(sub, spelled)
-        self._acknowledge(method, sub)
+        self._acknowledge("subscribe", sub)
         first = self._server.hub.snapshots.first(sub)
         if first is not None:
             self.send(frame(*first))

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import orjson
 
 from hlfast.sim.blocks import Block
-from hlfast.sim.channels import Snapshots
+from hlfast.sim.channels import Snapshots, packed
 from hlfast.sim.info import Info
 from hlfast.sim.info.history import aggregated
 from hlfast.sim.venue import Venue
@@ -17,6 +17,7 @@ from hlfast.sim.venue import Venue
 FAST_MS = 500
 CONTEXT_MS = 1_000
 STATE_MS = 5_000
+ALL_CONTEXTS_MS = 14_000
 
 
 class Receiver(Protocol):
@@ -93,17 +94,7 @@ class Hub:
         """Send everything that a block changed; all frames carry its time."""
         for trades in block.trades.values():
             self._venue.bars.record(trades)
-        for user, fills in block.fills.items():
-            self._publish_fills(user, fills)
-        for user, cancels in block.venue_cancels.items():
-            self._send("userEvents", user, "user", {"nonUserCancel": cancels})
-        for user, updates in block.order_updates.items():
-            self._send("orderUpdates", user, "orderUpdates", updates)
-            history = {"user": user, "orderHistory": updates}
-            self._send("userHistoricalOrders", user, "userHistoricalOrders", history)
-        for user, rows in block.ledger_updates.items():
-            updates_of = {"user": user, "nonFundingLedgerUpdates": rows}
-            self._send("userNonFundingLedgerUpdates", user, "userNonFundingLedgerUpdates", updates_of)
+        self._publish_accounts(block)
         for coin, trades in block.trades.items():
             self._send("trades", coin, "trades", trades)
         for coin in sorted(block.coins):  # a set's own order changes from process to process
@@ -115,11 +106,53 @@ class Hub:
         for topic in self._of(kind, name):
             topic.send(channel, data)
 
+    def _publish_accounts(self, block: Block) -> None:
+        for user, fills in block.fills.items():
+            self._publish_fills(user, fills)
+        channels = (
+            ("userTwapSliceFills", "twapSliceFills", block.twap_slices),
+            ("userTwapHistory", "history", block.twap_history),
+            ("userFundings", "fundings", block.fundings),
+            ("userNonFundingLedgerUpdates", "nonFundingLedgerUpdates", block.ledger_updates),
+        )
+        for channel, key, by_user in channels:
+            for user, rows in by_user.items():
+                self._send(channel, user, channel, {"user": user, key: rows})
+        for user, updates in block.order_updates.items():
+            self._publish_orders(user, updates)
+        self._publish_events(block)
+
+    def _publish_events(self, block: Block) -> None:
+        whole = (
+            ("fills", block.fills),
+            ("twapSliceFills", block.twap_slices),
+            ("twapHistory", block.twap_history),
+            ("nonUserCancel", block.venue_cancels),
+        )
+        for key, by_user in whole:
+            for user, rows in by_user.items():
+                self._send("userEvents", user, "user", {key: rows})
+        for key, by_user in (("funding", block.fundings), ("liquidation", block.liquidations)):
+            for user, rows in by_user.items():
+                for row in rows:
+                    self._send("userEvents", user, "user", {key: row})
+
     def _publish_fills(self, user: str, fills: list[dict[str, Any]]) -> None:
         for topic in self._of("userFills", user):
             rows = aggregated(fills) if topic.sub["aggregateByTime"] else fills
             topic.send("userFills", {"user": user, "fills": rows})
-        self._send("userEvents", user, "user", {"fills": fills})
+        if self._of("notification", user):
+            for row in fills:
+                if not row["crossed"]:
+                    verb = "Bought" if row["side"] == "B" else "Sold"
+                    text = f"Resting order filled: {verb} {row['sz']} {row['coin']} at ${row['px']}"
+                    self._send("notification", user, "notification", {"notification": text})
+
+    def _publish_orders(self, user: str, updates: list[dict[str, Any]]) -> None:
+        self._send("orderUpdates", user, "orderUpdates", updates)
+        if self._of("userHistoricalOrders", user):
+            rows = self._info.history.order_rows(user, updates)
+            self._send("userHistoricalOrders", user, "userHistoricalOrders", {"user": user, "orderHistory": rows})
 
     def _publish_quotes(self, coin: str, time_ms: int) -> None:
         for topic in self._of("bbo", coin):
@@ -142,9 +175,25 @@ class Hub:
             if period is None or now - topic.pushed_ms < period:
                 continue
             topic.pushed_ms = now
+            if topic.sub["type"] == "fastAssetCtxs":
+                self._push_fast_contexts(topic)
+                continue
             state = self.snapshots.state(topic.sub)
             if state is not None:
                 topic.send(*state)
+
+    def _push_fast_contexts(self, topic: Topic) -> None:
+        """Send what changed since the last push; the first one after a subscription finds everything changed."""
+        now = self._info.market.fast_contexts()
+        before = topic.last if isinstance(topic.last, dict) else {}
+        topic.last = now
+        changed = {
+            coin: {key: value for key, value in shown.items() if before.get(coin, {}).get(key) != value}
+            for coin, shown in now.items()
+            if before.get(coin) != shown
+        }
+        if changed:
+            topic.send("fastAssetCtxs", packed(changed))
 
     def _all(self) -> Iterator[Topic]:
         for topics in self._topics.values():
@@ -152,19 +201,29 @@ class Hub:
 
 
 def _period_ms(sub: dict[str, Any]) -> int | None:
-    kind = sub["type"]
-    if kind == "l2Book":
-        return FAST_MS if sub["fast"] else STATE_MS
-    if kind == "activeAssetCtx":
-        return CONTEXT_MS
-    if kind in (
+    if sub["type"] == "l2Book" and sub["fast"]:
+        return FAST_MS
+    return _PERIODS_MS.get(sub["type"])
+
+
+_PERIODS_MS = dict.fromkeys(
+    (
+        "l2Book",
         "allMids",
         "clearinghouseState",
         "openOrders",
         "spotState",
+        "twapStates",
         "allDexsClearinghouseState",
+        "webData2",
         "webData3",
         "activeAssetData",
-    ):
-        return STATE_MS
-    return None
+    ),
+    STATE_MS,
+) | {
+    "activeAssetCtx": CONTEXT_MS,
+    "fastAssetCtxs": CONTEXT_MS,
+    "assetCtxs": ALL_CONTEXTS_MS,
+    "spotAssetCtxs": ALL_CONTEXTS_MS,
+    "allDexsAssetCtxs": ALL_CONTEXTS_MS,
+}

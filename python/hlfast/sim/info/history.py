@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.info.request import BadRequestError, Handler, for_user, read_int, read_user
+from hlfast.sim.info.request import BadRequestError, Handler, read_int, read_user
 from hlfast.sim.numbers import parse, times, usd, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.venue import Venue
@@ -35,9 +35,9 @@ class HistoryInfo:
             "historicalOrders": lambda body: self.order_history(self._account(body)),
             "userFunding": lambda body: self._by_time(self._account(body).fundings, body),
             "userNonFundingLedgerUpdates": lambda body: self._by_time(self._account(body).ledger, body),
-            "userTwapSliceFills": for_user([]),
-            "userTwapSliceFillsByTime": for_user([]),
-            "twapHistory": for_user([]),
+            "userTwapSliceFills": lambda body: list(reversed(self._account(body).twap_slices)),
+            "userTwapSliceFillsByTime": self._slices_by_time,
+            "twapHistory": lambda body: list(reversed(self._account(body).twap_history)),
             "portfolio": lambda body: self.portfolio(self._account(body)),
         }
 
@@ -66,6 +66,11 @@ class HistoryInfo:
         start, end = read_int(body, "startTime", 0), read_int(body, "endTime", FAR_FUTURE_MS)
         return [row for row in rows if start <= row["time"] <= end][:ROWS_PER_ANSWER]
 
+    def _slices_by_time(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        start, end = read_int(body, "startTime"), read_int(body, "endTime", FAR_FUTURE_MS)
+        rows = [row for row in self._account(body).twap_slices if start <= row["fill"]["time"] <= end]
+        return rows[:FILLS_PER_ANSWER]
+
     def _order_status(self, body: dict[str, Any]) -> dict[str, Any]:
         account = self._account(body)
         oid = body.get("oid")
@@ -89,6 +94,18 @@ class HistoryInfo:
     def order_history(self, account: Account) -> list[dict[str, Any]]:
         """Return the newest orders first."""
         return [history_row(order) for order in reversed(account.history)]
+
+    def order_rows(self, user: str, updates: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return `historicalOrders` rows of what `orderUpdates` says: each status with what was left then."""
+        account = self._venue.accounts.get(user) or Account(user)
+        rows = []
+        for update in updates:
+            order = account.by_oid.get(update["order"]["oid"])
+            if order is not None:
+                row = history_row(order)
+                row["order"]["sz"] = update["order"]["sz"]
+                rows.append(row | {"status": update["status"], "statusTimestamp": update["statusTimestamp"]})
+        return rows
 
     def portfolio(self, account: Account) -> list[Any]:
         """Return equity, profit and volume of each period: its start, or the account's, and now."""

@@ -154,6 +154,20 @@ class MarketInfo:
             "dayBaseVlm": day["dayBaseVlm"],
         }
 
+    def all_contexts(self) -> list[Any]:
+        """Return [[dex, contexts]…] of all perp dexs."""
+        universe = self._venue.universe
+        return [[dex, [self.context(asset) for asset in universe.by_dex[dex]]] for dex in universe.dex_names]
+
+    def fast_contexts(self) -> dict[str, dict[str, str]]:
+        """Return mark and mid of every listed coin."""
+        shown = {}
+        for asset in self._venue.universe.by_id.values():
+            if not asset.is_delisted:
+                mark, mid = wire(self._venue.mark(asset)), wire(self.mid_price(asset))
+                shown[asset.coin] = {"markPx": mark, "midPx": mid}
+        return shown
+
     def bbo(self, asset: Asset, time_ms: int) -> dict[str, Any]:
         """Return the data of a `bbo` frame."""
         book = self._book(asset)
