@@ -111,7 +111,7 @@ def _spot_state(sent: dict[str, Any], _venue: Venue) -> dict[str, Any]:
 
 def _web_data_2(sent: dict[str, Any], venue: Venue) -> dict[str, Any]:
     if venue.settings.web_data2 == "refuse":
-        raise InvalidError
+        raise UnreadableError
     return {"user": read_user(sent)}
 
 

@@ -30,6 +30,7 @@ def calls(start: Callable[..., Any]) -> dict[str, Any]:
     process = start()
     process.control(op="fund", address=MASTER, usdc="100000")
     process.control(op="fund", address=MASTER, usdc="1000", spot=True)
+    process.control(op="fund", address="0x" + "22" * 20, usdc="100")  # what a builder must hold
     script = Path(__file__).with_name("sdk_calls.py")
     command = [SDK_PYTHON, str(script), process.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

@@ -128,7 +128,7 @@ def test_historical_orders_stream_whole_rows(desk: Desk) -> None:
 
 
 def test_web_data_2_needs_its_switch(desk: Desk) -> None:
-    with pytest.raises(InvalidError):
+    with pytest.raises(UnreadableError):
         read_subscription({"type": "webData2", "user": USER}, desk.venue)
     desk.control(op="config", web_data2="serve")
     listener = desk.listen("webData2", user=USER)
