@@ -540,7 +540,8 @@ def listen(tour: Tour) -> None:
 
     def disconnect() -> None:
         tour.info.disconnect_websocket()
-        tour.info.ws_manager.join(5)
+        # The SDK's own reader may look at its closed socket only after ten seconds.
+        tour.info.ws_manager.join(15)
         assert not tour.info.ws_manager.is_alive()
 
     tour.step("Info.subscribe", "userFills: snapshot, then a fill", subscribe)
