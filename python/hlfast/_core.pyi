@@ -140,6 +140,18 @@ class Engine:
     def __new__(cls, config: bytes, journal_dir: str, now_ms: int) -> Self:
         """Open (or create) the journal, take its lock and replay it. `config` is the JSON of `hlfast.config.model.Config`."""
 
+    # simulation: the same engine on a disk that can fail, with all chance from a seed
+    @staticmethod
+    def simulated(config: bytes, journal_dir: str, now_ms: int, seed: int) -> Engine:
+        """Open as the constructor does; ConfigError for any venue but http://gameday.invalid on the testnet.
+
+        No thread runs: the journal's rounds come with `on_tick`. Signatures are RFC 6979 alone.
+        """
+    def crash(self, power_fails: int | None = None) -> None:
+        """End as a killed process does; a simulated engine only. With a seed, part of what was not synced is lost too."""
+    def set_disk_full(self, full: bool) -> None:
+        """Fill a simulated disk up, or make room again."""
+
     # keys: decrypted in Rust, never seen by Python
     def load_credentials(self, directory: str) -> list[str]: ...
     def load_keystore(self, path: str, passphrase_path: str) -> str: ...

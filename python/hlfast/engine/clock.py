@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns, time_ns
 from typing import Final
+
+from hlfast.venue.ports import REAL
 
 _MS_NS: Final = 1_000_000
 # 1 %: a second of error is gone in 100 s, and time never stands still, let alone runs back.
@@ -35,7 +36,9 @@ class VenueClock:
 
     __slots__ = ("_advanced_ns", "_monotonic", "_samples", "_target_ns", "_wall_offset_ns", "offset_ns", "refused")
 
-    def __init__(self, monotonic: Callable[[], int] = monotonic_ns, wall: Callable[[], int] = time_ns) -> None:
+    def __init__(
+        self, monotonic: Callable[[], int] = REAL.monotonic_ns, wall: Callable[[], int] = REAL.wall_ns
+    ) -> None:
         self._monotonic = monotonic
         self._wall_offset_ns = wall() - monotonic()
         self._samples: deque[int] = deque(maxlen=_WINDOW)

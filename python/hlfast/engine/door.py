@@ -7,11 +7,11 @@ owner.
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Final, Protocol
 
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.port import EnginePort, Sends, Writer
+from hlfast.venue.ports import REAL
 
 _MS_NS: Final = 1_000_000
 
@@ -32,14 +32,22 @@ class Door:
         engine: the core.
         clock: venue time.
         on_fatal: told once, about the first exception that the core raised.
+        monotonic_ns: the clock that frames are stamped with.
 
     Attributes:
         failures: exceptions of the core.
         unwritten: writes that a lane did not take; the core treats these posts as unknown.
     """
 
-    def __init__(self, engine: EnginePort, clock: VenueClock, on_fatal: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        engine: EnginePort,
+        clock: VenueClock,
+        on_fatal: Callable[[BaseException], None],
+        monotonic_ns: Callable[[], int] = REAL.monotonic_ns,
+    ) -> None:
         self.engine = engine
+        self._monotonic_ns = monotonic_ns
         self.clock = clock
         self._on_fatal = on_fatal
         self._writers: dict[int, Writer] = {}
@@ -59,6 +67,7 @@ class Door:
         written = self.engine.observe_written
         fail = self._fail
         notice = owner.notice
+        monotonic_ns = self._monotonic_ns
 
         def on_frame(payload: memoryview, recv_ns: int) -> None:
             try:

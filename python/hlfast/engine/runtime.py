@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine
-from time import monotonic_ns
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -24,6 +23,7 @@ from hlfast.engine.watchdog import Watchdog
 from hlfast.engine.ways import Ways
 from hlfast.feeds.backfill import Backfill
 from hlfast.telemetry.logs import EventLog
+from hlfast.venue.ports import REAL, Ports
 
 DRAIN_S: Final = 10.0
 _RETRY_S: Final = 1.0
@@ -65,6 +65,7 @@ class Runtime:
         log: where events are written.
         clock: venue time; made by the caller, who opened the core with it.
         stopping: set when the end is asked for, perhaps before this object was made.
+        ports: dialling and clocks.
     """
 
     def __init__(
@@ -75,21 +76,23 @@ class Runtime:
         log: EventLog,
         clock: VenueClock | None = None,
         stopping: asyncio.Event | None = None,
+        ports: Ports = REAL,
     ) -> None:
         self.config = config
         self.engine = engine
-        self.clock = clock or VenueClock()
+        self._monotonic_ns = ports.monotonic_ns
+        self.clock = clock or VenueClock(ports.monotonic_ns, ports.wall_ns)
         self.fatal: BaseException | None = None
         self.stopping = stopping or asyncio.Event()
         self._venue = venue
         self._log = log
         self._lane_up = asyncio.Event()
-        self._door = Door(engine, self.clock, self._on_fatal)
-        self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set)
+        self._door = Door(engine, self.clock, self._on_fatal, ports.monotonic_ns)
+        self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set, ports)
         backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
         self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want)
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
-        self._ticker = Ticker(self._on_tick, engine.observe_loop_lag)
+        self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._ticks = 0
         self._errands: set[asyncio.Task[None]] = set()
@@ -214,9 +217,9 @@ class Runtime:
 
     async def _drain(self) -> None:
         """Give posts in flight and reductions that still try a bounded time, and none when the core cannot go on."""
-        deadline = monotonic_ns() + int(DRAIN_S * 1e9)
+        deadline = self._monotonic_ns() + int(DRAIN_S * 1e9)
         failures = self._door.failures
-        while monotonic_ns() < deadline and self._door.failures == failures:
+        while self._monotonic_ns() < deadline and self._door.failures == failures:
             try:
                 if self.status().in_flight == 0 and self.ways.http_lane.in_flight == 0:
                     return
@@ -233,7 +236,7 @@ class Runtime:
         for alert in self.engine.take_alerts():
             self._tell(alert)
         if self._ticks % _CHECK_TICKS == 0:
-            self.watchdog.check(monotonic_ns())
+            self.watchdog.check(self._monotonic_ns())
         if self._ticks % _CLOCK_TICKS == 0:
             self._run(self._probe_clock())
         if self._ticks % _META_TICKS == 0:
@@ -287,9 +290,9 @@ class Runtime:
     async def _probe_clock(self) -> None:
         if not self.engine.reserve_weight(_CLOCK_WEIGHT, self.clock.now_ms()):
             return
-        sent_ns = monotonic_ns()
+        sent_ns = self._monotonic_ns()
         status, body = await self._venue.info({"type": "exchangeStatus"})
-        recv_ns = monotonic_ns()
+        recv_ns = self._monotonic_ns()
         try:
             if status == 200:
                 self.clock.observe(sent_ns, recv_ns, msgspec.json.decode(body, type=_VenueTime).time)

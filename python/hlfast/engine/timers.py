@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Final
+
+from hlfast.venue.ports import REAL
 
 TICK_MS: Final = 20
 _MS_NS: Final = 1_000_000
@@ -31,7 +32,7 @@ class Ticker:
         on_lag: Callable[[int], None],
         *,
         period_ms: int = TICK_MS,
-        clock: Callable[[], int] = monotonic_ns,
+        clock: Callable[[], int] = REAL.monotonic_ns,
     ) -> None:
         self._on_tick = on_tick
         self._on_lag = on_lag

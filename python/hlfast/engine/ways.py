@@ -16,6 +16,7 @@ from hlfast.feeds.user_fills import UserFills
 from hlfast.lanes.http import HttpLane
 from hlfast.lanes.ws_post import WsPostLane
 from hlfast.telemetry.logs import EventLog
+from hlfast.venue.ports import Ports
 from hlfast.venue.ws import DIALS_PER_MINUTE, DialBudget, WsConnection
 
 Post = Callable[[bytes], Awaitable[tuple[int, bytes]]]
@@ -43,16 +44,22 @@ class Ways:
         log: where ups, downs and refusals are written.
         post: sends one /exchange body.
         on_lane_up: told when a WebSocket lane opens.
+        ports: how connections are dialled, and their clock.
     """
 
-    def __init__(self, config: Config, door: Door, log: EventLog, post: Post, on_lane_up: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, door: Door, log: EventLog, post: Post, on_lane_up: Callable[[], None], ports: Ports
+    ) -> None:
+        self._ports = ports
         self._config = config
         self._door = door
         self._log = log
         self._on_lane_up = on_lane_up
         self._url = ws_url_of(config)
         self._ssl = ssl.create_default_context() if self._url.startswith("wss:") else None
-        self._dials = DialBudget(DIALS_PER_MINUTE if config.venue.limits == "venue" else _DIALS_WITHOUT_LIMITS)
+        self._dials = DialBudget(
+            DIALS_PER_MINUTE if config.venue.limits == "venue" else _DIALS_WITHOUT_LIMITS, clock=ports.monotonic_ns
+        )
         settings = config.engine
         self._last = 0
         self.lanes = [self._open_lane() for _ in range(settings.lane_connections)]
@@ -152,7 +159,7 @@ class Ways:
             self._log.warning(event, **fields)
 
     def _open_lane(self) -> WsPostLane:
-        lane = WsPostLane(self._next_number(), self)
+        lane = WsPostLane(self._next_number(), self, clock=self._ports.monotonic_ns)
         lane.attach(
             WsConnection(
                 self._url,
@@ -164,13 +171,14 @@ class Ways:
                 ping_ms=self._config.engine.ping_ms,
                 dials=self._dials,
                 ssl_context=self._ssl,
+                ports=self._ports,
             )
         )
         self._door.attach(lane.number, lane.write)
         return lane
 
     def _open_feed(self, kind: Kind) -> FeedSource:
-        feed = FeedSource(self._next_number(), kind, self)
+        feed = FeedSource(self._next_number(), kind, self, clock=self._ports.monotonic_ns)
         feed.attach(
             WsConnection(
                 self._url,
@@ -180,6 +188,7 @@ class Ways:
                 ping_ms=self._config.engine.ping_ms,
                 dials=self._dials,
                 ssl_context=self._ssl,
+                ports=self._ports,
             )
         )
         return feed

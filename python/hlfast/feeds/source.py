@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Final, Literal, Protocol
 
 import msgspec
 
 from hlfast._core import FRAME_ACK, FRAME_BAD, FRAME_ERROR
+from hlfast.venue.ports import REAL
 from hlfast.venue.ws import Down, Subscription, WsConnection
 
 Kind = Literal["user", "tape"]
@@ -68,7 +68,9 @@ class FeedSource:
         changes: grows with each change of what is acknowledged, so that a reader can keep what it computed.
     """
 
-    def __init__(self, number: int, kind: Kind, watcher: Watcher, *, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(
+        self, number: int, kind: Kind, watcher: Watcher, *, clock: Callable[[], int] = REAL.monotonic_ns
+    ) -> None:
         self.number = number
         self.kind: Kind = kind
         self.data_ns = 0

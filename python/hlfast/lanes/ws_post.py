@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Protocol
 
+from hlfast.venue.ports import REAL
 from hlfast.venue.ws import Down, WsConnection
 
 
@@ -36,7 +36,7 @@ class WsPostLane:
         pauses: how often that happened.
     """
 
-    def __init__(self, number: int, watcher: Watcher, *, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(self, number: int, watcher: Watcher, *, clock: Callable[[], int] = REAL.monotonic_ns) -> None:
         self.number = number
         self.data_ns = 0
         self.up_ns = 0

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 import msgspec
 import orjson
-from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from picows import WSError, WSFrame, WSListener, WSMsgType, WSTransport
+
+from hlfast.venue.ports import REAL, Ports
 
 Subscription = dict[str, Any]
 FrameHandler = Callable[[memoryview, int], None]
@@ -108,6 +110,7 @@ class WsConnection:
             closes after 60 s in which it sent nothing (2026-08).
         dials: budget shared with the other connections of this source address.
         local_address: source address to bind, for hosts with several.
+        ports: how it dials, and its clock.
 
     Does not: parse, queue, count subscriptions against the venue's limits, or wait for acknowledgements.
     """
@@ -127,6 +130,7 @@ class WsConnection:
         backoff: Backoff | None = None,
         ssl_context: ssl.SSLContext | None = None,
         local_address: str | None = None,
+        ports: Ports = REAL,
     ) -> None:
         self.url = url
         self._on_frame = on_frame
@@ -136,8 +140,10 @@ class WsConnection:
         self._on_resume = on_resume
         self._ping_ms = ping_ms
         self._open_s = open_ms / 1000
-        self._dials = dials or DialBudget()
-        self._backoff = backoff or Backoff()
+        self._ws_connect = ports.dial
+        self._clock = ports.monotonic_ns
+        self._dials = dials or DialBudget(clock=ports.monotonic_ns)
+        self._backoff = backoff or Backoff(rng=ports.rng)
         self._ssl = ssl_context
         self._local_address = local_address
         self._wanted: dict[bytes, Subscription] = {}
@@ -194,7 +200,7 @@ class WsConnection:
 
     def frame_age_ms(self) -> int | None:
         """Milliseconds since the last frame of any kind; None when down."""
-        return (monotonic_ns() - self._listener.last_frame_ns) // _MS_NS if self._listener is not None else None
+        return (self._clock() - self._listener.last_frame_ns) // _MS_NS if self._listener is not None else None
 
     # sending
 
@@ -285,7 +291,7 @@ class WsConnection:
         options: dict[str, Any] = {}
         if self._local_address is not None:
             options["local_addr"] = (self._local_address, 0)
-        transport, _ = await ws_connect(
+        transport, _ = await self._ws_connect(
             lambda: listener,
             self.url,
             ssl_context=self._ssl,
@@ -333,6 +339,7 @@ class _Listener(WSListener):
         self._owner = owner
         self._on_frame = owner._on_frame  # noqa: SLF001 - one unit in two classes, split because picows owns this half
         self._ping_ms = owner._ping_ms  # noqa: SLF001
+        self._clock = owner._clock  # noqa: SLF001
         self._parts: list[bytes] = []
         self._parts_bytes = 0
         self._pings_unanswered = 0
@@ -345,12 +352,12 @@ class _Listener(WSListener):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self.transport = transport
-        self.up_ns = self.last_frame_ns = self.last_pong_ns = monotonic_ns()
+        self.up_ns = self.last_frame_ns = self.last_pong_ns = self._clock()
         self._arm()
         self._owner._came_up(self)  # noqa: SLF001
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        recv_ns = monotonic_ns()
+        recv_ns = self._clock()
         self.last_frame_ns = recv_ns
         self._pings_unanswered = 0
         kind = frame.msg_type
@@ -415,7 +422,7 @@ class _Listener(WSListener):
             self.on_ws_disconnected(self.transport)
 
     def describe(self, dropped: str | None) -> Down:
-        lived_ms = (monotonic_ns() - self.up_ns) // _MS_NS
+        lived_ms = (self._clock() - self.up_ns) // _MS_NS
         close = self.transport.close_handshake
         said = close.recv if close is not None else None
         answered = close.sent if close is not None and not close.recv_then_sent else None

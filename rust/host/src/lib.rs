@@ -9,4 +9,5 @@ pub mod keystore;
 pub mod memory;
 pub mod pool;
 pub mod runtime;
+mod splitmix;
 pub mod verify;

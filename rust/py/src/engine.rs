@@ -46,6 +46,22 @@ impl Engine {
         Ok(Engine(Mutex::new(Inner { runtime, frame: Vec::new() })))
     }
 
+    #[staticmethod]
+    fn simulated(py: Python<'_>, config: &[u8], journal_dir: &str, now_ms: u64, seed: u64) -> PyResult<Engine> {
+        let open = || Runtime::open_simulated(config, Path::new(journal_dir), now_ms, seed);
+        Ok(Engine(Mutex::new(Inner { runtime: py.detach(open).map_err(raise)?, frame: Vec::new() })))
+    }
+
+    #[pyo3(signature = (power_fails=None))]
+    fn crash(&self, power_fails: Option<u64>) -> PyResult<()> {
+        self.lock()?.runtime.crash(power_fails).map_err(raise)
+    }
+
+    fn set_disk_full(&self, full: bool) -> PyResult<()> {
+        self.lock()?.runtime.set_disk_full(full);
+        Ok(())
+    }
+
     fn load_credentials(&self, py: Python<'_>, directory: &str) -> PyResult<Vec<String>> {
         self.add_keys(py, || load_credentials(Path::new(directory)))
     }

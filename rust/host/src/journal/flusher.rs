@@ -1,6 +1,7 @@
 //! The journal's own thread: syncs what was written without one, and makes the next segment ahead of its use.
 use std::fs::File;
 use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use hlfast_core::metrics::Metrics;
 
 use super::directory::{open_file, reserve_path, segment_path, sync_names, zero_fill};
+use super::disk::SimulatedDisk;
 use super::{JournalError, io, snapshots};
 
 /// Rest between two rounds: what `relaxed` may lose at power loss is this and one sync, within the 10 ms that are promised.
@@ -65,6 +67,8 @@ pub(super) struct Shared {
     /// A snapshot to store once the record it stands behind is.
     pub snapshot: Mutex<Option<(u64, Vec<u8>)>>,
     pub metrics: Arc<Metrics>,
+    /// `None`: the system's.
+    pub disk: Option<SimulatedDisk>,
 }
 
 /// Locks; a panic of another holder is no reason to panic too, for each critical section leaves the data whole.
@@ -78,6 +82,7 @@ impl Shared {
         segment_bytes: u64,
         current: Arc<File>,
         newest: u64,
+        simulated: bool,
         metrics: Arc<Metrics>,
     ) -> Shared {
         Shared {
@@ -95,7 +100,21 @@ impl Shared {
             stop: AtomicBool::new(false),
             snapshot: Mutex::new(None),
             metrics,
+            disk: simulated.then(SimulatedDisk::default),
         }
+    }
+
+    /// Writes to a file, of which the bytes there were `reserved` before the disk was full or not.
+    pub fn write_at(&self, file: &Arc<File>, bytes: &[u8], offset: u64, reserved: bool) -> std::io::Result<()> {
+        match &self.disk {
+            None => file.write_all_at(bytes, offset),
+            Some(disk) => disk.write(file, bytes, offset, reserved),
+        }
+    }
+
+    /// Refuses when a simulated disk is full; the system's own says so when it is written to.
+    pub fn room(&self) -> std::io::Result<()> {
+        if self.disk.as_ref().is_some_and(SimulatedDisk::is_full) { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
     }
 
     /// Records the first failure. Whatever the disk holds now, only a new start may find out.
@@ -126,6 +145,9 @@ impl Shared {
             // A roll meanwhile only added to the list; both threads may have synced the same files, which is harmless.
             locked(&self.files).retired.retain(|file| !retired.iter().any(|done| Arc::ptr_eq(done, file)));
         }
+        if let Some(disk) = &self.disk {
+            disk.synced();
+        }
         self.synced.fetch_max(written, Ordering::AcqRel);
         Ok(())
     }
@@ -142,6 +164,13 @@ impl Shared {
         let _ = self.store_snapshot();
     }
 
+    /// A round, and a step of the preparations.
+    pub fn turn(&self) {
+        self.round();
+        // On a full disk the segment in use still has room; the writer turns to the reserve when it has not.
+        let _ = self.prepare();
+    }
+
     /// Stores the snapshot that waits, if the journal is on stable storage up to it.
     pub fn store_snapshot(&self) -> Result<(), JournalError> {
         let waiting = locked(&self.snapshot).take_if(|(sequence, _)| *sequence <= self.synced.load(Ordering::Acquire));
@@ -151,6 +180,7 @@ impl Shared {
 
     /// One step towards a whole reserve and a whole spare.
     fn prepare(&self) -> Result<(), JournalError> {
+        self.room().map_err(io("prepare", &self.directory))?;
         let reserve = reserve_path(&self.directory);
         if !reserve.exists() {
             return make_reserve(&self.directory, &reserve);

@@ -43,7 +43,7 @@ impl Journal {
         let spare = keep_one_spare(&ahead, options.segment_bytes)?;
         let Some(found) = read_all(&begun, after, replay)? else {
             let index = newest + 1;
-            create_first(directory, index)?;
+            create_first(directory, index, if options.simulated { options.segment_bytes } else { FIRST_BYTES })?;
             let position = Position { index, offset: SEGMENT_HEADER_LEN as u64, next: 1, newest: index };
             let journal = Journal::at(directory, lock, &position, spare, options, metrics)?;
             return Ok((journal, Recovered { records: 0, torn: false }));
@@ -180,11 +180,11 @@ fn is_zero(path: &Path) -> Result<bool, JournalError> {
     }
 }
 
-fn create_first(directory: &Path, index: u64) -> Result<(), JournalError> {
+fn create_first(directory: &Path, index: u64, bytes: u64) -> Result<(), JournalError> {
     let path = segment_path(directory, index);
     let file = open_file(&path)?;
     let header = SegmentHeader { first: 1, synced: 0 }.encode();
-    zero_fill(&file, 0, FIRST_BYTES)
+    zero_fill(&file, 0, bytes)
         .and_then(|()| std::os::unix::fs::FileExt::write_all_at(&file, &header, 0))
         .and_then(|()| file.sync_data())
         .map_err(io("write", &path))?;

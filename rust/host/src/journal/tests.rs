@@ -33,7 +33,7 @@ impl Drop for Temporary {
 }
 
 fn options(durability: Durability) -> Options {
-    Options { durability, segment_bytes: 1 << 20 }
+    Options { durability, segment_bytes: 1 << 20, simulated: false }
 }
 
 type Opened = (Journal, Vec<(u64, Vec<u8>)>, bool);
@@ -324,4 +324,56 @@ fn metrics_count_records_and_bytes() {
     append(&mut journal, 1, 8);
     journal.write().unwrap();
     assert_eq!((metrics.journal_records.get(), metrics.journal_bytes.get()), (1, 40));
+}
+
+#[test]
+fn a_simulated_power_loss_takes_at_most_what_was_not_synced() {
+    for seed in 0..48u64 {
+        let home = Temporary::new();
+        let reopen = || {
+            let mut seen = Vec::new();
+            let mut replay = |record: &Record<'_>| {
+                seen.push((record.sequence, record.payload.to_vec()));
+                Ok(())
+            };
+            let options = Options::simulated(Durability::Durable);
+            let (journal, _) = Journal::open(&home.0, options, Arc::default(), 0, &mut replay).unwrap();
+            (journal, seen)
+        };
+        let (mut journal, _) = reopen();
+        for number in 1..=40 {
+            append(&mut journal, number, 700);
+            journal.write().unwrap();
+            if number == 20 {
+                journal.sync().unwrap();
+            }
+        }
+        append(&mut journal, 41, 10);
+        journal.crash((seed > 0).then_some(seed)).unwrap();
+        assert!(journal.append(Kind::Step, |_| ()).is_err(), "nothing is written after the end");
+        let (_again, seen) = reopen();
+        let kept = seen.len() as u64;
+        assert!((20..=40).contains(&kept), "seed {seed}: {kept}");
+        assert!(seed > 0 || kept == 40, "a killed process keeps what the kernel has");
+        assert!(seen.iter().all(|(number, bytes)| *bytes == payload(*number, 700)));
+    }
+}
+
+#[test]
+fn a_full_simulated_disk_turns_to_the_reserve_and_back() {
+    let home = Temporary::new();
+    let options = Options::simulated(Durability::Durable);
+    let (mut journal, _) = Journal::open(&home.0, options, Arc::default(), 0, &mut |_| Ok(())).unwrap();
+    journal.round();
+    journal.set_disk_full(true);
+    append(&mut journal, 1, 100);
+    journal.write().unwrap();
+    assert!(journal.in_reserve());
+    journal.set_disk_full(false);
+    for number in 2..=4 {
+        journal.round();
+        append(&mut journal, number, 100);
+        journal.write().unwrap();
+    }
+    assert!(!journal.in_reserve());
 }

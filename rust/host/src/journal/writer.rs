@@ -1,6 +1,5 @@
 //! The one writer: buffers records, hands them to the kernel in one write a group, rolls over to the next segment.
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,8 +27,8 @@ pub struct Journal {
     buffer: Vec<u8>,
     next: u64,
     in_reserve: bool,
-    _flusher: Flusher,
-    _lock: File,
+    flusher: Option<Flusher>,
+    lock: Option<File>,
 }
 
 /// Where writing goes on after recovery.
@@ -58,12 +57,17 @@ impl Journal {
             options.segment_bytes,
             segment.clone(),
             position.newest,
+            options.simulated,
             metrics,
         ));
         shared.written.store(position.next - 1, Ordering::Release);
         shared.left.store(size.saturating_sub(position.offset), Ordering::Relaxed);
         *locked(&shared.spare) = spare;
-        let flusher = Flusher::start(shared.clone()).map_err(io("start the thread for", directory))?;
+        let flusher = if options.simulated {
+            None
+        } else {
+            Some(Flusher::start(shared.clone()).map_err(io("start the thread for", directory))?)
+        };
         Ok(Journal {
             durability: options.durability,
             shared,
@@ -74,8 +78,8 @@ impl Journal {
             buffer: Vec::with_capacity(2 * BUFFER_BYTES),
             next: position.next,
             in_reserve: false,
-            _flusher: flusher,
-            _lock: lock,
+            flusher,
+            lock: Some(lock),
         })
     }
 
@@ -196,7 +200,7 @@ impl Journal {
     }
 
     fn write_here(&self) -> Result<(), JournalError> {
-        self.segment.write_all_at(&self.buffer, self.offset).map_err(io("write", &self.path))
+        self.shared.write_at(&self.segment, &self.buffer, self.offset, self.in_reserve).map_err(io("write", &self.path))
     }
 
     /// Goes on in the spare segment, or in a new one when none is there yet.
@@ -215,6 +219,7 @@ impl Journal {
     fn make_segment(&self) -> Result<Spare, JournalError> {
         // The spare's lock keeps the flusher from choosing the same index.
         let _spare = locked(&self.shared.spare);
+        self.shared.room().map_err(io("make", &self.shared.directory))?;
         let index = self.shared.newest.load(Ordering::Acquire) + 1;
         let file = Arc::new(open_file(&segment_path(&self.shared.directory, index))?);
         sync_names(&self.shared.directory)?;
@@ -229,7 +234,7 @@ impl Journal {
         let mut group = Vec::with_capacity(header.len() + self.buffer.len());
         group.extend_from_slice(&header);
         group.extend_from_slice(&self.buffer);
-        if let Err(error) = file.write_all_at(&group, 0) {
+        if let Err(error) = self.shared.write_at(&file, &group, 0, self.in_reserve) {
             // A header without its whole group must not look like a begun segment.
             file.set_len(0).map_err(io("cut", &path))?;
             return Err(io("write", &path)(error));
@@ -259,6 +264,44 @@ impl Journal {
         self.in_reserve = true;
         self.shared.full.store(true, Ordering::Release);
         self.begin_segment(file, path, size)
+    }
+}
+
+/// What only simulations do.
+impl Journal {
+    /// What the journal's own thread does every few milliseconds, where there is no such thread.
+    pub fn round(&self) {
+        if self.flusher.is_none() {
+            self.shared.turn();
+        }
+    }
+
+    /// Ends as a killed process does: what waits in memory is gone, the lock is free. With a seed the power fails too, and
+    /// takes some of what was not synced. Only for a simulated disk; another one keeps what the kernel has.
+    ///
+    /// # Errors
+    /// [`JournalError::Io`]: the files could not be put back.
+    pub fn crash(&mut self, power_fails: Option<u64>) -> Result<(), JournalError> {
+        self.buffer.clear();
+        self.shared.fail("killed by the simulation".to_owned());
+        if let (Some(disk), Some(seed)) = (&self.shared.disk, power_fails) {
+            disk.lose_power(seed).map_err(io("restore", &self.path))?;
+        }
+        self.lock = None;
+        Ok(())
+    }
+
+    /// Whether the disk is a simulated one.
+    #[must_use]
+    pub fn is_simulated(&self) -> bool {
+        self.shared.disk.is_some()
+    }
+
+    /// Fills the simulated disk up, or makes room again.
+    pub fn set_disk_full(&self, full: bool) {
+        if let Some(disk) = &self.shared.disk {
+            disk.set_full(full);
+        }
     }
 }
 

@@ -31,12 +31,16 @@ pub use replay::ReplayError;
 use crate::clock::monotonic_ns;
 use crate::journal::{Durability, Journal, JournalError, Options};
 use crate::memory;
+use crate::splitmix::SplitMix;
 use feeds::Feeds;
 use outbox::Outbox;
 use signing::Signing;
 
 /// Alerts kept for a shell that doesn't fetch them; the oldest go first.
 const ALERTS_MAX: usize = 10_000;
+
+/// Where a simulated venue is: a name that is reserved to lead nowhere (RFC 2606).
+pub const SIMULATED_URL: &str = "http://gameday.invalid";
 
 /// Why the runtime can't be opened or refuses to go on.
 #[derive(Debug, thiserror::Error)]
@@ -89,15 +93,48 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`]: a wrong setting, a journal in use, damaged, or of other decisions than this build makes.
     pub fn open(config_json: &[u8], directory: &Path, now_ms: u64) -> Result<Runtime, RuntimeError> {
+        Runtime::open_with(config_json, directory, now_ms, None)
+    }
+
+    /// As [`Runtime::open`], for a venue that is simulated: all chance comes from the seed, no thread runs, and the disk
+    /// can fail. Refuses every other venue than the one at [`SIMULATED_URL`], which no name service can find.
+    ///
+    /// # Errors
+    /// [`RuntimeError`].
+    pub fn open_simulated(
+        config_json: &[u8],
+        directory: &Path,
+        now_ms: u64,
+        seed: u64,
+    ) -> Result<Runtime, RuntimeError> {
+        Runtime::open_with(config_json, directory, now_ms, Some(seed))
+    }
+
+    fn open_with(
+        config_json: &[u8],
+        directory: &Path,
+        now_ms: u64,
+        simulation: Option<u64>,
+    ) -> Result<Runtime, RuntimeError> {
         let config = Config::from_json(config_json)?;
+        let simulated = simulation.is_some();
+        let is_elsewhere = config.venue.base_url != SIMULATED_URL || config.venue.ws_url.is_some();
+        if simulated && (is_elsewhere || config.network != config::Network::Testnet) {
+            let problem = format!("a simulated engine signs for {SIMULATED_URL} alone, and for the testnet");
+            return Err(ConfigError::new("venue.base_url", problem).into());
+        }
         let durability = match config.journal.durability {
             config::Durability::Durable => Durability::Durable,
             config::Durability::Relaxed => Durability::Relaxed,
         };
+        let options = if simulated { Options::simulated(durability) } else { Options::new(durability) };
         let metrics = Arc::new(Metrics::default());
         let replay::Replayed { engine, journal, epoch, snapshot } =
-            replay::open(&config, config_json, directory, Options::new(durability), metrics.clone())?;
-        let seed = memory::entropy().map_err(|error| RuntimeError::System("entropy", error))?;
+            replay::open(&config, config_json, directory, options, metrics.clone())?;
+        let seed = match simulation {
+            Some(seed) => seed,
+            None => entropy().map_err(|error| RuntimeError::System("entropy", error))?,
+        };
         let mut runtime = Runtime {
             commands: Commands::default(),
             journal,
@@ -105,7 +142,11 @@ impl Runtime {
             epoch,
             snapshot,
             snapshot_every: config.journal.snapshot_every,
-            signing: Signing::new(engine.signers().len(), config.engine.presign.then_some(config.engine.pool_depth)),
+            signing: Signing::new(
+                engine.signers().len(),
+                config.engine.presign.then_some(config.engine.pool_depth),
+                simulated,
+            ),
             outbox: Outbox::default(),
             feeds: Feeds::default(),
             metrics,
@@ -325,6 +366,7 @@ impl Runtime {
         }
         self.handle(&Event::Tick, now_ms, 0)?;
         self.journal.write()?;
+        self.journal.round();
         self.metrics.journal_unsynced.set((self.journal.next_sequence() - 1).saturating_sub(self.journal.synced()));
         self.signing.publish(&self.metrics);
         self.feeds.publish(&self.metrics);
@@ -378,6 +420,23 @@ impl Runtime {
         }
         self.journal.settle_down()?;
         Ok(())
+    }
+
+    /// Ends as a killed process does; see [`Journal::crash`]. Nothing can be done with the runtime afterwards.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; [`RuntimeError::Tripped`] with nothing done when the disk is no simulated one.
+    pub fn crash(&mut self, power_fails: Option<u64>) -> Result<(), RuntimeError> {
+        if !self.journal.is_simulated() {
+            return Err(RuntimeError::Tripped("only a simulated engine can be killed by a call".to_owned()));
+        }
+        self.trip("killed by the simulation".to_owned());
+        Ok(self.journal.crash(power_fails)?)
+    }
+
+    /// Fills a simulated disk up, or makes room again.
+    pub fn set_disk_full(&self, full: bool) {
+        self.journal.set_disk_full(full);
     }
 
     fn take_snapshot(&mut self) {
@@ -437,24 +496,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
 
-/// SplitMix64: entropy for decisions (journalled) and masks for frames. Masks keep proxies from reading frames as
-/// requests; they are no secret, so a fast generator with a random seed will do.
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn new(seed: [u8; 32]) -> SplitMix {
-        SplitMix(seed.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn mask(&mut self) -> [u8; 4] {
-        let [a, b, c, d, ..] = self.next().to_le_bytes();
-        [a, b, c, d]
-    }
+fn entropy() -> std::io::Result<u64> {
+    let bytes = memory::entropy()?;
+    Ok(bytes.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)))
 }

@@ -22,6 +22,8 @@ pub(super) struct Signing {
     places: Vec<Option<usize>>,
     pool_depth: usize,
     threads: Option<(Pools, Verifier)>,
+    /// Signatures are RFC 6979 alone and no thread runs, so that a simulation's bytes are the same each time.
+    simulated: bool,
     calm: Calm,
     signatures: Vec<Option<Signature>>,
     faults: Vec<(u32, String)>,
@@ -29,13 +31,14 @@ pub(super) struct Signing {
 
 impl Signing {
     /// `pool_depth` is `None` when every signature is to be hedged.
-    pub fn new(signers: usize, pool_depth: Option<u32>) -> Signing {
+    pub fn new(signers: usize, pool_depth: Option<u32>, simulated: bool) -> Signing {
         let pool_depth = pool_depth.map_or(0, |depth| usize::try_from(depth).unwrap_or(usize::MAX));
         Signing {
             keyring: Keyring::new(),
             places: vec![None; signers],
             pool_depth,
             threads: None,
+            simulated,
             calm: Calm::default(),
             signatures: Vec::new(),
             faults: Vec::new(),
@@ -60,6 +63,9 @@ impl Signing {
     /// Starts the threads. Keys added later are not used.
     pub fn arm(&mut self, signers: &[Address]) -> io::Result<()> {
         self.places = signers.iter().map(|address| self.keyring.index_of(address)).collect();
+        if self.simulated {
+            return Ok(());
+        }
         let pools = Pools::start(&self.keyring, self.pool_depth, self.calm.clone())?;
         let verifier = Verifier::start(&self.keyring, VERIFY_QUEUE, self.calm.clone())?;
         self.threads = Some((pools, verifier));
@@ -83,6 +89,11 @@ impl Signing {
 
     fn sign_one(&mut self, attempt: &Attempt, metrics: &Metrics) -> Option<Signature> {
         let place = usize::try_from(attempt.signer).ok().and_then(|signer| self.places.get(signer).copied().flatten());
+        if self.simulated
+            && let Some(signer) = place.and_then(|index| self.keyring.signer(index))
+        {
+            return Some(signer.sign_deterministic(&attempt.digest));
+        }
         let (Some(index), Some((pools, verifier))) = (place, &self.threads) else {
             self.faults.push((attempt.signer, "no key is loaded for it".to_owned()));
             return None;

@@ -138,3 +138,21 @@ fn after_a_panic_nothing_is_stepped_or_sent() {
     runtime.flush().unwrap();
     assert!(crate::journal::snapshots(&home.0).unwrap().is_empty());
 }
+
+#[test]
+fn a_simulated_runtime_refuses_any_venue_that_could_be_real_and_only_it_can_be_killed() {
+    let home = Home::new();
+    let open = |config: &str| Runtime::open_simulated(config.as_bytes(), &home.0, NOW_MS, 1);
+    assert!(matches!(open(&config()), Err(RuntimeError::Config(error)) if error.setting == "venue.base_url"));
+    let simulated = config().replace("http://127.0.0.1:1", SIMULATED_URL);
+    let elsewhere = simulated.replace(r#""ws_url":null"#, r#""ws_url":"ws://127.0.0.1:1/ws""#);
+    assert!(matches!(open(&elsewhere), Err(RuntimeError::Config(_))));
+    let mainnet = simulated.replace("testnet", "mainnet");
+    assert!(matches!(open(&mainnet), Err(RuntimeError::Config(_))));
+    let mut runtime = open(&simulated).unwrap();
+    runtime.crash(None).unwrap();
+    assert!(matches!(runtime.tick(NOW_MS), Err(RuntimeError::Tripped(_))));
+    let mut real = home.open(&config()).unwrap();
+    assert!(real.crash(None).is_err());
+    real.tick(NOW_MS).unwrap();
+}
