@@ -169,3 +169,22 @@ fn an_error_answer_to_an_order_that_executed_all_the_same_is_found_out() {
     assert_eq!(world.position(0, "SOL"), 0, "and it is closed with the leader");
     world.assert_replay();
 }
+
+#[test]
+fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    world.reply = Reply::Lost;
+    let sent = world.queue.remove(0);
+    world.serve(sent);
+    let fence = silence(&mut world, 2_100).remove(0);
+    world.reply = Reply::Fill;
+    world.serve(fence);
+    silence(&mut world, 1_500);
+    let (token, _) = world.pending_info.pop().unwrap();
+    assert!(world.pending_info.is_empty(), "one question at a time");
+    world.step(OwnedEvent::Info(token, 200, json!({"status": "unknownOid"}).to_string().into_bytes()));
+    world.pass(10_000);
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+    world.assert_replay();
+}

@@ -101,6 +101,8 @@ impl Engine {
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         let asked = self.state.asks.values().any(|asked| matches!(asked, Asked::Order { post: of, .. } if *of == post));
         if asked {
+            // The answer may take longer than this, and say nothing: whoever looks then must look again.
+            self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
             return;
         }
         let follower = attempt.follower;
