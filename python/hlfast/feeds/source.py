@@ -170,7 +170,7 @@ class FeedSource:
                     self.changes += 1
             elif frame_class == FRAME_ERROR:
                 self._on_error(msgspec.json.decode(payload, type=_Error).data)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             self._watcher.feed_error(self, f"an answer in no known shape: {error}")
 
     def _on_error(self, text: str) -> None:
@@ -197,5 +197,5 @@ class FeedSource:
 def _key_in(text: str) -> Key | None:
     try:
         return key_of(msgspec.json.decode(text, type=Subscription)) if text else None
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None

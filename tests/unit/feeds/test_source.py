@@ -167,3 +167,10 @@ def test_source_says_nothing_of_attempts_that_never_came_up() -> None:
     feed, _, watcher = make()
     feed.went_down(Down("cannot connect", None, 0, was_up=False))
     assert watcher.told == []
+
+
+def test_source_lives_through_answers_that_are_no_utf_8() -> None:
+    feed, _, watcher = make()
+    feed.notice(FRAME_ACK, b'{"channel":"subscriptionResponse","data":{"method":"\xff"}}')
+    feed.notice(FRAME_ERROR, b'{"channel":"error","data":"Already subscribed: {\xff}"}')
+    assert [told[0] for told in watcher.told] == ["error", "error"]
