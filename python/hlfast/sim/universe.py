@@ -150,6 +150,6 @@ class Universe:
             "subDeployers": [],
             "deployerFeeScale": "0.0",
             "lastDeployerFeeScaleChangeTime": "1970-01-01T00:00:00",
-            "assetToFundingMultiplier": [],
-            "assetToFundingInterestRate": [],
+            "assetToFundingMultiplier": [[row["name"], "1.0"] for row in dex["universe"]],
+            "assetToFundingInterestRate": [[row["name"], "0.0"] for row in dex["universe"]],
         }

@@ -34,6 +34,8 @@ _FEES: dict[str, Any] = {
     "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
 }
 
+LOAN_TO_VALUE = "0.5"
+
 
 class AccountInfo:
     """What everybody may know of an address. An agent's address answers empty, without an error."""
@@ -129,9 +131,9 @@ class AccountInfo:
         }
 
     def spot_state(self, account: Account) -> dict[str, Any]:
-        """Return `spotClearinghouseState`."""
+        """Return `spotClearinghouseState`; unified and portfolio accounts show what each token still allows."""
         tokens = self._venue.universe.tokens
-        return {
+        shown: dict[str, Any] = {
             "balances": [
                 {
                     "coin": tokens[token]["name"],
@@ -145,12 +147,27 @@ class AccountInfo:
                 if total or token == USDC
             ]
         }
+        if account.abstraction in ("unifiedAccount", "portfolioMargin"):
+            shown["tokenToAvailableAfterMaintenance"] = [
+                [token, wire(max(0, total - self._trading.spot_hold(account, token)))]
+                for token, total in sorted(account.spot.items())
+            ]
+        if account.abstraction == "portfolioMargin":
+            loans = account.loans
+            shown |= {
+                "portfolioMarginEnabled": True,
+                "portfolioMarginRatio": "0.0",
+                "tokenToPortfolioBorrowRatio": [[token, "0.0"] for token in loans.borrowed],
+                "tokenToPortfolioSupplyRatio": [[token, "0.0"] for token in loans.supplied],
+            }
+        return shown
 
     @staticmethod
     def _loan_fields(account: Account, token: int) -> dict[str, str]:
         """Return what a balance row shows of supplied and borrowed tokens, where there are any."""
         kinds = {"borrowed": account.loans.borrowed, "supplied": account.loans.supplied}
-        return {name: wire(held[token]) for name, held in kinds.items() if held.get(token)}
+        fields = {name: wire(held[token]) for name, held in kinds.items() if held.get(token)}
+        return {"ltv": LOAN_TO_VALUE} | fields if account.abstraction == "portfolioMargin" else fields
 
     def token_price(self, token: int) -> str:
         """Return a token's price in USDC by its pair's mark; zero without a pair."""
@@ -204,21 +221,35 @@ class AccountInfo:
     def web_data(self, account: Account) -> dict[str, Any]:
         """Return the data of a `webData3` frame."""
         unnamed = next((agent for agent in account.agents.values() if not agent.name), None)
-        return {
-            "userState": {
-                "agentAddress": unnamed.address if unnamed else None,
-                "agentValidUntil": unnamed.valid_until_ms if unnamed else None,
-                "cumLedger": usd(account.deposits),
-                "serverTime": self._venue.time_ms(),
-                "isVault": account.role == "vault",
-                "user": account.address,
-                "abstraction": account.abstraction,
-            }
-            | ({"optOutOfSpotDusting": True} if account.keeps_spot_dust else {}),
-            "perpDexStates": [
-                {"totalVaultEquity": "0.0", "perpsAtOpenInterestCap": []} for _ in self._venue.universe.dex_names
-            ],
+        user: dict[str, Any] = {
+            "agentAddress": unnamed.address if unnamed else None,
+            "agentValidUntil": unnamed.valid_until_ms if unnamed else None,
+            "cumLedger": usd(account.deposits),
+            "serverTime": self._venue.time_ms(),
+            "isVault": account.role == "vault",
+            "user": account.address,
         }
+        if account.dex_abstraction is not None:
+            user["dexAbstractionEnabled"] = account.dex_abstraction
+        if account.role != "vault":
+            user["abstraction"] = account.abstraction
+        if account.keeps_spot_dust:
+            user["optOutOfSpotDusting"] = True
+        return {"userState": user, "perpDexStates": [self._dex_state(account, dex) for dex in self._dexs()]}
+
+    def _dexs(self) -> list[str]:
+        return self._venue.universe.dex_names
+
+    def _dex_state(self, account: Account, dex: str) -> dict[str, Any]:
+        vaults = [one for one in self._venue.accounts.values() if one.vault is not None and not dex]
+        equity = sum(
+            one.vault.equity(account.address, max(0, self._venue.margin.total_value(one)))
+            for one in vaults
+            if one.vault is not None
+        )
+        shown: dict[str, Any] = {"totalVaultEquity": usd(equity), "perpsAtOpenInterestCap": []}
+        led = [{"address": one.address, "name": one.name} for one in vaults if one.master == account.address]
+        return shown | ({"leadingVaults": led} if led else {})
 
 
 def _shortened(price: int) -> int:

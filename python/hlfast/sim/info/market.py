@@ -16,6 +16,7 @@ from hlfast.sim.venue import Venue
 BOOK_LEVELS = 20
 FUNDING_PER_HOUR = "0.0000125"  # the venue's floor rate: 0.01 % in 8 hours
 MAX_CANDLES = 5_000
+CATEGORY = "other"  # of every builder-deployed perp here
 INTERVAL_MS = {
     "1m": 60_000,
     "3m": 180_000,
@@ -66,6 +67,10 @@ class MarketInfo:
             "perpDexStatus": self._dex_status,
             "marginTable": self._margin_table,
             "settledOutcome": self._settled_outcome,
+            "perpAnnotation": self._annotation,
+            "perpCategories": lambda _body: [
+                [asset.coin, CATEGORY] for dex in universe.dex_names[1:] for asset in universe.by_dex[dex]
+            ],
             "outcomeMeta": constant({"outcomes": [], "questions": []}),
             "maxMarketOrderNtls": constant(
                 [
@@ -262,6 +267,10 @@ class MarketInfo:
     def _settled_outcome(body: dict[str, Any]) -> None:
         """Return null: no outcome was ever listed here."""
         read_int(body, "outcome")
+
+    def _annotation(self, body: dict[str, Any]) -> dict[str, str] | None:
+        asset = self.asset(read_text(body, "coin"))
+        return {"category": CATEGORY, "description": asset.coin} if asset is not None and asset.dex else None
 
     def _predicted(self) -> list[Any]:
         hour = INTERVAL_MS["1h"]

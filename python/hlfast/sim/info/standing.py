@@ -95,6 +95,7 @@ class StandingInfo:
                     [dex, self._states.state(sub, dex)] for dex in self._venue.universe.dex_names
                 ],
                 "spotState": self._states.spot_state(sub),
+                "abstraction": sub.abstraction,
             }
             for sub in map(self._states.find, account.sub_accounts)
         ] or None
