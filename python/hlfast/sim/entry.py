@@ -19,7 +19,7 @@ from hlfast.sim.blocks import Block
 from hlfast.sim.numbers import SCALE, ratio, times, try_parse, wire
 from hlfast.sim.orders import Order, TriggerTerms
 from hlfast.sim.trading import Trading, rejected_status
-from hlfast.sim.universe import USDC, Asset
+from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
 MINIMUM_USD = 10 * SCALE
@@ -168,7 +168,7 @@ class Entry:
         # The $10 rule has one exemption: an order that closes the whole position, flagged or not.
         closes_all = is_closing and order.remaining == abs(position) and not order.asset.is_spot
         if not closes_all and times(order.price, order.remaining) < MINIMUM_USD:
-            if order.asset.is_spot and order.asset.quote_token != USDC:
+            if order.asset.is_spot:
                 return f"Order must have minimum value of 10 {self._quote_name(order.asset)}."
             return "Order must have minimum value of $10."
         return None
