@@ -98,6 +98,10 @@ class Account:
         held = self.positions.get(asset.asset_id)
         return held.size if held else 0
 
+    def is_broke(self) -> bool:
+        """Tell whether nothing is left: no cash, no position, no token."""
+        return not (self.positions or any(self.raw.values()) or any(self.spot.values()) or self.stake.total)
+
     def leverage(self, asset: Asset) -> Leverage:
         """Margin mode and leverage; the venue's default where the account never set it."""
         chosen = self.leverages.get(asset.asset_id)

@@ -86,7 +86,10 @@ class Authority:
         if agent.valid_until_ms + venue.settings.agent_grace_s * 1_000 < block.time_ms:
             venue.revoke(signer)
             raise RefusedError(f"User or API Wallet {signer} does not exist.")
-        if not master.deposited:
+        is_broke = master.deposited and venue.settings.prune_broke and master.is_broke()
+        if is_broke:
+            venue.revoke(signer)
+        if is_broke or not master.deposited:
             raise RefusedError(f"Must deposit before performing actions. User: {master.address}")
         if master.multi_sig is not None and not venue.settings.multi_sig_agents:
             raise RefusedError("Multi-sig required")

@@ -34,6 +34,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     agent_grace_s: Count = 0  # unconfirmed: how long an expired agent still acts (one test saw 15 minutes)
     agent_removal_ms: Count = 5_000  # after removing an agent, no new one is approved for so long
     prune_nonces: bool = True  # an agent's nonces go with it, so that its old requests pass again if it comes back
+    prune_broke: bool = True  # agents of an account without funds are deregistered when they next act
     multi_sig_agents: bool = False  # unconfirmed: agents of a multi-sig account act without its signers
     vault_lock_s: Count = 86_400  # a vault's deposits stay in for a day
     delegation_lock_s: Count = 86_400  # a delegation stays with its validator for a day

@@ -384,3 +384,16 @@ def test_order_status_lags_and_shows_stale_cloids_when_switched() -> None:
     assert desk.info("orderStatus", **ask)["order"]["status"] == "canceled"
     desk.control(op="config", stale_cloid=False)
     assert desk.info("orderStatus", **ask)["order"]["status"] == "open"
+
+
+@pytest.mark.parametrize(("prunes", "agents"), [(True, 0), (False, 1)])
+def test_agents_go_with_the_last_cent(prunes: bool, agents: int) -> None:
+    desk = Desk(prune_broke=prunes)
+    master = desk.wallet(1, usdc="10")
+    agent = desk.agent_of(master, 2)
+    assert desk.act(agent, {"type": "noop"}) == OK
+    assert desk.act(master, user_signed(desk, "usdSend", destination=Wallet(9).address, amount="10")) == OK
+    answer = desk.act(agent, {"type": "noop"})
+    if prunes:
+        assert answer["response"] == f"Must deposit before performing actions. User: {master.address}"
+    assert len(desk.info("extraAgents", user=master.address)) == agents
