@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 Advance = Callable[[str], None]
 # CI's form: enough copiers to see that the order of things still holds.
-SHORT_COPIERS = {gates.ECHO_SPIN, gates.NAIVE, gates.LEAN_SPIN, gates.BEST, "hlfast durable"}
+SHORT_COPIERS = {gates.ECHO_SPIN, gates.NAIVE, gates.LEAN_SPIN, gates.BEST, gates.DURABLE}
 
 
 @dataclass(frozen=True, slots=True)

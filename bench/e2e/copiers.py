@@ -165,9 +165,9 @@ def peers() -> list[Copier]:
 
 
 def products() -> list[Copier]:
-    """hlfast in each journal mode, with a sleeping and with a never-sleeping loop."""
+    """hlfast with a never-sleeping and with a sleeping loop, each in both journal modes, which are compared: one after the other."""
     return [
         hlfast(f"hlfast {durability}{', busy_poll' if busy else ''}", FAST, service.Options(durability, busy_poll=busy))
-        for durability in ("relaxed", "durable")
         for busy in (True, False)
+        for durability in ("relaxed", "durable")
     ]

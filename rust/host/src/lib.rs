@@ -9,5 +9,6 @@ pub mod keystore;
 pub mod memory;
 pub mod pool;
 pub mod runtime;
+pub mod schedule;
 mod splitmix;
 pub mod verify;

@@ -31,6 +31,7 @@ pub use replay::ReplayError;
 use crate::clock::monotonic_ns;
 use crate::journal::{Durability, Journal, JournalError, Options};
 use crate::memory;
+use crate::schedule::wake_promptly;
 use crate::splitmix::SplitMix;
 use feeds::Feeds;
 use outbox::Outbox;
@@ -196,6 +197,8 @@ impl Runtime {
     /// [`RuntimeError`].
     pub fn start(&mut self, now_ms: u64) -> Result<FrameClass, RuntimeError> {
         self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
+        // After the threads behind it are made, which would inherit it. A refusal leaves the usual slice.
+        wake_promptly();
         let missing: Vec<_> = self.signing.missing(self.engine.signers()).collect();
         for (signer, address) in missing {
             let text = format!("no key of agent {address} is loaded: nothing is copied for its follower");
