@@ -15,7 +15,8 @@ import typer
 import uvloop
 
 from hlfast.sim.control import ControlError
-from hlfast.sim.life.cues import SourceError
+from hlfast.sim.faults import Faults
+from hlfast.sim.faults.schedule import load_faults
 from hlfast.sim.life.files import leader_op, life_op, with_files
 from hlfast.sim.port import Port
 from hlfast.sim.server import Server
@@ -100,6 +101,12 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         int,
         typer.Option(min=0, help="Age an action must reach before a block takes it.", rich_help_panel=WORLD),
     ] = 0,
+    faults: Annotated[
+        Path | None,
+        typer.Option(
+            help="Schedule of faults, TOML or JSON, that starts with the venue's clock.", rich_help_panel=WORLD
+        ),
+    ] = None,
     life: Annotated[
         str | None,
         typer.Option(
@@ -156,20 +163,23 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             Settings,
         )
         ops = with_files(orjson.loads(scenario.read_bytes()), scenario.parent) if scenario is not None else []
+        injector = load_faults(faults) if faults is not None else Faults()
         chosen = [coin for coin in coins.split(",") if coin]
         plays = [] if life is None else [life_op(life, seed=seed, speed=speed, coins=chosen)]
         plays += [leader_op(text) for text in leader or ()]
-    except (msgspec.ValidationError, orjson.JSONDecodeError, SourceError, OSError) as error:
+    except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     try:
-        uvloop.run(_serve(settings, host, port, (ops, plays), as_json=as_json))
+        uvloop.run(_serve(settings, injector, host, port, (ops, plays), as_json=as_json))
     except (ControlError, OSError) as error:
         typer.echo(f"sim: {error}", err=True)
         raise typer.Exit(1) from None
 
 
-async def _serve(settings: Settings, host: str, port: int, scenarios: tuple[Any, ...], *, as_json: bool) -> None:
-    server = Server(settings)
+async def _serve(
+    settings: Settings, faults: Faults, host: str, port: int, scenarios: tuple[Any, ...], *, as_json: bool
+) -> None:
+    server = Server(settings, faults=faults)
     server.run(asyncio.get_running_loop())
     for address, _ in TEST_KEYS if not as_json else ():
         server.control.run({"op": "fund", "address": address, "usdc": str(TEST_KEY_USDC)})

@@ -9,6 +9,7 @@ import orjson
 
 from hlfast.sim.actions import ParseError, parse_envelope
 from hlfast.sim.channels import InvalidError, UnknownCoinError, UnreadableError, read_subscription
+from hlfast.sim.faults.answers import CUT, GARBAGE, LOST, Failure
 from hlfast.sim.hub import frame
 from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import POSTS_IN_FLIGHT, SUBSCRIPTIONS, Source, action_weight, info_weight, row_weight
@@ -217,7 +218,22 @@ class Connection:
             self._unparsed(text)
             return
         self._server.limits.charge(self._address, row_weight(kind, answer))
-        self._reply(post_id, "info", {"type": kind, "data": answer})
+        fate = self._server.faults.fate(self._address, "info")
+        if fate is None:
+            self._reply(post_id, "info", {"type": kind, "data": answer})
+        elif fate.failure is not None:
+            self._fail(post_id, fate.failure)
+        else:
+            self._server.after(fate.delay_ms, lambda: self._reply(post_id, "info", {"type": kind, "data": answer}))
+
+    def _fail(self, post_id: int, failure: Failure) -> None:
+        """Give the client what a fault put in an answer's place."""
+        if failure.status == CUT:
+            self.abort()
+        elif failure.status == GARBAGE:
+            self.send(failure.body)
+        elif failure.status != LOST:
+            self._reply(post_id, "error", failure.text())
 
     def _post_action(self, post_id: int, payload: msgspec.Raw, text: str) -> None:
         try:
@@ -231,8 +247,11 @@ class Connection:
             return
         self._source.posts += 1
 
-        def reply(answer: dict[str, Any]) -> None:
+        def reply(answer: dict[str, Any] | Failure) -> None:
             self._source.posts -= 1
+            if isinstance(answer, Failure):
+                self._fail(post_id, answer)
+                return
             self._reply(post_id, "action", answer)
 
         self._server.submit(envelope, self._address, reply)

@@ -10,8 +10,9 @@ import msgspec
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.book import round_price
+from hlfast.sim.faults import Faults
+from hlfast.sim.faults.requests import FaultRequests
 from hlfast.sim.leaders import LeaderTape
-from hlfast.sim.life.cues import SourceError
 from hlfast.sim.life.play import CallLater, RunBlock
 from hlfast.sim.life.plays import Plays
 from hlfast.sim.numbers import parse, usd, wire
@@ -30,7 +31,9 @@ class ControlError(ValueError):
 class Control:
     """One method an op; each answers `{"ok": true, …}`."""
 
-    def __init__(self, venue: Venue, trading: Trading, run_block: RunBlock, call_later: CallLater) -> None:
+    def __init__(
+        self, venue: Venue, trading: Trading, run_block: RunBlock, call_later: CallLater, faults: Faults
+    ) -> None:
         self._venue = venue
         self._trading = trading
         self._run_block = run_block
@@ -49,6 +52,7 @@ class Control:
             "play": self.plays.start,
             "plays": self.plays.listed,
             "stop_play": self.plays.stop,
+            **FaultRequests(faults).ops(),
         }
 
     def run(self, request: Any) -> dict[str, Any]:
@@ -63,7 +67,7 @@ class Control:
             raise ControlError(f"Unknown op {op!r}; known: {', '.join(self._ops)}.")
         try:
             return {"ok": True} | handler(request)
-        except (ControlError, SourceError) as error:
+        except ValueError as error:  # a ControlError, or what a part of the venue says of its own fields
             raise ControlError(f"{op}: {error}") from None
 
     def run_all(self, requests: Any) -> None:
@@ -180,6 +184,7 @@ class Control:
     def _ledger(self, request: dict[str, Any]) -> dict[str, Any]:
         since = self._count(request, "since", 2**53) or 0
         answer = self._venue.record.since(since)
+        answer["counters"]["event_log_hash"] = self._venue.event_log.hexdigest()
         answer["time"] = self._venue.time_ms()
         answer["positions"] = {
             account.address: {

@@ -12,6 +12,7 @@ import orjson
 from hlfast.sim.actions import ParseError, parse_envelope
 from hlfast.sim.authority import count_of
 from hlfast.sim.control import ControlError
+from hlfast.sim.faults.answers import CUT, LOST, Failure
 from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import action_weight, info_weight, row_weight
 from hlfast.sim.verdicts import Answer
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MISFIT = "Failed to deserialize the JSON body into the target type"
 JSON = "application/json"
 TEXT = "text/plain"
+SILENCE_MS = 600_000  # after which even a lost answer's connection is cut: no request waits for ever
 
 
 class Reply(NamedTuple):
@@ -55,7 +57,10 @@ class Doors:
             return Reply(404, b"404: Not Found")
         if found[0] != method:
             return Reply(405, b"405: Method Not Allowed")
-        return await found[1](address, body)
+        reply = await found[1](address, body)
+        if path != "/control":
+            self._server.venue.event_log.add(b"%d %b" % (reply.status, path.encode()), reply.body)
+        return reply
 
     def too_many(self) -> Reply:
         """Count a refusal by the limits of the client's address and return its answer."""
@@ -73,6 +78,11 @@ class Doors:
         except (orjson.JSONDecodeError, BadRequestError):
             return Reply(422, MISFIT.encode())
         limits.charge(address, row_weight(kind, answer))
+        fate = self._server.faults.fate(address, "info")
+        if fate is not None:
+            await self._pause(fate.delay_ms)
+            if fate.failure is not None:
+                return await self._failed(fate.failure)
         return json_reply(answer)
 
     async def _exchange(self, address: str, sent: bytes) -> Reply:
@@ -82,14 +92,33 @@ class Doors:
             return Reply(422, f"{MISFIT}: {error}".encode(errors="replace"))
         if not self._server.limits.spend(address, action_weight(count_of(envelope.action))):
             return self.too_many()
-        answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        answered: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
 
-        def reply(answer: Answer) -> None:
+        def reply(answer: Answer | Failure) -> None:
             if not answered.done():
                 answered.set_result(answer)
 
         self._server.submit(envelope, address, reply)
-        return json_reply(await answered)
+        outcome = await answered
+        return await self._failed(outcome) if isinstance(outcome, Failure) else json_reply(outcome)
+
+    async def _pause(self, delay_ms: int) -> None:
+        if delay_ms:
+            over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._server.after(delay_ms, lambda: None if over.done() else over.set_result(None))
+            await over
+
+    async def _failed(self, failure: Failure) -> Reply:
+        """Give the client what it gets instead of an answer.
+
+        Raises:
+            ConnectionResetError: a cut connection, or silence that has lasted long enough.
+        """
+        if failure.status == LOST:
+            await self._pause(SILENCE_MS)
+        if failure.status in (LOST, CUT):
+            raise ConnectionResetError("the answer's connection was cut")
+        return Reply(failure.status, failure.body)
 
     async def _control(self, address: str, sent: bytes) -> Reply:
         if not address.startswith("127.") and address != "::1":

@@ -23,6 +23,7 @@ from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
 MINIMUM_USD = 10 * SCALE
+POST_ONLY = "Only post-only orders allowed immediately after a network upgrade"
 MAX_OPEN_ORDERS = 1_000
 MAX_CANCELS = 200  # per action; more are refused whole (testnet, October 2026)
 Item = dict[str, Any] | str
@@ -147,16 +148,23 @@ class Entry:
         if size is None or size < 0 or size % asset.lot:
             return "Order has invalid size."
         settings, account = self._venue.settings, origin.account
-        repeats = sent.c is not None and settings.repeated_cloid == "refuse" and sent.c in account.by_cloid
+        repeats = settings.repeated_cloid != "accept" and self._repeats(account, sent.c)
         refusals = (
             (size == 0 and sent.t.trigger is None, "Order has zero size."),
-            (settings.halted or asset.is_delisted, "Trading is halted."),
+            (settings.halted or asset.is_delisted or asset.coin in settings.halted_coins, "Trading is halted."),
+            (settings.post_only and (sent.t.limit is None or sent.t.limit.tif != "Alo"), POST_ONLY),
             (sent.r and asset.is_spot, "Reduce-only is invalid for spot trading."),
             (repeats, "Duplicate client order id."),
             (len(account.orders) >= MAX_OPEN_ORDERS, "Too many open orders"),
         )
         refusal = next((text for holds, text in refusals if holds), None)
         return refusal or self._build(sent, asset, price, size, origin, block)
+
+    def _repeats(self, account: Account, cloid: str | None) -> bool:
+        known = None if cloid is None else account.by_cloid.get(cloid)
+        if known is None:
+            return False
+        return self._venue.settings.repeated_cloid == "refuse" or known.status == "open"
 
     def _size_refusal(self, order: Order) -> str | None:
         position = order.owner.position(order.asset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -54,27 +55,37 @@ class Exchange:
         self._authority = Authority(venue)
         self._entry = Entry(venue, trading)
         self.account_actions = AccountActions(venue, trading)
-        self.waiting: list[Pending] = []
+        self._waiting: list[tuple[int, int, Pending]] = []  # a heap of (due, arrival, action)
+        self._arrivals = 0
 
     @property
     def settings(self) -> Settings:
         """The venue's switches."""
         return self._venue.settings
 
-    def receive(self, envelope: Envelope, source: str, reply: Callable[[Answer], None]) -> None:
-        """Check the signature's arithmetic and queue the action for the next block that may take it."""
+    def receive(self, envelope: Envelope, source: str, reply: Callable[[Answer], None], hold_ms: int = 0) -> None:
+        """Check the signature's arithmetic and queue the action for the next block that may take it.
+
+        No block may before `latency_ms` have passed, nor before `hold_ms`, by which a fault includes it late.
+        """
         hashed = signatures.digest_of(envelope, self.settings.network)
         identity, digest = hashed or (b"", b"")
         signer = signatures.recover(envelope.signature, digest) if hashed else None
-        self.waiting.append(Pending(envelope, signer, identity, digest, self._venue.now_ms(), source, reply))
+        now = self._venue.now_ms()
+        self._arrivals += 1
+        pending = Pending(envelope, signer, identity, digest, now, source, reply)
+        heapq.heappush(self._waiting, (now + self.settings.latency_ms + hold_ms, self._arrivals, pending))
+
+    def next_due_ms(self) -> int | None:
+        """Return when the first waiting action is old enough for a block; None when none waits."""
+        return self._waiting[0][0] if self._waiting else None
 
     def due(self, block_ms: int) -> list[Pending]:
         """Take out the actions that are old enough for a block, in the venue's class order."""
-        latest = block_ms - self.settings.latency_ms
-        taken = [pending for pending in self.waiting if pending.received_ms <= latest]
-        if taken:
-            self.waiting = [pending for pending in self.waiting if pending.received_ms > latest]
-            taken.sort(key=Pending.priority)
+        taken = []
+        while self._waiting and self._waiting[0][0] <= block_ms:
+            taken.append(heapq.heappop(self._waiting)[2])
+        taken.sort(key=Pending.priority)
         return taken
 
     def execute(self, pending: Pending, block: Block) -> Answer:

@@ -9,7 +9,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from hlfast.sim.connection import MAX_FRAME, Connection
+from hlfast.sim.connection import MAX_FRAME
+from hlfast.sim.faults import Faults
 from hlfast.sim.server import Server
 from hlfast.sim.settings import Settings
 
@@ -24,10 +25,18 @@ class InProcess:
         settings: the venue's switches; here, unlike on a port, `verify` may be off.
         loop: runs the venue's timers and hands frames over; nothing happens between its turns.
         now_ms: the venue's Unix time in ms. It should advance with `loop.time()`.
+        faults: what goes wrong; its schedule starts now.
     """
 
-    def __init__(self, settings: Settings, *, loop: asyncio.AbstractEventLoop, now_ms: Callable[[], int]) -> None:
-        self.server = Server(settings, now_ms, loop.time)
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        now_ms: Callable[[], int],
+        faults: Faults | None = None,
+    ) -> None:
+        self.server = Server(settings, now_ms, loop.time, faults)
         self._loop = loop
         self._wires: dict[_Wire, None] = {}
         self.server.run(loop)
@@ -36,6 +45,9 @@ class InProcess:
         """Send an HTTP request from a client address; returns status and body.
 
         The answer to an action comes with its block. It may never come: the caller brings the time-out.
+
+        Raises:
+            ConnectionResetError: a fault cut the connection.
         """
         reply = await self.server.doors.request(source, method, path, body)
         return reply.status, reply.body
@@ -50,11 +62,11 @@ class InProcess:
                 1006 when the venue drops the socket, 1007 and 1009 for frames that no server takes.
 
         Raises:
-            ConnectionRefusedError: the address has too many sockets or opens them too fast.
+            ConnectionRefusedError: the address has too many sockets or opens them too fast, or a fault refuses them.
         """
-        if not self.server.limits.may_connect(source):
-            self.server.doors.too_many()
-            raise ConnectionRefusedError(f"429: too many connections from {source}")
+        refusal = self.server.refusal(source)
+        if refusal is not None:
+            raise ConnectionRefusedError(f"{refusal.status}: {source} may not connect now")
 
         def on_end(code: int) -> None:
             del self._wires[wire]
@@ -139,13 +151,12 @@ class _Wire:
     ) -> None:
         self._server = server
         self._loop = loop
-        self._source = source
         self._on_end = on_end
         self._code: int | None = None
         self._has_ended = False
         self.to_venue = _Way(loop, self._receive)
         self._to_client = _Way(loop, on_frame)
-        self._connection: Connection = server.attach(self, source)
+        self._link = server.attach(self, source)
 
     def is_closing(self) -> bool:
         """Tell whether the socket is gone or going."""
@@ -177,8 +188,7 @@ class _Wire:
             return
         self.close(ABNORMAL)
         self._has_ended = True
-        self._server.detach(self._connection)
-        self._server.limits.disconnected(self._source)
+        self._server.detach(self._link)
         self._on_end(self._code or ABNORMAL)
 
     def _receive(self, frame: bytes) -> None:
@@ -190,4 +200,4 @@ class _Wire:
         except UnicodeDecodeError:
             self.close(NOT_UTF8)
             return
-        self._connection.receive(text)
+        self._link.receive(text)

@@ -77,32 +77,35 @@ class Port:
 
     async def _on_request(self, request: web.Request) -> web.Response:
         body = await request.read()
-        return response(await self._server.doors.request(source_of(request), request.method, request.path, body))
+        try:
+            reply = await self._server.doors.request(source_of(request), request.method, request.path, body)
+        except ConnectionResetError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise
+        return response(reply)
 
     async def _on_ws(self, request: web.Request) -> web.StreamResponse:
         address = source_of(request)
-        if not self._server.limits.may_connect(address):
-            return response(self._server.doors.too_many())
+        refusal = self._server.refusal(address)
+        if refusal is not None:
+            return response(refusal)
         # The venue offers no compression, so none is negotiated here.
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME)
+        if request.transport is None:
+            self._server.limits.disconnected(address)
+            return socket
+        link = self._server.attach(TcpWire(request.transport), address)
         try:
             await socket.prepare(request)
-            if request.transport is not None:
-                await self._serve(socket, request.transport, address)
-            return socket
-        finally:
-            self._server.limits.disconnected(address)
-
-    async def _serve(self, socket: web.WebSocketResponse, transport: asyncio.Transport, address: str) -> None:
-        connection = self._server.attach(TcpWire(transport), address)
-        try:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
-                    connection.receive(message.data)
+                    link.receive(message.data)
                 elif message.type is WSMsgType.ERROR:
                     break
         finally:
-            self._server.detach(connection)
+            self._server.detach(link)
+        return socket
 
 
 def source_of(request: web.Request) -> str:

@@ -7,13 +7,18 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from hlfast.sim.actions import AnyAction, Envelope
 from hlfast.sim.authority import count_of
 from hlfast.sim.blocks import Block
-from hlfast.sim.connection import Connection, Wire
+from hlfast.sim.connection import Wire
 from hlfast.sim.control import Control
-from hlfast.sim.doors import Doors
-from hlfast.sim.exchange import Exchange
+from hlfast.sim.doors import Doors, Reply
+from hlfast.sim.exchange import Exchange, Pending
+from hlfast.sim.faults import Faults
+from hlfast.sim.faults.answers import Failure
+from hlfast.sim.faults.link import Link
 from hlfast.sim.hub import Hub
 from hlfast.sim.info import Info
 from hlfast.sim.limits import Limits
@@ -38,6 +43,7 @@ class Server:
         settings: Settings,
         now_ms: Callable[[], int] = wall_ms,
         monotonic_s: Callable[[], float] = time.monotonic,
+        faults: Faults | None = None,
     ) -> None:
         self.settings = settings
         self.monotonic_s = monotonic_s
@@ -47,11 +53,15 @@ class Server:
         self.info = Info(self.venue, self.trading)
         self.hub = Hub(self.venue, self.info)
         self.limits = Limits(lambda: settings.limits == "venue", monotonic_s)
-        self.control = Control(self.venue, self.trading, self.run_block, self.call_later)
+        self.faults = faults or Faults()
+        self.faults.attach(self)
+        self.control = Control(self.venue, self.trading, self.run_block, self.call_later, self.faults)
         self.doors = Doors(self)
-        self._connections: dict[Connection, None] = {}
+        self._links: dict[Link, None] = {}
+        self._sockets = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms = 0
         self._ticker: asyncio.TimerHandle | None = None
 
     @staticmethod
@@ -60,11 +70,17 @@ class Server:
         return count_of(action)
 
     def run(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Start the clock of blocks and pushes on a loop; it starts once."""
+        """Start the clock of blocks, pushes and faults on a loop; it starts once."""
         if self._loop is not None:
             return
         self._loop = loop
         self._ticker = self.call_later(TICK_S, self._on_tick)
+        self.faults.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the clock runs."""
+        return self._loop is not None
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
         """Set a timer on the venue's clock.
@@ -83,19 +99,32 @@ class Server:
             if handle is not None:
                 handle.cancel()
         self._timer = self._ticker = self._loop = None
-        for connection in list(self._connections):
-            connection.abort()
+        for link in self.links():
+            link.abort()
 
-    def attach(self, wire: Wire, address: str) -> Connection:
-        """Take a new socket of a client address, which `limits` let pass."""
-        connection = Connection(self, wire, address, self.limits.source(address))
-        self._connections[connection] = None
-        return connection
+    def links(self) -> list[Link]:
+        """Return the sockets that are open, in the order in which they came."""
+        return list(self._links)
 
-    def detach(self, connection: Connection) -> None:
+    def refusal(self, address: str) -> Reply | None:
+        """Count a new socket of a client address; returns the HTTP answer when it may not open one."""
+        if self.faults.refuses(address):
+            return Reply(503, b"503 Service Unavailable")
+        return None if self.limits.may_connect(address) else self.doors.too_many()
+
+    def attach(self, wire: Wire, address: str) -> Link:
+        """Take a new socket of a client address, after `refusal` let it pass."""
+        self._sockets += 1
+        link = Link(self, wire, address, self._sockets)
+        self._links[link] = None
+        return link
+
+    def detach(self, link: Link) -> None:
         """Forget a socket that has gone."""
-        del self._connections[connection]
-        connection.close()
+        del self._links[link]
+        link.shut()
+        link.connection.close()
+        self.limits.disconnected(link.address)
 
     def _on_tick(self) -> None:
         self._ticker = self.call_later(TICK_S, self._on_tick)
@@ -103,40 +132,71 @@ class Server:
         block = self.venue.begin_block()
         self.exchange.run_due(block)
         if block.changed():
+            self._write_down(block, [])
             self.hub.publish(block)
         horizon = self.monotonic_s() - self.settings.idle_close_s
-        for connection in list(self._connections):
-            if connection.last_sent_s < horizon:
-                connection.abort()
+        for link in self.links():
+            if link.connection.last_sent_s < horizon:
+                link.abort()
 
-    def submit(self, envelope: Envelope, source: str, reply: Callable[[Answer], None]) -> None:
-        """Queue an action and see to it that a block comes."""
-        self.exchange.receive(envelope, source, reply)
-        if self.settings.block_ms == 0 and self.settings.latency_ms == 0:
+    def submit(self, envelope: Envelope, source: str, reply: Callable[[Answer | Failure], None]) -> None:
+        """Queue an action and see to it that a block comes.
+
+        `reply` is called once: with its answer, or with what a fault put in its place.
+        """
+        fate = self.faults.fate(source, "exchange")
+        if fate is None:
+            self._queue(envelope, source, reply, 0)
+            return
+        failure, delay_ms = fate.failure, fate.delay_ms
+        if failure is not None:
+            self.after(delay_ms, lambda: reply(failure))
+            if fate.reaches:
+                self._queue(envelope, source, _unheard, fate.hold_ms)
+            return
+        self._queue(envelope, source, lambda answer: self.after(delay_ms, lambda: reply(answer)), fate.hold_ms)
+
+    def after(self, delay_ms: int, callback: Callable[[], None]) -> None:
+        """Call back after a while; without one, at once."""
+        if delay_ms:
+            self.call_later(delay_ms / 1_000, callback)
+        else:
+            callback()
+
+    def _queue(self, envelope: Envelope, source: str, reply: Callable[[Answer], None], hold_ms: int) -> None:
+        self.exchange.receive(envelope, source, reply, hold_ms)
+        if self.settings.block_ms == 0 and self.settings.latency_ms == 0 and hold_ms == 0:
             self._run_waiting()
-        elif self._timer is None:
+        else:
             self._arm()
 
     def _arm(self) -> None:
-        period = self.settings.block_ms
-        now = self.venue.now_ms()
-        oldest = min(pending.received_ms for pending in self.exchange.waiting)
-        due = max(now, oldest + self.settings.latency_ms)
+        """Set the timer of the next block that some action waits for; an earlier one than is set replaces it."""
+        due_ms = self.exchange.next_due_ms()
+        if due_ms is None:
+            return
+        period, now = self.settings.block_ms, self.venue.now_ms()
+        due_ms = max(now, due_ms)
         if period:
-            due = (due // period + 1) * period
-        self._timer = self.call_later((due - now) / 1_000, self._on_timer)
+            due_ms = (due_ms // period + 1) * period
+        if self._timer is not None:
+            if self._timer_ms <= due_ms:
+                return
+            self._timer.cancel()
+        self._timer_ms = due_ms
+        self._timer = self.call_later((due_ms - now) / 1_000, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         self._run_waiting()
-        if self.exchange.waiting:
-            self._arm()
+        self._arm()
 
     def _run_waiting(self) -> None:
         block = self.venue.begin_block()
         taken = self.exchange.due(block.time_ms)
         answers = [(pending, self.exchange.execute(pending, block)) for pending in taken]
         self.trading.refill_worn(block)
+        self._write_down(block, answers)
         if self.settings.reply_first:
             for pending, answer in answers:
                 pending.reply(answer)
@@ -146,10 +206,21 @@ class Server:
         for pending, answer in answers:
             pending.reply(answer)
 
+    def _write_down(self, block: Block, answers: list[tuple[Pending, Answer]]) -> None:
+        log = self.venue.event_log
+        for pending, answer in answers:
+            log.add(pending.digest, orjson.dumps((block.time_ms, pending.source, pending.signer, answer)))
+        log.add_block(block)
+
     def run_block(self, work: Callable[[Block], Any]) -> Any:
         """Run control work as a block of its own, published at once."""
         block = self.venue.begin_block()
         result = work(block)
         self.trading.refill_worn(block)
+        self._write_down(block, [])
         self.hub.publish(block)
         return result
+
+
+def _unheard(_answer: Answer) -> None:
+    """Take the answer of an action whose client was told something else."""

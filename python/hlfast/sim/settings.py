@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     depth_usd: Count = 20_000_000  # of the synthetic maker, on each side
     levels: Annotated[int, Meta(ge=1, le=20)] = 8
     asset_suffix: bool = True  # item errors end in " asset=N", as live ones do
-    repeated_cloid: Literal["accept", "refuse"] = "accept"  # unconfirmed
+    repeated_cloid: Literal["accept", "refuse", "refuse_resting"] = "accept"  # unconfirmed
     partial_gtc: Literal["resting", "filled"] = "resting"  # unconfirmed
     agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
     order_status_lag_ms: Count = 0  # orderStatus knows an order only after so long (about 200 ms at the venue's edge)
@@ -45,13 +45,15 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     idle_close_s: Annotated[int, Meta(ge=1, le=3600)] = 60
     max_users: Count = 10  # unique users in subscriptions of one source address, with limits "venue"
     halted: bool = False  # every order is refused with "Trading is halted."
+    halted_coins: tuple[str, ...] = ()  # orders of these coins are
+    post_only: bool = False  # only post-only orders are taken, as after an upgrade of the network
 
 
 MUTABLE = frozenset(Settings.__struct_fields__) - {"network"}
 
 
-def change(settings: Settings, changes: dict[str, object]) -> None:
-    """Apply run-time changes, all or none.
+def check(changes: dict[str, object]) -> None:
+    """Check run-time changes by themselves.
 
     Raises:
         ValueError: an unknown switch, one that is fixed at start, or a value outside its range.
@@ -60,8 +62,18 @@ def change(settings: Settings, changes: dict[str, object]) -> None:
         if name not in MUTABLE:
             raise ValueError(f"{name!r} is no switch that can change at run time; known: {', '.join(sorted(MUTABLE))}")
     try:
-        fresh = msgspec.convert(msgspec.to_builtins(settings) | changes, Settings)
+        msgspec.convert(changes, Settings)
     except msgspec.ValidationError as error:
         raise ValueError(str(error)) from None
+
+
+def change(settings: Settings, changes: dict[str, object]) -> None:
+    """Apply run-time changes, all or none.
+
+    Raises:
+        ValueError: an unknown switch, one that is fixed at start, or a value outside its range.
+    """
+    check(changes)
+    fresh = msgspec.convert(changes, Settings)
     for name in changes:
         setattr(settings, name, getattr(fresh, name))

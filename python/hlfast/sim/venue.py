@@ -10,6 +10,7 @@ from hlfast.sim.auction import GossipAuction
 from hlfast.sim.bars import Bars
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book
+from hlfast.sim.eventlog import EventLog
 from hlfast.sim.margin import Margin
 from hlfast.sim.nonces import NonceSet
 from hlfast.sim.numbers import usd
@@ -35,6 +36,7 @@ class Venue:
         self.books: dict[int, Book] = {}
         self.nonces: dict[str, NonceSet] = {}
         self.record = Record()
+        self.event_log = EventLog()
         self.margin = Margin(self.universe, self.mark)
         self.fees: dict[int, int] = {}
         self.gossip = GossipAuction()

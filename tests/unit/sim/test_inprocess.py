@@ -3,72 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Coroutine
-from typing import Any
 
-import coincurve
 import pytest
 
-from hlfast.sim import signatures
-from hlfast.sim.actions import convert_envelope
-from hlfast.sim.inprocess import InProcess, Socket
-from hlfast.sim.settings import Settings
 from hlfast.sim.virtual import StuckError, VirtualLoop
-
-KEY = coincurve.PrivateKey((7).to_bytes(32, "big"))
-ADDRESS = signatures.address_of(KEY.public_key.format(compressed=False)[1:])
-SOURCE = "127.0.0.1"
-
-
-class Client:
-    """A venue in process, and one client's frames of it."""
-
-    def __init__(self, loop: VirtualLoop, **switches: Any) -> None:
-        self.loop = loop
-        self.venue = InProcess(Settings(**switches), loop=loop, now_ms=loop.now_ms)
-        self.frames: list[dict[str, Any]] = []
-        self.closed: list[int] = []
-
-    def connect(self, source: str = SOURCE) -> Socket:
-        return self.venue.connect(source, lambda frame: self.frames.append(json.loads(frame)), self.closed.append)
-
-    async def post(self, path: str, body: Any) -> tuple[int, Any]:
-        status, answer = await self.venue.request(SOURCE, "POST", path, json.dumps(body).encode())
-        return status, json.loads(answer) if status == 200 else answer.decode()
-
-    def order(self, nonce: int) -> dict[str, Any]:
-        row = {"a": 1, "b": True, "p": "9000", "s": "0.05", "r": False, "t": {"limit": {"tif": "Ioc"}}}
-        body: dict[str, Any] = {"action": {"type": "order", "orders": [row], "grouping": "na"}, "nonce": nonce}
-        hashed = signatures.digest_of(
-            convert_envelope(body | {"signature": {"r": "0x1", "s": "0x1", "v": 27}}), "testnet"
-        )
-        assert hashed is not None
-        raw = KEY.sign_recoverable(hashed[1], hasher=None)
-        return body | {"signature": {"r": "0x" + raw[:32].hex(), "s": "0x" + raw[32:64].hex(), "v": 27 + raw[64]}}
-
-
-def run(talk: Callable[[Client], Coroutine[Any, Any, None]], **switches: Any) -> Client:
-    """Let a talk with a fresh venue happen."""
-    loop = VirtualLoop()
-    try:
-        client = Client(loop, **switches)
-        loop.run_until_complete(asyncio.wait_for(talk(client), 86_400))
-        loop.run_until_complete(client.venue.stop())
-        return client
-    finally:
-        loop.close()
-
-
-def subscribe(**subscription: Any) -> bytes:
-    return json.dumps({"method": "subscribe", "subscription": subscription}).encode()
+from sim.talk import ADDRESS, SOURCE, Client, post, run, subscribe
 
 
 def test_order_over_http_is_answered_with_its_block() -> None:
     async def talk(client: Client) -> None:
-        await client.post("/control", {"op": "fund", "address": ADDRESS, "usdc": "1000"})
+        client.fund()
         before = client.loop.now_ms()
-        status, answer = await client.post("/exchange", client.order(before))
+        status, answer = await client.post("/exchange", client.order())
         assert (status, answer["status"]) == (200, "ok"), answer
         assert "filled" in answer["response"]["data"]["statuses"][0]
         # Blocks stand on multiples of their period.
@@ -79,11 +25,10 @@ def test_order_over_http_is_answered_with_its_block() -> None:
 
 def test_post_and_feed_frames_arrive_in_order() -> None:
     async def talk(client: Client) -> None:
-        await client.post("/control", {"op": "fund", "address": ADDRESS, "usdc": "1000"})
+        client.fund()
         socket = client.connect()
         socket.send(subscribe(type="userFills", user=ADDRESS))
-        post = {"method": "post", "id": 4, "request": {"type": "action", "payload": client.order(client.loop.now_ms())}}
-        socket.send(json.dumps(post).encode())
+        socket.send(post(4, "action", client.order()))
         assert client.frames == []
         await asyncio.sleep(1)
         assert [frame["channel"] for frame in client.frames] == [
