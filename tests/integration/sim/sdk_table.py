@@ -43,7 +43,7 @@ def prepare(process: Any) -> None:
 
 def tour(base_url: str) -> dict[str, Any]:
     """Run the SDK through all its methods; what it prints."""
-    script = Path(__file__).with_name("sdk_methods.py")
+    script = Path(__file__).with_name("sdk_tour")
     command = [str(SDK_PYTHON), str(script), base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     if done.returncode:
