@@ -57,6 +57,8 @@ pub enum AttemptKind {
     Reduce,
     /// A `noop` under the nonce of an attempt whose outcome is unknown.
     Fence,
+    /// The same orders under the same nonce, expiry and client ids over another lane: the venue executes one of both.
+    Resend,
 }
 
 /// The kind of road an attempt takes.
@@ -83,7 +85,7 @@ pub struct Attempt {
     pub post_id: u64,
     /// What it does.
     pub kind: AttemptKind,
-    /// Milliseconds-like counter of the signer; unique per signer except for a fence, which repeats its original's.
+    /// Milliseconds-like counter of the signer; unique per signer except for fences and resends, which repeat their original's.
     pub nonce: u64,
     /// Venue time in Unix milliseconds after which the venue refuses the action.
     pub expires_after: u64,

@@ -128,8 +128,6 @@ pub struct Lot {
     pub doubted: Vec<u64>,
     /// Parts of E that are not bought yet.
     pub entries: Vec<Entry>,
-    /// The last plan closed first, and its opening waits for budget or a price.
-    pub opening_waits: bool,
     /// Receipts not written yet, oldest first.
     pub pending: Vec<Pending>,
     /// No order before, after one that found nothing.
@@ -159,6 +157,22 @@ pub struct Lot {
 }
 
 impl Lot {
+    /// When the first part that no action carries is given back.
+    #[must_use]
+    pub fn next_expiry_ms(&self) -> u64 {
+        let free = self.entries.iter().filter(|entry| entry.post.is_none());
+        free.map(|entry| entry.deadline_ms.saturating_add(1)).min().unwrap_or(u64::MAX)
+    }
+
+    /// Frees the entries and receipts that an action carried.
+    pub fn let_go(&mut self, post: u64, mut each: impl FnMut(&mut Pending)) {
+        self.entries.iter_mut().filter(|entry| entry.post == Some(post)).for_each(|entry| entry.post = None);
+        for pending in self.pending.iter_mut().filter(|pending| pending.post == Some(post)) {
+            pending.post = None;
+            each(pending);
+        }
+    }
+
     /// The outcome of what is in flight is unknown from now on.
     pub fn doubt(&mut self) {
         self.doubted.extend(self.in_flight.take());
@@ -188,6 +202,16 @@ pub struct Entry {
     pub price: i64,
     /// The action that buys it.
     pub post: Option<u64>,
+    /// That action only closes: the opening behind it waits for budget, a price, or the outcome of another action.
+    pub behind: bool,
+}
+
+impl Entry {
+    /// What an edge's exit uncovered (amount 0) is the part of the others: it stays when that edge moves on.
+    #[must_use]
+    pub const fn is_part_of(&self, follow: u32) -> bool {
+        self.follow == follow && self.amount != 0
+    }
 }
 
 /// A receipt in the making.
@@ -319,6 +343,8 @@ pub struct State {
     pub attempts: BTreeMap<u64, InFlight>,
     /// Fences in flight: their post id → the post id of what they fence.
     pub fences: BTreeMap<u64, u64>,
+    /// Second copies in flight: their post id → the post id of the first.
+    pub resends: BTreeMap<u64, u64>,
     /// Reads in flight.
     pub asks: BTreeMap<u64, Asked>,
     /// Leader events not yet through all edges.
@@ -440,12 +466,6 @@ impl State {
 }
 
 impl Pending {
-    /// An order was planned for it, and none of them is without an outcome.
-    #[must_use]
-    pub const fn is_covered(&self) -> bool {
-        self.planned_ms != 0 && self.post.is_none()
-    }
-
     /// What a gate said to the other half of a flip; a miss that was made good is no reason any more.
     #[must_use]
     pub fn gate_reason(&self) -> Reason {

@@ -18,9 +18,12 @@ enum Act {
     Answer(usize),
     Pass(u64),
     Quote(usize, i64),
-    LoseLane,
+    LoseLane(u32),
     Restart,
 }
+
+/// Two ways out: what one loses may go out once more over the other.
+const LANES: [u32; 2] = [1, 4];
 
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
@@ -29,7 +32,7 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0usize..5).prop_map(Act::Answer),
         3 => (20u64..4_000).prop_map(Act::Pass),
         3 => (0usize..3, 1i64..80).prop_map(|(coin, distance)| Act::Quote(coin, distance)),
-        1 => Just(Act::LoseLane),
+        1 => (0usize..2).prop_map(|lane| Act::LoseLane(LANES[lane])),
         1 => Just(Act::Restart),
     ]
 }
@@ -44,6 +47,7 @@ fn world(limits: &str) -> World {
     let mut world =
         World::cold(2, &[json!({}), json!({"max_position_usd": "900", "max_gross_usd": "1500"})], &follows, limits);
     world.boot(2);
+    world.step(OwnedEvent::Up(LANES[1], hlfast_core::event::SourceKind::Lane));
     world
 }
 
@@ -73,7 +77,9 @@ fn restart(world: &mut World) {
     world.queue.clear();
     world.pending_info.clear();
     world.step(OwnedEvent::Reopen);
-    world.step(OwnedEvent::Up(1, hlfast_core::event::SourceKind::Lane));
+    for lane in LANES {
+        world.step(OwnedEvent::Up(lane, hlfast_core::event::SourceKind::Lane));
+    }
     world.step(OwnedEvent::Up(3, hlfast_core::event::SourceKind::Tape));
     world.step(OwnedEvent::Start);
 }
@@ -103,10 +109,13 @@ fn run(acts: &[Act], limits: &str) {
                 let price = |ticks: i64| Pos::from_raw(10_000_000_000 + ticks * 1_000_000).to_string();
                 world.quote(COINS[*coin], &price(-distance), &price(*distance));
             }
-            Act::LoseLane => {
-                world.step(OwnedEvent::Down(1));
-                world.queue.clear();
-                world.step(OwnedEvent::Up(1, hlfast_core::event::SourceKind::Lane));
+            Act::LoseLane(lane) => {
+                // What was on its way is lost with it; what the engine sends because of it is not.
+                let (lost, kept) = std::mem::take(&mut world.queue).into_iter().partition(|s| s.attempt.lane == *lane);
+                world.queue = kept;
+                drop::<Vec<_>>(lost);
+                world.step(OwnedEvent::Down(*lane));
+                world.step(OwnedEvent::Up(*lane, hlfast_core::event::SourceKind::Lane));
             }
             Act::Restart => restart(&mut world),
         }
@@ -152,7 +161,7 @@ fn at_rest(world: &World) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_ends_complete_capped_and_replayable(acts in proptest::collection::vec(act(), 1..25)) {

@@ -188,3 +188,63 @@ fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
     assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
     world.assert_replay();
 }
+/// A world with a second lane; what is sent waits at the venue.
+fn with_two_lanes() -> World {
+    let mut world = one(json!({}));
+    world.step(OwnedEvent::Up(4, hlfast_core::event::SourceKind::Lane));
+    world
+}
+
+#[test]
+fn what_a_lost_lane_carried_goes_out_once_more_over_the_other_and_executes_once() {
+    for executed_before_the_loss in [false, true] {
+        let mut world = with_two_lanes();
+        leader_trades(&mut world, "B", "10");
+        let first = world.queue.remove(0);
+        if executed_before_the_loss {
+            world.reply = Reply::Lost;
+            world.serve(first.clone());
+            world.reply = Reply::Fill;
+        }
+        world.step(OwnedEvent::Down(first.attempt.lane));
+        let again = world.queue.remove(0);
+        assert_eq!(again.attempt.kind, AttemptKind::Resend);
+        assert_eq!(again.attempt.digest, first.attempt.digest);
+        world.serve(again);
+        world.settle();
+        world.pass(1_000);
+        assert_eq!(world.position(0, "SOL"), pos("5"));
+        assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+        world.assert_receipts(1, 1);
+        world.assert_replay();
+    }
+}
+
+#[test]
+fn a_late_refusal_of_one_copy_says_nothing_of_the_other() {
+    let mut world = with_two_lanes();
+    leader_trades(&mut world, "B", "10");
+    let first = world.queue.remove(0);
+    world.step(OwnedEvent::Down(first.attempt.lane));
+    let again = world.queue.remove(0);
+    world.reply = Reply::Lost;
+    world.serve(again);
+    let refusal = json!({"channel": "post", "data": {"id": first.attempt.post_id, "response": {"type": "action",
+        "payload": {"status": "err", "response": "Action already expired"}}}});
+    world.step(OwnedEvent::Frame(1, refusal.to_string().into_bytes()));
+    assert!(world.receipts.is_empty());
+    world.reply = Reply::Fill;
+    world.pass(6_000);
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    world.assert_replay();
+}
+
+#[test]
+fn an_opening_without_an_answer_is_too_near_its_end_to_be_sent_again() {
+    let mut world = with_two_lanes();
+    leader_trades(&mut world, "B", "10");
+    world.queue.clear();
+    let sent = silence(&mut world, 2_100);
+    assert!(matches!(sent[..], [Sent { ref attempt, .. }] if attempt.kind == AttemptKind::Fence), "{sent:?}");
+}

@@ -140,7 +140,7 @@ impl Engine {
                 let mine = lot.entries.iter_mut().filter(|entry| entry.follow == follow);
                 mine.for_each(|entry| entry.amount = scale_down(entry.amount, after, before));
             }
-            Move::Flat | Move::Flip => lot.entries.retain(|entry| entry.follow != follow),
+            Move::Flat | Move::Flip => lot.entries.retain(|entry| !entry.is_part_of(follow)),
         }
     }
 
@@ -149,7 +149,7 @@ impl Engine {
         held.entitled = 0;
         held.ratio = None;
         if let Some(lot) = self.state.lot_mut(follower, coin) {
-            lot.entries.retain(|entry| entry.follow != follow);
+            lot.entries.retain(|entry| !entry.is_part_of(follow));
         }
     }
 
@@ -325,7 +325,7 @@ impl Engine {
         }
         if let Some(lot) = self.state.lot_entry(follower, change.coin) {
             let price = change.price;
-            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None });
+            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None, behind: false });
         }
     }
 
@@ -384,6 +384,7 @@ impl Engine {
                 deadline_ms: verdict.deadline_ms,
                 price,
                 post: None,
+                behind: false,
             });
         }
         lot.pending.push(pending);

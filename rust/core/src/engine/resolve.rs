@@ -31,9 +31,26 @@ impl Engine {
                 state.coins.values_mut().filter(|lot| lot.in_flight == Some(post)).for_each(Lot::doubt);
             }
             self.state.waiting.insert(follower);
+            if self.resend(post, now_ms, out) {
+                return;
+            }
         }
         out.changed = true;
         self.fence(post, now_ms, out);
+    }
+
+    /// The same action over another lane, once, while there is time for its answer: one of both executes, and either's answer
+    /// is the truth. False: it has to be fenced.
+    fn resend(&mut self, post: u64, now_ms: u64, out: &mut Commands) -> bool {
+        let Some(attempt) = self.state.attempts.get(&post) else { return false };
+        let in_time = now_ms.saturating_add(ANSWER_MS) <= attempt.expires_after;
+        let can = self.state.started && self.budget.has(post_weight(attempt.legs.len()), 1, Purpose::Safety);
+        if !in_time || !can || attempt.resent || attempt.refused || !self.send_again(post, out) {
+            return false;
+        }
+        self.set_deadline(post, now_ms.saturating_add(ANSWER_MS));
+        out.changed = true;
+        true
     }
 
     fn fence(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
@@ -169,6 +186,7 @@ impl Engine {
         state.breaker = false;
         state.asks.clear();
         state.fences.clear();
+        state.resends.clear();
         state.lanes.clear();
         state.http_lanes.clear();
         state.tapes.clear();

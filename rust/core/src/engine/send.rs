@@ -109,6 +109,7 @@ impl Engine {
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
             former: false,
             refused: false,
+            resent: false,
         };
         self.state.attempts.insert(post, attempt);
         self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));
@@ -221,18 +222,7 @@ impl Engine {
         for draft in &batch.actions {
             let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
             batch.orders.clear();
-            for leg in &attempt.legs {
-                let Some(asset) = self.state.market.asset(leg.coin) else { continue };
-                batch.orders.push(Order {
-                    asset: asset.id,
-                    is_buy: leg.size > 0,
-                    price: Px::from_raw(leg.price),
-                    size: Sz::from_raw(leg.size.saturating_abs()),
-                    reduce_only: leg.reduce_only,
-                    tif: Tif::Ioc,
-                    cloid: Some(Cloid(leg.cloid)),
-                });
-            }
+            batch.orders.extend(attempt.legs.iter().filter_map(|leg| self.order(leg)));
             let (json_at, msgpack_at) = (out.bytes.len(), batch.msgpack.len());
             let action = Action::Order { orders: &batch.orders, grouping: Grouping::Na, builder: None };
             encode_action(&action, &mut batch.msgpack, &mut out.bytes);
@@ -265,40 +255,88 @@ impl Engine {
         self.config.followers.get(follower as usize).filter(|account| account.vault).map(|account| account.account)
     }
 
-    /// Hands out a `noop` under the nonce of an attempt. True if there was a way out.
-    pub(super) fn send_fence(&mut self, post: u64, out: &mut Commands) -> Option<u64> {
-        let attempt = self.state.attempts.get(&post)?;
-        let (follower, nonce) = (attempt.follower, attempt.nonce);
-        let expires_after = attempt.expires_after.saturating_add(FENCE_TTL_MS);
-        let (lane, road) = self.lane(follower, Some(attempt.lane))?;
-        let fence = self.state.next_post;
-        self.state.next_post = fence.saturating_add(1);
-        let mut msgpack = Vec::with_capacity(16);
-        let from = out.bytes.len();
-        encode_action(&Action::Noop, &mut msgpack, &mut out.bytes);
+    fn order(&self, leg: &Leg) -> Option<Order> {
+        Some(Order {
+            asset: self.state.market.asset(leg.coin)?.id,
+            is_buy: leg.size > 0,
+            price: Px::from_raw(leg.price),
+            size: Sz::from_raw(leg.size.saturating_abs()),
+            reduce_only: leg.reduce_only,
+            tif: Tif::Ioc,
+            cloid: Some(Cloid(leg.cloid)),
+        })
+    }
+
+    /// Hands out an attempt once more over another lane. Its bytes are made anew from the same parts, so its digest is the same.
+    /// False: there is no other lane.
+    pub(super) fn send_again(&mut self, post: u64, out: &mut Commands) -> bool {
+        let Some(attempt) = self.state.attempts.get(&post) else { return false };
+        let Some((lane, road)) = self.lane(attempt.follower, Some(attempt.lane)) else { return false };
+        if lane == attempt.lane {
+            return false;
+        }
+        let orders: Vec<Order> = attempt.legs.iter().filter_map(|leg| self.order(leg)).collect();
+        if orders.len() != attempt.legs.len() {
+            return false;
+        }
+        let cloids: Vec<Cloid> = attempt.legs.iter().map(|leg| Cloid(leg.cloid)).collect();
+        let (follower, nonce, expires_after) = (attempt.follower, attempt.nonce, attempt.expires_after);
+        let action = Action::Order { orders: &orders, grouping: Grouping::Na, builder: None };
+        let way = (lane, road, AttemptKind::Resend);
+        let again = self.hand_out(follower, way, &action, (nonce, expires_after), &cloids, out);
+        self.state.resends.insert(again, post);
+        if let Some(attempt) = self.state.attempts.get_mut(&post) {
+            attempt.resent = true;
+        }
+        true
+    }
+
+    /// Makes one attempt beside the batch and takes its message from the budget.
+    fn hand_out(
+        &mut self,
+        follower: u32,
+        (lane, road, kind): (LaneId, Road, AttemptKind),
+        action: &Action<'_>,
+        (nonce, expires_after): (u64, u64),
+        cloids: &[Cloid],
+        out: &mut Commands,
+    ) -> u64 {
+        let post_id = self.state.next_post;
+        self.state.next_post = post_id.saturating_add(1);
+        let mut msgpack = Vec::with_capacity(256);
+        let (from, first_cloid) = (out.bytes.len(), out.cloids.len());
+        encode_action(action, &mut msgpack, &mut out.bytes);
+        out.cloids.extend_from_slice(cloids);
         let vault = self.vault(follower);
         let chain = self.config.network.chain();
-        let digest = l1_digest(&msgpack, nonce, vault.as_ref(), Some(expires_after), chain);
-        let cloids = out.cloids.len()..out.cloids.len();
-        let action = from..out.bytes.len();
-        let kind = AttemptKind::Fence;
         out.attempts.push(Attempt {
             follower,
             signer: follower,
             lane,
             road,
-            post_id: fence,
+            post_id,
             kind,
             nonce,
             expires_after,
             vault,
-            digest,
-            action,
-            cloids,
+            digest: l1_digest(&msgpack, nonce, vault.as_ref(), Some(expires_after), chain),
+            action: from..out.bytes.len(),
+            cloids: first_cloid..out.cloids.len(),
         });
         out.changed = true;
+        self.budget.take(post_weight(cloids.len()), 1);
+        post_id
+    }
+
+    /// Hands out a `noop` under the nonce of an attempt; its post id if there was a way out.
+    pub(super) fn send_fence(&mut self, post: u64, out: &mut Commands) -> Option<u64> {
+        let attempt = self.state.attempts.get(&post)?;
+        let (follower, nonce) = (attempt.follower, attempt.nonce);
+        let expires_after = attempt.expires_after.saturating_add(FENCE_TTL_MS);
+        let (lane, road) = self.lane(follower, Some(attempt.lane))?;
+        let way = (lane, road, AttemptKind::Fence);
+        let fence = self.hand_out(follower, way, &Action::Noop, (nonce, expires_after), &[], out);
         self.state.fences.insert(fence, post);
-        self.budget.take(post_weight(0), 1);
         Some(fence)
     }
 }

@@ -7,7 +7,6 @@ use crate::feed::answer::{Answer, Status, parse_body};
 use crate::num::{Px, Sz};
 use crate::order::attempt::{InFlight, Phase};
 use crate::order::text::{Class, classify};
-use crate::state::Pending;
 
 /// The venue takes nothing now: ask again after this. Its own rhythm for an exhausted address is one request in 10 s.
 const WAIT_MS: u64 = 10_000;
@@ -51,6 +50,7 @@ impl Engine {
             self.on_fence_answer(original, answer, frame, now_ms, out);
             return FrameClass::Taken;
         }
+        let post = self.state.resends.remove(&post).unwrap_or(post);
         let Some(attempt) = self.state.attempts.get(&post) else { return FrameClass::Other };
         out.changed = true;
         let follower = attempt.follower;
@@ -97,6 +97,9 @@ impl Engine {
         match classify(text, &account.agent, &account.account) {
             // Something with this nonce executed, or a fence of ours burned it: the orders know.
             Class::NonceUsed => self.look_up(post, now_ms, out),
+            // Too late for this copy; the other one may have been in time.
+            Class::TooLate if attempt.resent => self.look_up(post, now_ms, out),
+            _ if attempt.resent => self.doubt(post, now_ms, out),
             Class::Unknown => self.on_unknown_text(post, text, now_ms, out),
             class => {
                 let legs = attempt.legs.len();
@@ -124,6 +127,7 @@ impl Engine {
         let follower = attempt.follower;
         let was_unknown = attempt.phase != Phase::Sent;
         self.state.fences.retain(|_, fenced| *fenced != post);
+        self.state.resends.retain(|_, first| *first != post);
         if let Some(state) = self.state.follower_mut(follower) {
             state.in_flight = state.in_flight.saturating_sub(1);
             state.unresolved = state.unresolved.saturating_sub(u32::from(attempt.former));
@@ -191,7 +195,6 @@ impl Engine {
             numbers.average_price = price.unwrap_or(numbers.average_price);
             pending.was_unknown |= was_unknown;
             pending.complete = full;
-            pending.post = None;
         }
         let newer = lot.pending.last().is_some_and(|pending| pending.planned_ms == 0);
         if full {
@@ -200,20 +203,20 @@ impl Engine {
             lot.retry_ms = 0;
             lot.emergency &= lot.own != 0;
             // A flip's opening that could not go with its close: the entry and its receipt wait for it.
-            if std::mem::take(&mut lot.opening_waits) {
-                lot.entries.iter_mut().filter(|e| e.post == Some(post)).for_each(|entry| entry.post = None);
-                lot.pending.iter_mut().for_each(|pending| pending.complete = false);
+            if lot.entries.iter().any(|entry| entry.behind && entry.post == Some(post)) {
+                lot.let_go(post, |pending| pending.complete = false);
                 return;
             }
             // An order cut by the account's cap of one order is followed by the next one.
             let capped =
                 self.config.followers.get(attempt.follower as usize).is_some_and(|account| account.max_order.is_some());
             if capped {
-                lot.entries.iter_mut().filter(|e| e.post == Some(post)).for_each(|entry| entry.post = None);
+                lot.let_go(post, |_| {});
                 return;
             }
             lot.entries.retain(|entry| entry.post != Some(post));
-            self.finish_covered(attempt.follower, coin, None, now_ms, out);
+            self.finish_covered(attempt.follower, coin, post, None, now_ms, out);
+            self.uncover_rest(attempt.follower, coin);
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
@@ -245,10 +248,7 @@ impl Engine {
                 Some(Class::Retry(reason) | Class::Wait(reason)) => Some(reason),
                 _ => None,
             };
-            lot.entries.iter_mut().filter(|entry| entry.post == Some(post)).for_each(|entry| entry.post = None);
-            for pending in lot.pending.iter_mut().filter(|pending| pending.is_covered()) {
-                pending.reason = missed.unwrap_or(pending.reason);
-            }
+            lot.let_go(post, |pending| pending.reason = missed.unwrap_or(pending.reason));
             self.back_off(follower, coin, now_ms);
             // A newer leader event is a reason to look at the book again at once.
             if newer && let Some(lot) = self.state.lot_mut(follower, coin) {
@@ -263,7 +263,7 @@ impl Engine {
             Some(Class::Foreign) => Reason::Breaker,
             _ => Reason::UnknownText,
         };
-        self.finish_covered(follower, coin, Some(reason), now_ms, out);
+        self.finish_covered(follower, coin, post, Some(reason), now_ms, out);
         // Exits never expire: whatever is still to be reduced is tried again, at the slowest pace.
         if let Some(lot) = self.state.lot_mut(follower, coin) {
             lot.misses = lot.misses.saturating_add(2);
@@ -274,19 +274,19 @@ impl Engine {
         }
     }
 
-    /// Ends the receipts that the last order carried, as executed or for what it was rejected; those that came later wait
-    /// for theirs.
+    /// Ends the receipts that an action carried, as executed or for what it was rejected.
     fn finish_covered(
         &mut self,
         follower: u32,
         coin: CoinId,
+        post: u64,
         rejected: Option<Reason>,
         now_ms: u64,
         out: &mut Commands,
     ) {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let (covered, later): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut lot.pending).into_iter().partition(Pending::is_covered);
+            std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post == Some(post));
         lot.pending = later;
         for pending in covered {
             let ending = match rejected {

@@ -8,7 +8,7 @@ use crate::copy::price::{QUOTE_AGE_MS, Quote};
 use crate::copy::sizing::{UNIT, to_position};
 use crate::order::attempt::{MAX_IN_FLIGHT, Phase, backoff_ms};
 use crate::risk::budget::{MAX_POSTS, Purpose};
-use crate::state::{Lot, Pending};
+use crate::state::{Entry, Lot, Pending};
 
 /// What may be sent for a follower now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,8 +114,7 @@ impl Engine {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         // An expiry is dealt with at once; everything else keeps its distance to an unchanged book.
         if lot.retry_ms > now_ms && !expired {
-            let due = lot.entries.iter().map(|entry| entry.deadline_ms.saturating_add(1)).min().unwrap_or(u64::MAX);
-            let due = due.min(lot.retry_ms);
+            let due = lot.next_expiry_ms().min(lot.retry_ms);
             self.state.due.insert((due, follower));
             return false;
         }
@@ -140,13 +139,9 @@ impl Engine {
         let (plan, given_back) = self.replan(follower, coin, gate, &job, first);
         let blocked = self.take_plan(follower, coin, gate, plan);
         if blocked {
-            let deadlines = self
-                .state
-                .lot_mut(follower, coin)
-                .into_iter()
-                .flat_map(|lot| lot.entries.iter().map(|e| e.deadline_ms));
-            if let Some(due) = deadlines.min() {
-                self.state.due.insert((due.saturating_add(1), follower));
+            let due = self.state.lot_mut(follower, coin).map_or(u64::MAX, |lot| lot.next_expiry_ms());
+            if due < u64::MAX {
+                self.state.due.insert((due, follower));
             }
             return true;
         }
@@ -185,7 +180,8 @@ impl Engine {
         let has_entries = self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty());
         let waits = has_entries && (plan.open == Half::NoPrice || (plan.open == Half::NotAllowed && !gate.open));
         if let Some(lot) = self.state.lot_mut(follower, coin) {
-            lot.opening_waits = waits && lot.manual == 0;
+            let behind = waits && lot.manual == 0;
+            lot.entries.iter_mut().filter(|e| e.post.is_none()).for_each(|entry| entry.behind = behind);
         }
         let mut held_back = waits;
         let mut sent = false;
@@ -262,12 +258,7 @@ impl Engine {
 
     /// Gives parts of E back, newest first, as far as they were not bought. "Not bought" is the distance between Σ E and the
     /// engine's position in the part's direction, so that what was filled stays and nothing is given back twice.
-    pub(super) fn give_back(
-        &mut self,
-        follower: u32,
-        coin: CoinId,
-        which: impl Fn(&crate::state::Entry) -> bool,
-    ) -> bool {
+    pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, which: impl Fn(&Entry) -> bool) -> bool {
         let net = self.net(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         if !lot.entries.iter().any(&which) {
@@ -286,7 +277,21 @@ impl Engine {
             self.state.set_held(entry.follow, coin, held);
         }
         self.settle_ceiling(follower, coin);
+        self.uncover_rest(follower, coin);
         true
+    }
+
+    /// What is in E stays in E: where no part waits any more and the target lies beyond what is held, an exit uncovered the
+    /// difference while something larger, now given back, stood before it. It is opened like everything an exit uncovers.
+    pub(super) fn uncover_rest(&mut self, follower: u32, coin: CoinId) {
+        let target = self.target(follower, coin);
+        let newest = self.follows_of_follower.get(follower as usize).and_then(|follows| follows.last()).copied();
+        let (Some(lot), Some(follow)) = (self.state.lot_mut(follower, coin), newest) else { return };
+        let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
+        if !waits && lot.manual == 0 && is_beyond(target, lot.own) {
+            let price = lot.leader_price;
+            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None, behind: false });
+        }
     }
 
     /// Where the account has caps, E alone can't say that the rest is not bought any more: with no part
@@ -295,9 +300,8 @@ impl Engine {
         let target = self.target(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let own = i128::from(lot.own).saturating_mul(UNIT);
-        let beyond = target.unsigned_abs() > own.unsigned_abs() && (own == 0 || (own > 0) == (target > 0));
         let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
-        if lot.ceiling.is_some() && beyond && !waits {
+        if lot.ceiling.is_some() && !waits && is_beyond(target, lot.own) {
             lot.ceiling = Some(own.saturating_abs());
         }
     }
@@ -348,10 +352,15 @@ impl Engine {
         lot.wants = true;
         lot.misses = lot.misses.saturating_add(1);
         lot.retry_ms = now_ms.saturating_add(backoff_ms(lot.misses));
-        let deadlines = lot.entries.iter().map(|entry| entry.deadline_ms.saturating_add(1));
-        let due = deadlines.fold(lot.retry_ms, u64::min);
+        let due = lot.retry_ms.min(lot.next_expiry_ms());
         self.state.due.insert((due, follower));
     }
+}
+
+/// The target is further out than the position, on the same side.
+fn is_beyond(target: i128, own: i64) -> bool {
+    let held = i128::from(own).saturating_mul(UNIT);
+    target.unsigned_abs() > held.unsigned_abs() && (own == 0 || (own > 0) == (target > 0))
 }
 
 /// A decision that a later one of the same coin takes over. An entry that found nothing, and that a reduction leaves nothing

@@ -136,6 +136,7 @@ fn attempt(sequence: u64, recorded: &RecordedAttempt) -> Vec<u8> {
                 AttemptKind::Open => "open",
                 AttemptKind::Reduce => "reduce",
                 AttemptKind::Fence => "fence",
+                AttemptKind::Resend => "resend",
             },
         )
         .number("lane", attempt.lane)

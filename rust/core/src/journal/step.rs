@@ -227,6 +227,7 @@ fn write_attempt(out: &mut Vec<u8>, attempt: &Attempt, cloids: &[Cloid]) {
         AttemptKind::Open => 0,
         AttemptKind::Reduce => 1,
         AttemptKind::Fence => 2,
+        AttemptKind::Resend => 3,
     });
     put_u64(out, attempt.post_id);
     put_u64(out, attempt.nonce);
@@ -250,6 +251,7 @@ fn read_attempt(cursor: &mut Cursor<'_>) -> Result<RecordedAttempt, Short> {
             0 => AttemptKind::Open,
             1 => AttemptKind::Reduce,
             2 => AttemptKind::Fence,
+            3 => AttemptKind::Resend,
             _ => return Err(Short),
         },
         post_id: cursor.u64()?,

@@ -80,6 +80,8 @@ pub struct InFlight {
     pub former: bool,
     /// The venue refused it in words that nobody knows: once it is proven dead, it is not tried again.
     pub refused: bool,
+    /// It went out a second time over another lane: a refusal of one copy says nothing of the other.
+    pub resent: bool,
 }
 
 impl InFlight {

@@ -328,6 +328,14 @@ impl World {
             );
             return;
         }
+        if attempt.kind == AttemptKind::Resend {
+            let mut same = self.sent.iter().filter(|s| s.attempt.digest == attempt.digest);
+            let first = same.next().expect("a resend of nothing");
+            assert!(same.next().is_none(), "sent a third time");
+            assert_ne!(first.attempt.lane, attempt.lane, "over the same lane");
+            assert!(orders.iter().map(|o| &o.cloid).eq(first.orders.iter().map(|o| &o.cloid)));
+            return;
+        }
         let fresh = !self.sent.iter().any(|s| s.attempt.signer == attempt.signer && s.attempt.nonce == attempt.nonce);
         assert!(fresh, "nonce {} twice", attempt.nonce);
         let orders_of = |s: &&Sent| s.attempt.signer == attempt.signer && s.attempt.kind != AttemptKind::Fence;
