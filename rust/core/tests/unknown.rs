@@ -247,4 +247,20 @@ fn an_opening_without_an_answer_is_too_near_its_end_to_be_sent_again() {
     world.queue.clear();
     let sent = silence(&mut world, 2_100);
     assert!(matches!(sent[..], [Sent { ref attempt, .. }] if attempt.kind == AttemptKind::Fence), "{sent:?}");
+
+
+#[test]
+fn an_order_beside_a_fence_of_the_same_tick_is_signed_over_its_own_bytes() {
+    let patient = json!({"max_age_ms": 60_000});
+    let mut world = World::new(1, &[json!({}), json!({})], &[follow(0, 0, patient.clone()), follow(0, 1, patient)]);
+    leader_trades(&mut world, "B", "10");
+    assert_eq!(world.queue.len(), 2);
+    let missed = world.queue.remove(1);
+    world.queue.clear();
+    assert!(silence(&mut world, 1_000).is_empty());
+    world.reply = Reply::Text("Order could not immediately match against any resting orders.");
+    world.serve(missed);
+    let sent = silence(&mut world, 1_000);
+    let kinds: Vec<AttemptKind> = sent.iter().map(|sent| sent.attempt.kind).collect();
+    assert_eq!(kinds, [AttemptKind::Fence, AttemptKind::Open], "each action's digest is checked where it is sent");
 }

@@ -151,7 +151,8 @@ impl Engine {
         let mut batch = std::mem::take(&mut self.batch);
         self.name_orders(&mut batch);
         self.encode(&mut batch, out);
-        for (draft, span) in batch.actions.iter().zip(&batch.spans) {
+        // By place in the batch: fences of the same step stand before its orders in `out`.
+        for ((draft, span), digest) in batch.actions.iter().zip(&batch.spans).zip(&batch.digests) {
             let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
             let first_cloid = out.cloids.len();
             out.cloids.extend(attempt.legs.iter().map(|leg| Cloid(leg.cloid)));
@@ -165,7 +166,7 @@ impl Engine {
                 nonce: attempt.nonce,
                 expires_after: attempt.expires_after,
                 vault: self.vault(draft.follower),
-                digest: batch.digests.get(out.attempts.len()).copied().unwrap_or_default(),
+                digest: *digest,
                 action: span.clone(),
                 cloids: first_cloid..out.cloids.len(),
             });

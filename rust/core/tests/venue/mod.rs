@@ -15,6 +15,8 @@
     reason = "test code"
 )]
 
+mod digest;
+
 use std::collections::{BTreeMap, HashSet};
 
 use hlfast_core::commands::{Alert, Ask, Attempt, AttemptKind, Commands, Outcome, Receipt};
@@ -268,6 +270,11 @@ impl World {
     fn take(&mut self, out: Commands) {
         for attempt in &out.attempts {
             let json: Value = serde_json::from_slice(&out.bytes[attempt.action.clone()]).unwrap();
+            assert_eq!(
+                attempt.digest,
+                digest::digest_of(attempt, &json),
+                "signed over something else than what is sent"
+            );
             let orders = self.read_orders(&json);
             assert_eq!(orders.len(), attempt.cloids.len());
             self.check(attempt, &orders);
