@@ -271,6 +271,8 @@ reasons! {
     VenueBusy = "venue_busy",
     /// The leader was liquidated: nothing is opened after it until a restart.
     LeaderPaused = "leader_paused",
+    /// The account's requests at the venue are kept for reductions.
+    RequestBudget = "request_budget",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -5,6 +5,7 @@ mod ingest;
 mod leaders;
 mod reads;
 mod receipts;
+mod requests;
 mod resolve;
 mod send;
 mod settle;

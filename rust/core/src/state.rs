@@ -111,6 +111,10 @@ pub struct Follower {
     pub unrealised: i64,
     /// Balances live in the spot state; `None`: not read yet.
     pub unified: Option<bool>,
+    /// Requests that the venue still takes from the account, as last read less what was sent since; `None`: not read yet.
+    pub requests_left: Option<i64>,
+    /// When they were read.
+    pub requests_ms: u64,
 }
 
 /// A follower's position and work on one coin: its serial lane.
@@ -318,6 +322,11 @@ pub enum Asked {
         leader: bool,
         /// Which.
         account: u32,
+    },
+    /// How many requests an account has left.
+    Requests {
+        /// Which follower.
+        follower: u32,
     },
     /// The dollars of a unified account.
     Spot {

@@ -105,3 +105,39 @@ fn a_crowd_of_orders_never_exceeds_a_minute() {
         assert_eq!(world.position(follower, "SOL"), pos("20"), "all of it arrived in the end");
     }
 }
+
+#[test]
+fn an_account_short_of_requests_keeps_them_for_its_exits() {
+    let mut world = limited(1);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    world.requests_left = 90;
+    world.pass(600_000 + 31_000);
+    assert!(world.alerts.iter().any(|alert| alert.code == "requests_low"));
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Blocked, "request_budget"));
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!(world.position(0, "SOL"), 0, "the exit went");
+    // Volume adds to the budget; the next look finds it.
+    world.requests_left = 5_000;
+    world.pass(61_000 + 31_000);
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(world.position(0, "ETH"), pos("5"));
+    world.assert_receipts(4, 1);
+    world.assert_budget();
+    world.assert_replay();
+}
+
+#[test]
+fn requests_are_counted_between_two_looks() {
+    let mut world = limited(1);
+    world.requests_left = 104;
+    world.pass(600_000 + 31_000);
+    for _ in 0..4 {
+        world.leader_fill(0, "SOL", "B", "100", "1");
+    }
+    assert_eq!(world.position(0, "SOL"), pos("2"), "four orders, and a hundred requests are left");
+    world.leader_fill(0, "SOL", "B", "100", "1");
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Blocked, "request_budget"));
+    world.assert_replay();
+}

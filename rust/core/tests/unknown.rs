@@ -188,6 +188,7 @@ fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
     assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
     world.assert_replay();
 }
+
 /// A world with a second lane; what is sent waits at the venue.
 fn with_two_lanes() -> World {
     let mut world = one(json!({}));

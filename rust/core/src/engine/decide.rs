@@ -231,6 +231,9 @@ impl Engine {
         if change.dirty {
             return block(Reason::LeaderDirty);
         }
+        if !self.has_requests(edge.follower) {
+            return block(Reason::RequestBudget);
+        }
         if follower.coins.get(&change.coin).is_some_and(|lot| lot.manual != 0) {
             return block(Reason::ManualPosition);
         }

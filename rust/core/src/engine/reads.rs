@@ -79,11 +79,11 @@ impl Engine {
                 return;
             }
             self.state.reads.remove(&(due, leader, account));
-            self.read_account(leader, account, out);
+            self.read_account(leader, account, now_ms, out);
         }
     }
 
-    fn read_account(&mut self, leader: bool, account: u32, out: &mut Commands) {
+    fn read_account(&mut self, leader: bool, account: u32, now_ms: u64, out: &mut Commands) {
         let Some(address) = self.address(leader, account) else { return };
         for dex in 0..self.dexs.len() {
             let name = self.dexs.get(dex).map_or("", String::as_str);
@@ -95,6 +95,9 @@ impl Engine {
                 Asked::Follower { follower: account, dex }
             };
             self.ask(asked, STATE_WEIGHT, body, out);
+        }
+        if !leader {
+            self.ask_requests(account, now_ms, out);
         }
         let unified = if leader {
             self.state.leaders.get(account as usize).and_then(|leader| leader.unified)
@@ -124,7 +127,7 @@ impl Engine {
         edges.any(|edge| matches!(edge.mode, Mode::Equity(_)))
     }
 
-    fn address(&self, leader: bool, account: u32) -> Option<Address> {
+    pub(super) fn address(&self, leader: bool, account: u32) -> Option<Address> {
         if leader {
             self.config.leaders.get(account as usize).map(|leader| leader.address)
         } else {
@@ -132,7 +135,7 @@ impl Engine {
         }
     }
 
-    fn ask(&mut self, asked: Asked, weight: u32, body: String, out: &mut Commands) {
+    pub(super) fn ask(&mut self, asked: Asked, weight: u32, body: String, out: &mut Commands) {
         let token = self.state.next_token;
         self.state.next_token = token.saturating_add(1);
         self.state.asks.insert(token, asked);
@@ -188,6 +191,7 @@ impl Engine {
             }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
             Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
+            Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
         };
         if !done {
             self.ask_again(asked, now_ms, out);
@@ -202,7 +206,9 @@ impl Engine {
         let at = now_ms.saturating_add(SECOND_LOOK_MS);
         match asked {
             Asked::Leader { leader, .. } => self.state.reads.insert((at, true, leader)),
-            Asked::Follower { follower, .. } => self.state.reads.insert((at, false, follower)),
+            Asked::Follower { follower, .. } | Asked::Requests { follower } => {
+                self.state.reads.insert((at, false, follower))
+            }
             Asked::Mode { leader, account } | Asked::Spot { leader, account } => {
                 self.state.reads.insert((at, leader, account))
             }

@@ -114,6 +114,7 @@ impl Engine {
         self.state.attempts.insert(post, attempt);
         self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));
         self.budget.take(post_weight(range.len()), 1);
+        self.count_requests(follower, range.len());
         self.batch.actions.push(ActionDraft { follower, post, legs: range });
     }
 
@@ -326,6 +327,7 @@ impl Engine {
         });
         out.changed = true;
         self.budget.take(post_weight(cloids.len()), 1);
+        self.count_requests(follower, cloids.len());
         post_id
     }
 

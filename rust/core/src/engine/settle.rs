@@ -149,7 +149,10 @@ impl Engine {
             Some(Class::Wait(_)) => {
                 if let Some(state) = self.state.follower_mut(follower) {
                     state.hold_until_ms = now_ms.saturating_add(WAIT_MS);
+                    // Perhaps its requests are used up: look at once.
+                    state.requests_ms = 0;
                 }
+                self.read_soon(follower, now_ms);
             }
             Some(Class::StopFollower) => self.stop_follower(follower, Reason::FollowerStopped, now_ms, out),
             Some(Class::Foreign) if !self.state.breaker => {

@@ -130,6 +130,7 @@ impl Engine {
             "read": self.is_read(at),
             "stopped": follower.stopped.map(crate::commands::Reason::name),
             "unresolved": follower.unresolved,
+            "requests_left": follower.requests_left,
             "equity_usd": follower.equity.map(|equity| Usd::from_raw(equity).to_string()),
             "positions": positions,
         })

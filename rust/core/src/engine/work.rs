@@ -78,11 +78,11 @@ impl Engine {
         if !ready || self.has_full_lanes() {
             return shut;
         }
-        let resolved = state.unresolved == 0;
+        let may_open = state.unresolved == 0 && !self.state.breaker && self.has_requests(follower);
         // A coin takes two orders at most: a close and an opening.
         let weight = post_weight(state.coins.len().saturating_mul(2));
         let has = |purpose| self.budget.has(weight, 1, purpose);
-        Gate { reduce: has(Purpose::Safety), open: resolved && has(Purpose::Ordinary) && !self.state.breaker }
+        Gate { reduce: has(Purpose::Safety), open: may_open && has(Purpose::Ordinary) }
     }
 
     /// Posts that may still be answered fill the venue's room for them; an unknown one only while its fence is on its way.

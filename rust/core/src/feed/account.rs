@@ -141,6 +141,19 @@ pub fn parse_unified(body: &[u8]) -> Result<bool, AnswerError> {
     }
 }
 
+/// Parses `userRateLimit`: the requests left, below zero when more were sent than the volume allows.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_requests_left(body: &[u8]) -> Result<i64, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    let number = |name| value.get(name).and_then(Value::as_i64);
+    let (used, cap) = number("nRequestsUsed").zip(number("nRequestsCap")).ok_or("no request counts")?;
+    // Bought ones stand beside the cap that volume earned; older answers don't name them.
+    let all = cap.checked_add(number("nRequestsSurplus").unwrap_or(0));
+    all.and_then(|all| all.checked_sub(used)).ok_or("request counts out of range")
+}
+
 /// Parses `spotClearinghouseState`: the dollars in it (token 0).
 ///
 /// # Errors

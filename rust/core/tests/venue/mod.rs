@@ -116,6 +116,8 @@ pub struct World {
     pub cloids: BTreeMap<String, (i64, i64)>,
     pub equity: BTreeMap<String, String>,
     pub answer_reads: bool,
+    /// What the venue says of each account's requests.
+    pub requests_left: i64,
     pub subscriptions: Vec<Value>,
     /// What the engine used of the venue's budget: time, weight, messages.
     pub spent: Vec<(u64, u64, u64)>,
@@ -196,6 +198,7 @@ impl World {
             cloids: BTreeMap::new(),
             equity: BTreeMap::new(),
             answer_reads: true,
+            requests_left: 9_000,
             subscriptions: Vec::new(),
             spent: Vec::new(),
             pending_info: Vec::new(),
@@ -446,6 +449,10 @@ impl World {
             },
             "userAbstraction" => json!("disabled"),
             "userFillsByTime" => json!([]),
+            "userRateLimit" => {
+                let used = 10_000 - self.requests_left;
+                json!({"cumVlm": "0.0", "nRequestsUsed": used, "nRequestsCap": 10_000, "nRequestsSurplus": 0})
+            }
             other => panic!("unexpected read {other}"),
         }
     }
