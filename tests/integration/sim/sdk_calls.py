@@ -92,6 +92,7 @@ def subscribe_all(info: Info, user: str) -> dict[str, list[Any]]:
         {"type": "userFundings", "user": user},
         {"type": "userNonFundingLedgerUpdates", "user": user},
         {"type": "activeAssetData", "user": user, "coin": "ETH"},
+        {"type": "webData2", "user": user},
     ]
     for subscription in subscriptions:
         name = subscription["type"]
@@ -184,7 +185,7 @@ def main() -> None:
     move(exchange, base_url, user)
     read_all(info, user, "after")
     deadline = time.monotonic() + 5
-    while time.monotonic() < deadline and len(seen) < 12:
+    while time.monotonic() < deadline and len(seen) < 13:
         time.sleep(0.05)
     RESULTS["ws"] = {name: messages[:50] for name, messages in seen.items()}
     info.disconnect_websocket()

@@ -31,6 +31,7 @@ def calls(start: Callable[..., Any]) -> dict[str, Any]:
     process.control(op="fund", address=MASTER, usdc="100000")
     process.control(op="fund", address=MASTER, usdc="1000", spot=True)
     process.control(op="fund", address="0x" + "22" * 20, usdc="100")  # what a builder must hold
+    process.control(op="config", web_data2="serve")  # the SDK still offers the channel
     script = Path(__file__).with_name("sdk_calls.py")
     command = [SDK_PYTHON, str(script), process.base_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
@@ -103,7 +104,7 @@ def test_every_channel_spoke(calls: dict[str, Any]) -> None:
     seen = calls["ws"]
     assert set(seen) == {
         "allMids", "trades", "l2Book", "bbo", "candle", "activeAssetCtx", "userFills", "userEvents", "orderUpdates",
-        "userFundings", "userNonFundingLedgerUpdates", "activeAssetData",
+        "userFundings", "userNonFundingLedgerUpdates", "activeAssetData", "webData2",
     }  # fmt: skip
     first, *later = seen["userFills"]
     assert first["data"]["isSnapshot"] is True

@@ -141,6 +141,13 @@ def test_the_leader_trades_for_the_vault(desk: Desk) -> None:
     assert desk.position(leader, "ETH") == "0.0"
 
 
+def test_vault_addresses_may_lack_their_prefix(desk: Desk) -> None:
+    leader = desk.wallet(1)
+    vault = vault_of(desk, leader)
+    body = desk.body(leader, {"type": "noop"}, vaultAddress=vault)
+    assert desk.post(body | {"vaultAddress": vault[2:]}) == OK
+
+
 def test_agents_send_only_within_their_user(desk: Desk) -> None:
     master = desk.wallet(1)
     agent = desk.agent_of(master, 2)

@@ -8,7 +8,7 @@ import msgspec
 
 from hlfast.sim.actions import unsupported
 from hlfast.sim.actions.multi_sig import MultiSigAction, PlainAction
-from hlfast.sim.actions.parts import U64, Address, Signature
+from hlfast.sim.actions.parts import U64, BareAddress, Signature
 
 AnyAction = (
     PlainAction
@@ -31,12 +31,12 @@ class Envelope(msgspec.Struct, rename="camel"):
     action: AnyAction
     nonce: U64
     signature: Signature
-    vault_address: Address | None = None
+    vault_address: BareAddress | None = None
     expires_after: U64 | None = None
 
     def __post_init__(self) -> None:
         if self.vault_address is not None:
-            self.vault_address = self.vault_address.lower()
+            self.vault_address = "0x" + self.vault_address.lower().removeprefix("0x")
 
 
 _decoder = msgspec.json.Decoder(Envelope)

@@ -17,6 +17,8 @@ U64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 U32 = Annotated[int, Meta(ge=0, lt=2**32)]
 Decimal = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", max_length=40)]
 Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
+# Some clients post `vaultAddress` without its prefix (recorded bodies of ccxt); inside actions the prefix is hashed.
+BareAddress = Annotated[str, Meta(pattern="^(0x)?[0-9a-fA-F]{40}$")]
 Cloid = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{32}$")]
 
 
