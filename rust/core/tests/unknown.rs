@@ -248,7 +248,7 @@ fn an_opening_without_an_answer_is_too_near_its_end_to_be_sent_again() {
     world.queue.clear();
     let sent = silence(&mut world, 2_100);
     assert!(matches!(sent[..], [Sent { ref attempt, .. }] if attempt.kind == AttemptKind::Fence), "{sent:?}");
-
+}
 
 #[test]
 fn an_order_beside_a_fence_of_the_same_tick_is_signed_over_its_own_bytes() {
