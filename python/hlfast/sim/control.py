@@ -106,6 +106,8 @@ class Control:
         return asset
 
     def _fund(self, request: dict[str, Any]) -> dict[str, Any]:
+        if "token" in request:
+            return self._fund_token(request)
         account = self._venue.account(self._address(request, "address"))
         amount = self._amount(request, "usdc")
         if amount <= 0:
@@ -115,6 +117,18 @@ class Control:
             account.deposited = True
         else:
             self._run_block(lambda block: self._venue.deposit(account, amount, block))
+        return {}
+
+    def _fund_token(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Give an account spot tokens from outside."""
+        account = self._venue.account(self._address(request, "address"))
+        amount = self._amount(request, "amount")
+        rows = self._venue.universe.tokens.items()
+        token = next((index for index, row in rows if row["name"] == request["token"]), None)
+        if token is None or amount <= 0:
+            raise ControlError(f"token {request['token']!r} must be listed, and amount above zero")
+        account.spot[token] = account.spot.get(token, 0) + amount
+        account.deposited = True
         return {}
 
     def _approve_agent(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from hlfast.sim.actions import convert_envelope
 from hlfast.sim.channels import read_subscription
 from sim.desk import START_MS, Desk, Listener, Wallet
 
-HYPE = 150
 RICH, POOR, MAKER, LEADER = Wallet(1), Wallet(2), Wallet(3), Wallet(4)
 BUILDER = Wallet(5)
 CLOID = "0x" + "1" * 32
@@ -97,7 +96,7 @@ class Stage:
         desk.control(op="fund", address=RICH.address, usdc="3000", spot=True)
         desk.control(op="approve_agent", master=RICH.address, agent=Wallet(6).address, name="copy")
         desk.control(op="approve_agent", master=RICH.address, agent=Wallet(7).address, name="")
-        desk.venue.account(RICH.address).spot[HYPE] = 50 * 10**8
+        desk.control(op="fund", address=RICH.address, token="HYPE", amount="50")
 
     def _user_signed(self, kind: str, **fields: Any) -> None:
         clock = "time" if kind in ("usdSend", "spotSend", "withdraw3") else "nonce"

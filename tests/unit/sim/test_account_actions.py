@@ -40,7 +40,7 @@ def totals(desk: Desk) -> dict[int, int]:
 
 def staker(desk: Desk) -> Wallet:
     wallet = desk.wallet()
-    desk.venue.account(wallet.address).spot[HYPE] = 50 * 10**8
+    desk.control(op="fund", address=wallet.address, token="HYPE", amount="50")
     assert desk.act(wallet, user_signed(desk, "cDeposit", wei=40 * 10**8)) == OK
     return wallet
 
@@ -189,7 +189,7 @@ def test_loans_keep_their_collateral(desk: Desk) -> None:
 
 def test_gossip_slots_sell_at_a_falling_price(desk: Desk) -> None:
     wallet = desk.wallet()
-    desk.venue.account(wallet.address).spot[HYPE] = 10 * 10**8
+    desk.control(op="fund", address=wallet.address, token="HYPE", amount="10")
     before = totals(desk)
     bid = {"type": "gossipPriorityBid", "slotId": 0, "ip": "1.2.3.4", "maxGas": 10**7}
     desk.now_ms += 180_000 - desk.now_ms % 180_000

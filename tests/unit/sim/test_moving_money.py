@@ -26,8 +26,8 @@ class Crowd:
         self.users = [self.desk.wallet(number, usdc="20000") for number in (1, 2, 3)]
         for user in self.users:
             self.desk.control(op="fund", address=user.address, usdc="5000", spot=True)
-            account = self.desk.venue.account(user.address)
-            account.spot |= {HYPE: 500 * 10**8, 360: 1_000 * 10**8}
+            self.desk.control(op="fund", address=user.address, token="HYPE", amount="500")
+            self.desk.control(op="fund", address=user.address, token="USDH", amount="1000")
         self.addresses = [user.address for user in self.users]
         self.subs: dict[str, list[str]] = {address: [] for address in self.addresses}
         self.vaults: list[str] = []
