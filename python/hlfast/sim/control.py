@@ -55,6 +55,10 @@ class Control:
             **FaultRequests(faults).ops(),
         }
 
+    def add(self, op: str, handler: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Add an op of another part of the venue; ValueErrors of its handler become refusals."""
+        self._ops[op] = handler
+
     def run(self, request: Any) -> dict[str, Any]:
         """Carry out one op.
 

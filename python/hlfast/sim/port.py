@@ -8,6 +8,7 @@ from aiohttp import WSMsgType, web
 
 from hlfast.sim.connection import MAX_FRAME
 from hlfast.sim.doors import Reply
+from hlfast.sim.page.static import LOCAL_ONLY, headers, is_local, page
 from hlfast.sim.server import Server
 
 MAX_BODY = 64 * 1024 * 1024  # scenarios and recorded fills come through the control door
@@ -60,6 +61,7 @@ class Port:
             OSError: the address can't be bound.
         """
         app = web.Application(client_max_size=MAX_BODY)
+        app.router.add_get("/", self._on_page)
         app.router.add_get("/ws", self._on_ws)
         app.router.add_route("*", "/{path:.*}", self._on_request)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.5)
@@ -75,7 +77,14 @@ class Port:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def _on_page(self, request: web.Request) -> web.Response:
+        if not is_for_us(request):
+            return web.Response(status=403, text=LOCAL_ONLY)
+        return web.Response(body=page().html, content_type="text/html", charset="utf-8", headers=headers(request.host))
+
     async def _on_request(self, request: web.Request) -> web.Response:
+        if request.path == "/control" and not is_for_us(request):
+            return web.Response(status=403, text=LOCAL_ONLY)
         body = await request.read()
         try:
             reply = await self._server.doors.request(source_of(request), request.method, request.path, body)
@@ -106,6 +115,11 @@ class Port:
         finally:
             self._server.detach(link)
         return socket
+
+
+def is_for_us(request: web.Request) -> bool:
+    """Tell whether a request may have what only this machine may: the page and the control door."""
+    return is_local(source_of(request), request.headers.get("Host"), request.headers.get("Origin"))
 
 
 def source_of(request: web.Request) -> str:

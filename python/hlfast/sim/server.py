@@ -22,6 +22,7 @@ from hlfast.sim.faults.link import Link
 from hlfast.sim.hub import Hub
 from hlfast.sim.info import Info
 from hlfast.sim.limits import Limits
+from hlfast.sim.page.overview import Overview
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
@@ -56,6 +57,7 @@ class Server:
         self.faults = faults or Faults()
         self.faults.attach(self)
         self.control = Control(self.venue, self.trading, self.run_block, self.call_later, self.faults)
+        self.control.add("overview", Overview(self).answer)
         self.doors = Doors(self)
         self._links: dict[Link, None] = {}
         self._sockets = 0
