@@ -83,6 +83,11 @@ impl Lane for Single {
         let three = v4.avx512vl._mm_ternarylogic_epi64::<PARITY>(a.0, b.0, c.0);
         Single(v4.avx512vl._mm_ternarylogic_epi64::<PARITY>(three, d.0, e.0))
     }
+
+    #[inline(always)]
+    fn theta(v4: V4, a: Single, [b, c]: [Single; 2]) -> Single {
+        Single(v4.avx512vl._mm_ternarylogic_epi64::<PARITY>(a.0, b.0, c.0))
+    }
 }
 
 /// Truth tables for the three-input instruction: parity, and `a ^ (!b & c)`.
@@ -122,5 +127,10 @@ impl Lane for Eight {
     fn xor5(v4: V4, [a, b, c, d, e]: [Eight; 5]) -> Eight {
         let three = v4.avx512f._mm512_ternarylogic_epi64::<PARITY>(a.0, b.0, c.0);
         Eight(v4.avx512f._mm512_ternarylogic_epi64::<PARITY>(three, d.0, e.0))
+    }
+
+    #[inline(always)]
+    fn theta(v4: V4, a: Eight, [b, c]: [Eight; 2]) -> Eight {
+        Eight(v4.avx512f._mm512_ternarylogic_epi64::<PARITY>(a.0, b.0, c.0))
     }
 }
