@@ -5,9 +5,6 @@ use crate::num::{Pos, Px, Sz};
 /// Deeper nesting is an attack: the venue's frames stay below ten.
 pub const MAX_DEPTH: u32 = 32;
 
-/// Strings up to this long are searched byte by byte.
-const SHORT: usize = 16;
-
 /// Why a frame was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{what} at byte {at}")]
@@ -42,11 +39,30 @@ pub struct Scan<'a> {
 
 type Result<T> = std::result::Result<T, FrameError>;
 
-/// Keys and numbers end within a few bytes: for these the wide search costs more to enter than it saves.
+/// Keys and numbers end within two words: for these the wide search costs more to enter than it saves.
 #[inline]
 fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
-    let near = bytes.iter().take(SHORT).position(|byte| matches!(byte, b'"' | b'\\'));
-    near.or_else(|| memchr::memchr2(b'"', b'\\', bytes))
+    let (words, _) = bytes.as_chunks::<8>();
+    let mut passed = 0usize;
+    for word in words.iter().take(2) {
+        let word = u64::from_le_bytes(*word);
+        let marks = zero_bytes(word ^ splat(b'"')) | zero_bytes(word ^ splat(b'\\'));
+        if marks != 0 {
+            return Some(passed.saturating_add((marks.trailing_zeros() / 8) as usize));
+        }
+        passed = passed.saturating_add(8);
+    }
+    memchr::memchr2(b'"', b'\\', bytes.get(passed..)?).map(|found| passed.saturating_add(found))
+}
+
+/// The top bit of each byte that is zero. Bytes above the lowest such one may be marked by mistake, it and those below never.
+#[inline]
+const fn zero_bytes(word: u64) -> u64 {
+    word.wrapping_sub(splat(1)) & !word & splat(0x80)
+}
+
+const fn splat(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
 impl<'a> Scan<'a> {
@@ -286,5 +302,28 @@ impl<'a> Scan<'a> {
             self.at = self.at.saturating_add(1);
         }
         if digits { Ok(()) } else { Err(self.error("bad number")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_string_is_found_wherever_it_is() {
+        // Neighbours of the searched bytes in value, which arithmetic on whole words could mistake for them.
+        for filler in [b' ', b'!', b'#', b'[', b']', 0, 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+            for mark in [b'"', b'\\'] {
+                for length in 0..40 {
+                    for place in 0..length {
+                        let mut bytes = vec![filler; length];
+                        bytes[place] = mark;
+                        bytes[length - 1] = if place + 1 < length { b'"' } else { mark };
+                        assert_eq!(quote_or_escape(&bytes), Some(place), "{filler:#x} {length}");
+                    }
+                    assert_eq!(quote_or_escape(&vec![filler; length]), None, "{filler:#x} {length}");
+                }
+            }
+        }
     }
 }

@@ -53,8 +53,12 @@ pub fn cloid_message(parts: &CloidParts<'_>, chain: Chain) -> [u8; CLOID_MESSAGE
         &parts.leg.to_be_bytes(),
         &parts.attempt.to_be_bytes(),
     ];
-    let bytes = fields.into_iter().flatten();
-    message.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
+    let mut rest = message.as_mut_slice();
+    for field in fields {
+        let Some((place, after)) = rest.split_at_mut_checked(field.len()) else { break };
+        place.copy_from_slice(field);
+        rest = after;
+    }
     message
 }
 
