@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use hlfast_core::journal::{Kind, record};
+use hlfast_core::journal::{Kind, NO_LINK, record};
 use hlfast_core::metrics::{Metrics, Stage};
 use hlfast_host::journal::{Durability, Journal, Options};
 
@@ -37,7 +37,7 @@ fn append(criterion: &mut Criterion) {
             buffer.clear();
             let begun = record::begin(&mut buffer);
             buffer.extend_from_slice(&RECORD);
-            record::seal(&mut buffer, begun, Kind::Step, 1, 0).unwrap();
+            record::seal(&mut buffer, begun, Kind::Step, 1, 0, &NO_LINK).unwrap();
         });
     });
     // Short: each second of it is half a gigabyte on the disk.

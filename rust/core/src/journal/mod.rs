@@ -1,8 +1,8 @@
 //! The journal's format: bytes in, bytes out. Files, locks and syncs belong to `hlfast-host`.
 //!
 //! A journal is a row of segments. A segment is a [`segment::SegmentHeader`] and then records, each on an 8-byte
-//! boundary, each with its length, a CRC32C, a running sequence and the sequence that was known to be on stable storage
-//! when it was made. What follows the last record is zeros, written ahead of use.
+//! boundary, each with its length, a CRC32C, a running sequence, the sequence that was known to be on stable storage
+//! when it was made, and a link to the record before it. What follows the last record is zeros, written ahead of use.
 mod cursor;
 pub mod json;
 pub mod record;
@@ -16,14 +16,14 @@ mod step_tests;
 #[cfg(test)]
 mod tests;
 
-pub use record::{HEADER_LEN, Kind, MAX_PAYLOAD, Record};
+pub use record::{HEADER_LEN, Kind, LINK_LEN, Link, MAX_PAYLOAD, NO_LINK, Record};
 pub use scan::{ScanEnd, Scanner};
 pub use segment::{SEGMENT_HEADER_LEN, SegmentHeader};
 pub use snapshot::Snapshot;
 pub use start::Start;
 
-/// Version of the format written by this build. The version before it, once there is one, stays readable.
-pub const VERSION: u16 = 1;
+/// Version of the format written by this build: 2, whose records are tied to each other. The version before it stays readable.
+pub const VERSION: u16 = 2;
 /// Oldest version that this build reads.
 pub const OLDEST_READABLE: u16 = 1;
 
@@ -32,7 +32,7 @@ pub const OLDEST_READABLE: u16 = 1;
 pub enum FormatError {
     /// A record that had been on stable storage no longer matches its checksum: damage, not a torn write.
     #[error(
-        "record {sequence} at byte {offset} is damaged ({what}), although it had been on stable storage: restore the file from a copy, or move the journal away and start anew from the venue's state"
+        "record {sequence} at byte {offset} is damaged ({what}), although it had been on stable storage: restore the file from a copy, or see what `hlfast journal repair` would drop"
     )]
     Corrupt {
         /// Byte offset inside the segment.

@@ -4,7 +4,7 @@
 //! proves nothing. Each record carries the highest sequence that was on stable storage when it was made: if any
 //! later, readable record says that the unreadable one had been there, it was damaged since, and the journal is refused.
 use super::FormatError;
-use super::record::{self, ALIGN, HEADER_LEN, Record};
+use super::record::{self, ALIGN, HEADER_LEN, Link, NO_LINK, Record};
 
 /// How far sequences of a search for later records may run ahead; a corrupt length can't make the search unbounded.
 const LOOKAHEAD: u64 = 1 << 32;
@@ -20,6 +20,8 @@ pub struct ScanEnd {
     pub torn: Option<&'static str>,
     /// Highest stable sequence that any later, readable record of this segment claims; 0 when there is none.
     pub later_synced: u64,
+    /// The next record is whole, but not tied to the ones before it: no crash does that.
+    pub untied: bool,
 }
 
 impl ScanEnd {
@@ -29,7 +31,7 @@ impl ScanEnd {
     /// # Errors
     /// [`FormatError::Corrupt`].
     pub fn check(&self, later_synced: u64) -> Result<(), FormatError> {
-        if self.later_synced.max(later_synced) < self.next {
+        if self.later_synced.max(later_synced) < self.next && !self.untied {
             return Ok(());
         }
         let what = self.torn.unwrap_or("zeros where a record was");
@@ -43,13 +45,27 @@ pub struct Scanner<'a> {
     bytes: &'a [u8],
     offset: usize,
     next: u64,
+    link: Option<Link>,
+    untied: bool,
 }
 
 impl<'a> Scanner<'a> {
     /// Starts at `offset` (a multiple of 8), where the record `next` is expected.
     #[must_use]
     pub fn new(bytes: &'a [u8], offset: usize, next: u64) -> Scanner<'a> {
-        Scanner { bytes, offset, next }
+        Scanner { bytes, offset, next, link: (next == 1).then_some(NO_LINK), untied: false }
+    }
+
+    /// Holds the first record to the link before it; `None`: that one isn't known.
+    #[must_use]
+    pub fn behind(self, link: Option<Link>) -> Scanner<'a> {
+        Scanner { link: link.or(self.link), ..self }
+    }
+
+    /// Link of the record read last; `None` when none was read and the one before is not known.
+    #[must_use]
+    pub fn link(&self) -> Option<Link> {
+        self.link
     }
 
     /// Offset of the record that [`Scanner::record`] would read next.
@@ -64,6 +80,11 @@ impl<'a> Scanner<'a> {
         if record.sequence != self.next {
             return None;
         }
+        if self.link.is_some_and(|before| !record.follows(&before)) {
+            self.untied = true;
+            return None;
+        }
+        self.link = Some(record.link.unwrap_or(NO_LINK));
         self.offset += length;
         self.next += 1;
         Some(record)
@@ -73,11 +94,12 @@ impl<'a> Scanner<'a> {
     #[must_use]
     pub fn end(&self) -> ScanEnd {
         let tail = self.bytes.get(self.offset..).unwrap_or_default();
-        let clean = ScanEnd { offset: self.offset, next: self.next, torn: None, later_synced: 0 };
+        let clean = ScanEnd { offset: self.offset, next: self.next, torn: None, later_synced: 0, untied: self.untied };
         if is_zero(tail) {
             return clean;
         }
         let torn = match record::parse(tail) {
+            Ok(_) if self.untied => "its link does not follow from the records before it",
             Ok(_) => "the sequence differs",
             Err(what) => what,
         };

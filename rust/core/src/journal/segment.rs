@@ -24,15 +24,23 @@ pub struct SegmentHeader {
     pub first: u64,
     /// Highest sequence on stable storage when it was begun.
     pub synced: u64,
+    /// Format version of its records.
+    pub version: u16,
 }
 
 impl SegmentHeader {
+    /// Of a segment that this build begins.
+    #[must_use]
+    pub fn new(first: u64, synced: u64) -> SegmentHeader {
+        SegmentHeader { first, synced, version: VERSION }
+    }
+
     /// The header's bytes.
     #[must_use]
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_LEN] {
         let mut bytes = [0; SEGMENT_HEADER_LEN];
         put(&mut bytes, 0, MAGIC);
-        put(&mut bytes, 8, &VERSION.to_le_bytes());
+        put(&mut bytes, 8, &self.version.to_le_bytes());
         put(&mut bytes, 16, &self.first.to_le_bytes());
         put(&mut bytes, 24, &self.synced.to_le_bytes());
         let crc = crc32c::crc32c(bytes.get(..60).unwrap_or_default());
@@ -67,7 +75,7 @@ impl SegmentHeader {
         if !(OLDEST_READABLE..=VERSION).contains(&found) {
             return Err(FormatError::Version { found });
         }
-        Ok(Some(SegmentHeader { first: u64_at(header, 16), synced: u64_at(header, 24) }))
+        Ok(Some(SegmentHeader { first: u64_at(header, 16), synced: u64_at(header, 24), version: found }))
     }
 }
 

@@ -1,6 +1,6 @@
 use super::json::objects;
 use super::step::{Step, read_input, read_step, write_step};
-use super::{Kind, Record};
+use super::{Kind, NO_LINK, record};
 use crate::commands::{Alert, Attempt, AttemptKind, Commands, Level, Numbers, Outcome, Reason, Receipt, Road};
 use crate::event::{Event, SourceKind};
 use crate::num::{Pos, Px, Sz};
@@ -145,7 +145,11 @@ fn a_payload_cut_anywhere_or_followed_by_bytes_is_refused() {
 #[test]
 fn objects_name_what_people_look_for() {
     let payload = payload(&Event::Frame { source: 1, bytes: b"{\"a\":\"\xff\"}" }, &commands());
-    let record = Record { sequence: 9, synced: 8, kind: Kind::Step, payload: &payload };
+    let mut bytes = Vec::new();
+    let begun = record::begin(&mut bytes);
+    bytes.extend_from_slice(&payload);
+    record::seal(&mut bytes, begun, Kind::Step, 9, 8, &NO_LINK).unwrap();
+    let (record, _) = record::parse(&bytes).unwrap();
     let texts: Vec<String> =
         objects(&record).unwrap().into_iter().map(|object| String::from_utf8(object).unwrap()).collect();
     assert_eq!(texts.len(), 5);

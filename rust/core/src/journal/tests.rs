@@ -6,11 +6,12 @@ use proptest::prelude::*;
 fn records(count: u64, group: u64) -> (Vec<u8>, Vec<usize>) {
     let mut bytes = Vec::new();
     let mut starts = Vec::new();
+    let mut link = NO_LINK;
     for sequence in 1..=count {
         starts.push(bytes.len());
         let begun = begin(&mut bytes);
         bytes.extend((0..sequence % 53).map(|n| (n * 7 + sequence).to_le_bytes()[0]));
-        seal(&mut bytes, begun, Kind::Step, sequence, (sequence - 1) / group * group).unwrap();
+        link = seal(&mut bytes, begun, Kind::Step, sequence, (sequence - 1) / group * group, &link).unwrap();
     }
     (bytes, starts)
 }
@@ -133,15 +134,18 @@ fn an_oversize_payload_is_refused_and_leaves_the_buffer_as_it_was() {
     let mut out = b"before".to_vec();
     let begun = begin(&mut out);
     out.resize(out.len() + MAX_PAYLOAD + 1, 1);
-    assert_eq!(seal(&mut out, begun, Kind::Step, 1, 0), Err(FormatError::TooLong { length: MAX_PAYLOAD + 1 }));
+    assert_eq!(
+        seal(&mut out, begun, Kind::Step, 1, 0, &NO_LINK),
+        Err(FormatError::TooLong { length: MAX_PAYLOAD + 1 })
+    );
     assert_eq!(out, b"before");
-    assert_eq!(padded(0), HEADER_LEN);
-    assert_eq!(padded(1), HEADER_LEN + 8);
+    assert_eq!(padded(0), HEADER_LEN + LINK_LEN);
+    assert_eq!(padded(1), HEADER_LEN + LINK_LEN + 8);
 }
 
 #[test]
 fn a_segment_header_comes_back_and_each_flip_in_it_is_seen() {
-    let header = SegmentHeader { first: 77, synced: 70 };
+    let header = SegmentHeader::new(77, 70);
     let mut bytes = header.encode();
     assert_eq!(SegmentHeader::parse(&bytes), Ok(Some(header)));
     assert_eq!(SegmentHeader::parse(&[0; SEGMENT_HEADER_LEN]), Ok(None));
@@ -157,13 +161,47 @@ fn a_segment_header_comes_back_and_each_flip_in_it_is_seen() {
 
 #[test]
 fn a_newer_format_is_refused_by_its_version() {
-    let mut bytes = SegmentHeader { first: 1, synced: 0 }.encode();
+    let mut bytes = SegmentHeader::new(1, 0).encode();
     bytes[8..10].copy_from_slice(&(VERSION + 1).to_le_bytes());
     let crc = crc32c::crc32c(&bytes[..60]);
     bytes[60..].copy_from_slice(&crc.to_le_bytes());
     let error = SegmentHeader::parse(&bytes).unwrap_err();
     assert_eq!(error, FormatError::Version { found: VERSION + 1 });
     assert!(error.to_string().contains("use the release that wrote it"));
+}
+
+/// The record at `at` with other content and its checksum made right again, as a forger would leave it.
+fn forge(bytes: &mut [u8], at: usize, end: usize) {
+    bytes[at + HEADER_LEN + LINK_LEN] ^= 1;
+    let crc = crc32c::crc32c(&bytes[at + 4..end]);
+    bytes[at..at + 4].copy_from_slice(&crc.to_le_bytes());
+}
+
+#[test]
+fn a_forged_record_breaks_the_chain_even_at_the_unsynced_end() {
+    let (whole, starts) = records(20, 1);
+    for number in [0, 7, 19] {
+        let mut bytes = whole.clone();
+        forge(&mut bytes, starts[number], starts.get(number + 1).copied().unwrap_or(whole.len()));
+        let (count, end) = read(&bytes);
+        assert_eq!((count, end.untied), (number as u64, true));
+        let error = end.check(0).unwrap_err().to_string();
+        assert!(error.contains("its link does not follow"), "{error}");
+    }
+}
+
+#[test]
+fn a_record_left_out_and_renumbered_breaks_the_chain() {
+    let (mut bytes, starts) = records(3, 10);
+    let third = bytes.split_off(starts[2]);
+    bytes.truncate(starts[1]);
+    let mut third = third;
+    third[8] = 2;
+    let crc = crc32c::crc32c(&third[4..]);
+    third[..4].copy_from_slice(&crc.to_le_bytes());
+    bytes.extend(third);
+    let (count, end) = read(&bytes);
+    assert_eq!((count, end.untied), (1, true));
 }
 
 proptest! {

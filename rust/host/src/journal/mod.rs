@@ -92,6 +92,19 @@ pub enum JournalError {
         /// The first failure.
         why: String,
     },
+    /// The oldest records are gone and no snapshot stands for them.
+    #[error(
+        "{}: the journal begins with record {first}, and the newest readable snapshot ends with record {after}: put the archived segments back",
+        path.display()
+    )]
+    Compacted {
+        /// The oldest segment.
+        path: PathBuf,
+        /// Its first record.
+        first: u64,
+        /// The last record that a snapshot stands for; 0: there is none.
+        after: u64,
+    },
     /// The recorded decisions can't be reproduced.
     #[error("{0}")]
     Replay(String),

@@ -3,7 +3,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use hlfast_core::journal::{FormatError, Record, SEGMENT_HEADER_LEN, ScanEnd, Scanner, SegmentHeader};
+use hlfast_core::journal::{
+    FormatError, Link, NO_LINK, Record, SEGMENT_HEADER_LEN, ScanEnd, Scanner, SegmentHeader, VERSION,
+};
 use hlfast_core::metrics::Metrics;
 
 use super::directory::{Segment, lock, open_file, segment_path, segments, sync_names, zero_fill};
@@ -44,12 +46,14 @@ impl Journal {
         let Some(found) = read_all(&begun, after, replay)? else {
             let index = newest + 1;
             create_first(directory, index, if options.simulated { options.segment_bytes } else { FIRST_BYTES })?;
-            let position = Position { index, offset: SEGMENT_HEADER_LEN as u64, next: 1, newest: index };
+            let offset = SEGMENT_HEADER_LEN as u64;
+            let position = Position { index, offset, next: 1, newest: index, link: NO_LINK, version: VERSION };
             let journal = Journal::at(directory, lock, &position, spare, options, metrics)?;
             return Ok((journal, Recovered { records: 0, torn: false }));
         };
         sync_names(directory)?;
-        let position = Position { index: found.index, offset: found.offset, next: found.next, newest };
+        let Found { index, offset, next, link, version, .. } = found;
+        let position = Position { index, offset, next, newest, link, version };
         let journal = Journal::at(directory, lock, &position, spare, options, metrics)?;
         Ok((journal, Recovered { records: found.records, torn: found.torn }))
     }
@@ -59,6 +63,8 @@ struct Found {
     index: u64,
     offset: u64,
     next: u64,
+    link: Link,
+    version: u16,
     records: u64,
     torn: bool,
 }
@@ -70,15 +76,26 @@ fn read_all(
     replay: &mut dyn FnMut(&Record<'_>) -> Result<(), JournalError>,
 ) -> Result<Option<Found>, JournalError> {
     let mut records = 0;
+    let mut link = None;
+    refuse_missing(begun, after)?;
     for (at, segment) in begun.iter().enumerate() {
         let Some(header) = segment.header else { continue };
         let later = begun.get(at + 1..).unwrap_or_default();
         let next_first = later.first().and_then(|segment| segment.header).map(|header| header.first);
-        if next_first.is_some_and(|first| first <= after + 1) {
+        // The last one is read even where replay begins behind it: the next record is tied to its last.
+        if next_first.is_some_and(|first| first <= after) {
             continue;
         }
         let bytes = std::fs::read(&segment.path).map_err(io("read", &segment.path))?;
-        let end = replay_segment(&bytes, header, after, &mut records, replay)?;
+        let mut scanner = Scanner::new(&bytes, SEGMENT_HEADER_LEN, header.first).behind(link);
+        while let Some(record) = scanner.record() {
+            if record.sequence > after {
+                records += 1;
+                replay(&record)?;
+            }
+        }
+        link = scanner.link();
+        let end = scanner.end();
         match next_first {
             Some(first) if first == end.next => {}
             Some(first) if first < end.next => {
@@ -93,6 +110,8 @@ fn read_all(
                     index: segment.index,
                     offset: end.offset as u64,
                     next: end.next,
+                    link: link.unwrap_or(NO_LINK),
+                    version: header.version,
                     records,
                     torn,
                 }));
@@ -106,21 +125,15 @@ fn corrupt(end: &ScanEnd, what: &'static str) -> FormatError {
     FormatError::Corrupt { offset: end.offset as u64, sequence: end.next, what }
 }
 
-fn replay_segment(
-    bytes: &[u8],
-    header: SegmentHeader,
-    after: u64,
-    records: &mut u64,
-    replay: &mut dyn FnMut(&Record<'_>) -> Result<(), JournalError>,
-) -> Result<ScanEnd, JournalError> {
-    let mut scanner = Scanner::new(bytes, SEGMENT_HEADER_LEN, header.first);
-    while let Some(record) = scanner.record() {
-        if record.sequence > after {
-            *records += 1;
-            replay(&record)?;
+/// Refuses to begin in the middle: the records before the oldest segment were compacted away, and no snapshot reaches it.
+fn refuse_missing(begun: &[Segment], after: u64) -> Result<(), JournalError> {
+    let oldest = begun.first().and_then(|segment| Some((segment, segment.header?.first)));
+    match oldest {
+        Some((segment, first)) if first > after + 1 => {
+            Err(JournalError::Compacted { path: segment.path.clone(), first, after })
         }
+        _ => Ok(()),
     }
-    Ok(scanner.end())
 }
 
 /// The highest stable sequence that `later` segments or their records claim.
@@ -183,7 +196,7 @@ fn is_zero(path: &Path) -> Result<bool, JournalError> {
 fn create_first(directory: &Path, index: u64, bytes: u64) -> Result<(), JournalError> {
     let path = segment_path(directory, index);
     let file = open_file(&path)?;
-    let header = SegmentHeader { first: 1, synced: 0 }.encode();
+    let header = SegmentHeader::new(1, 0).encode();
     zero_fill(&file, 0, bytes)
         .and_then(|()| std::os::unix::fs::FileExt::write_all_at(&file, &header, 0))
         .and_then(|()| file.sync_data())

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hlfast_core::journal::{Kind, SEGMENT_HEADER_LEN, SegmentHeader, record};
+use hlfast_core::journal::{Kind, Link, SEGMENT_HEADER_LEN, SegmentHeader, VERSION, record};
 use hlfast_core::metrics::Metrics;
 
 use super::directory::{open_file, reserve_path, segment_path, sync_names};
@@ -26,6 +26,8 @@ pub struct Journal {
     offset: u64,
     buffer: Vec<u8>,
     next: u64,
+    /// Of the newest record.
+    link: Link,
     in_reserve: bool,
     flusher: Option<Flusher>,
     lock: Option<File>,
@@ -38,6 +40,9 @@ pub(super) struct Position {
     pub offset: u64,
     pub next: u64,
     pub newest: u64,
+    pub link: Link,
+    /// Format version of the segment.
+    pub version: u16,
 }
 
 impl Journal {
@@ -51,7 +56,9 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         let path = segment_path(directory, position.index);
         let segment = Arc::new(open_file(&path)?);
-        let size = segment.metadata().map_err(io("read", &path))?.len();
+        let length = segment.metadata().map_err(io("read", &path))?.len();
+        // A segment of the version before is full: no file holds records of two.
+        let size = if position.version == VERSION { length } else { position.offset };
         let shared = Arc::new(Shared::new(
             directory.to_owned(),
             options.segment_bytes,
@@ -77,6 +84,7 @@ impl Journal {
             offset: position.offset,
             buffer: Vec::with_capacity(2 * BUFFER_BYTES),
             next: position.next,
+            link: position.link,
             in_reserve: false,
             flusher,
             lock: Some(lock),
@@ -117,7 +125,8 @@ impl Journal {
         payload(&mut self.buffer);
         let sequence = self.next;
         let synced = self.synced();
-        record::seal(&mut self.buffer, begun, kind, sequence, synced).map_err(format(&self.path))?;
+        self.link =
+            record::seal(&mut self.buffer, begun, kind, sequence, synced, &self.link).map_err(format(&self.path))?;
         self.next += 1;
         self.shared.metrics.journal_records.add(1);
         if self.buffer.len() >= BUFFER_BYTES {
@@ -230,7 +239,7 @@ impl Journal {
     /// Writes the segment's header and the buffered group behind it in one write.
     fn begin_segment(&mut self, file: Arc<File>, path: PathBuf, size: u64) -> Result<(), JournalError> {
         let first = record::peek(&self.buffer).map_or(self.next, |(sequence, _)| sequence);
-        let header = SegmentHeader { first, synced: self.synced() }.encode();
+        let header = SegmentHeader::new(first, self.synced()).encode();
         let mut group = Vec::with_capacity(header.len() + self.buffer.len());
         group.extend_from_slice(&header);
         group.extend_from_slice(&self.buffer);
