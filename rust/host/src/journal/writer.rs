@@ -264,6 +264,9 @@ impl Journal {
         // Part of the group may have reached the segment: cut it, the whole group goes to the reserve.
         self.segment.set_len(self.offset).map_err(io("cut", &self.path))?;
         let reserve = reserve_path(&self.shared.directory);
+        // As in `make_segment`: under the flusher's own choice the rename would put the reserve in the place of its spare,
+        // and what is written to a file without a name is lost.
+        let _spare = locked(&self.shared.spare);
         let index = self.shared.newest.fetch_add(1, Ordering::AcqRel) + 1;
         let path = segment_path(&self.shared.directory, index);
         std::fs::rename(&reserve, &path).map_err(io("rename", &reserve))?;
