@@ -266,8 +266,9 @@ impl Journal {
         let reserve = reserve_path(&self.shared.directory);
         // As in `make_segment`: under the flusher's own choice the rename would put the reserve in the place of its spare,
         // and what is written to a file without a name is lost.
-        let _spare = locked(&self.shared.spare);
+        let spare = locked(&self.shared.spare);
         let index = self.shared.newest.fetch_add(1, Ordering::AcqRel) + 1;
+        drop(spare);
         let path = segment_path(&self.shared.directory, index);
         std::fs::rename(&reserve, &path).map_err(io("rename", &reserve))?;
         sync_names(&self.shared.directory)?;
