@@ -6,15 +6,25 @@ the products that move money are exact in this unit.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SCALE = 100_000_000
 DECIMALS = 8
 # 20 integer digits hold any amount the venue can print; longer strings are hostile, not large.
 MAX_DIGITS = 40
+# One fill spells or reads about twenty numbers, most of them seen before: prices of a ladder, sizes of a client.
+KEPT = 1 << 16
 
 
 def try_parse(text: str) -> int | None:
     """Read a plain decimal string as a count of 1e-8; None when it isn't one or has more than eight decimals."""
-    if not text or len(text) > MAX_DIGITS or not text.isascii():
+    # Hostile lengths stay out of the cache, which would keep them.
+    return _read(text) if len(text) <= MAX_DIGITS else None
+
+
+@lru_cache(maxsize=KEPT)
+def _read(text: str) -> int | None:
+    if not text or not text.isascii():
         return None
     negative = text[0] == "-"
     whole, dot, part = (text[1:] if negative else text).partition(".")
@@ -39,6 +49,7 @@ def parse(text: str) -> int:
     return value
 
 
+@lru_cache(maxsize=KEPT)
 def wire(value: int) -> str:
     """Spell an amount as the venue answers: at least one decimal, no trailing zeros beyond it."""
     if value < 0:

@@ -59,7 +59,12 @@ class Port:
 
         Raises:
             OSError: the address can't be bound.
+            ValueError: the venue checks no signatures; nobody outside its process may meet such a one.
         """
+        if not self._server.settings.verify:
+            raise ValueError(
+                "verify = false is for venues in the client's own process: a port always checks signatures"
+            )
         app = web.Application(client_max_size=MAX_BODY)
         app.router.add_get("/", self._on_page)
         app.router.add_get("/ws", self._on_ws)

@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """
 
     network: Literal["mainnet", "testnet"] = "testnet"  # the official SDK signs as testnet for any foreign URL
+    verify: bool = True  # off, in process only: a request's `r` names its signer, its hash is a stand-in
     limits: Literal["venue", "off"] = "off"
     auto_fund_usd: Count = 0  # 0: an unknown signer is refused
     block_ms: Count = 20  # the venue's blocks take about 70 ms; 0: each action is a block of its own, at once
@@ -49,7 +50,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     post_only: bool = False  # only post-only orders are taken, as after an upgrade of the network
 
 
-MUTABLE = frozenset(Settings.__struct_fields__) - {"network"}
+MUTABLE = frozenset(Settings.__struct_fields__) - {"network", "verify"}
 
 
 def check(changes: dict[str, object]) -> None:

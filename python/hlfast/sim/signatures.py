@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -184,6 +185,20 @@ def recover(signature: Signature, digest: bytes) -> str | None:
 def address_of(point: bytes) -> str:
     """Return the lower-case address of a public key's 64 bytes; signers come back, so the hash is kept."""
     return "0x" + keccak(point)[-20:].hex()
+
+
+def claim(envelope: Envelope) -> tuple[bytes, str | None]:
+    """Return a stand-in for the hash, and the signer that `r` names: for venues that check no signature.
+
+    Equal bodies have equal hashes, others don't, as with the true one.
+    """
+    parts = (envelope.action, envelope.nonce, envelope.vault_address, envelope.expires_after, envelope.signature.r)
+    digest = hashlib.blake2b(_pack.encode(parts), digest_size=32).digest()
+    try:
+        named = int(envelope.signature.r, 16)
+    except ValueError:
+        return digest, None
+    return digest, f"0x{named:040x}" if 0 < named < 2**160 else None
 
 
 def digest_of(envelope: Envelope, network: str) -> tuple[bytes, bytes] | None:

@@ -6,6 +6,10 @@ import asyncio
 
 import pytest
 
+from hlfast.sim.control import ControlError
+from hlfast.sim.port import Port
+from hlfast.sim.server import Server
+from hlfast.sim.settings import Settings
 from hlfast.sim.virtual import StuckError, VirtualLoop
 from sim.talk import ADDRESS, SOURCE, Client, post, run, subscribe
 
@@ -101,6 +105,30 @@ def test_bad_requests_are_answered_in_plain_text(method: str, path: str, body: b
         assert (await client.venue.request(SOURCE, method, path, body))[0] == status
 
     run(talk)
+
+
+def test_unverified_requests_name_their_signer_and_keep_their_hash() -> None:
+    async def talk(client: Client) -> None:
+        client.fund()
+        body = client.order() | {"signature": {"r": ADDRESS, "s": "0x1", "v": 27}}
+        assert (await client.post("/exchange", body))[1]["status"] == "ok"
+        assert "duplicate nonce" in (await client.post("/exchange", body))[1]["response"]
+        first, second = client.venue.server.venue.record.actions
+        assert first.signer == ADDRESS
+        assert first.digest == second.digest
+        for r in ("0x0", "0x" + "1" * 64, "me"):
+            answer = (await client.post("/exchange", body | {"signature": {"r": r, "s": "0x1", "v": 27}}))[1]
+            assert answer["response"] == "Unable to recover signer."
+
+    run(talk, verify=False)
+
+
+def test_a_port_always_checks_signatures() -> None:
+    server = Server(Settings(verify=False))
+    with pytest.raises(ValueError, match="verify"):
+        asyncio.run(Port(server).start("127.0.0.1", 0))
+    with pytest.raises(ControlError, match="'verify' is no switch"):
+        server.control.run({"op": "config", "verify": True})
 
 
 def test_control_door_opens_on_loopback_only() -> None:
