@@ -98,7 +98,7 @@ class LeaderTape:
             price, size = parse(str(row.get("px"))), parse(str(row.get("sz")))
             start = parse(str(row["startPosition"])) if row.get("startPosition") is not None else None
             for money in ("fee", "closedPnl"):
-                parse(str(row.get(money) or "0"))
+                parse("0" if row.get(money) is None else str(row[money]))
         except ValueError as error:
             raise ValueError(f"{where}: {error}") from None
         if price <= 0 or size <= 0:

@@ -121,6 +121,8 @@ def test_old_rows_without_identity_are_taken() -> None:
         ({"px": "1e5"}, "rows[1]"),
         ({"sz": "-1"}, "px and sz must be above zero"),
         ({"sz": "0.000000001"}, "at most 8 decimals"),
+        ({"fee": {}}, "'{}' is not a decimal number"),
+        ({"closedPnl": ""}, "'' is not a decimal number"),
     ],
 )
 def test_bad_row_is_named_and_nothing_happens(change: dict[str, Any], words: str) -> None:
