@@ -49,7 +49,8 @@ class Authority:
         sent = envelope.action
         if isinstance(sent, Unsupported):
             raise RefusedError(f"{tag_of(sent)} is not supported by this simulator.")
-        if signer is None:
+        is_refused = self._venue.settings.high_s == "refuse" and signatures.is_high(envelope.signature)
+        if signer is None or is_refused:
             raise RefusedError("Unable to recover signer.")
         if isinstance(sent, MultiSigAction):
             owner = self._owner_of_multi_sig(envelope, sent.payload, sent, signer)

@@ -198,7 +198,7 @@ class Connection:
 
     def _limited(self, post_id: int) -> None:
         self._server.venue.record.counters["rate_limited"] += 1
-        self._reply(post_id, "error", "429 Too Many Requests")
+        self._reply(post_id, "error", self._server.settings.too_many_post)
 
     def _post_info(self, post_id: int, payload: msgspec.Raw, text: str) -> None:
         try:

@@ -65,7 +65,7 @@ class Doors:
     def too_many(self) -> Reply:
         """Count a refusal by the limits of the client's address and return its answer."""
         self._server.venue.record.counters["rate_limited"] += 1
-        return Reply(429, b"null")
+        return Reply(429, self._server.settings.too_many_body.encode())
 
     async def _info(self, address: str, sent: bytes) -> Reply:
         limits, info = self._server.limits, self._server.info

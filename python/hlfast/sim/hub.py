@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any, Protocol
 
 import orjson
@@ -96,7 +97,11 @@ class Hub:
             self._venue.bars.record(trades)
         self._publish_accounts(block)
         for coin, trades in block.trades.items():
-            self._send("trades", coin, "trades", trades)
+            if self._venue.settings.trades_frame == "block":
+                self._send("trades", coin, "trades", trades)
+                continue
+            for _, taken in groupby(trades, key=lambda row: (row["hash"], row["side"])):
+                self._send("trades", coin, "trades", list(taken))
         for coin in sorted(block.coins):  # a set's own order changes from process to process
             self._publish_quotes(coin, block.time_ms)
         for coin in block.trades:

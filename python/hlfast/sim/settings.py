@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
     order_status_lag_ms: Count = 0  # orderStatus knows an order only after so long (about 200 ms at the venue's edge)
     stale_cloid: bool = False  # unconfirmed: by cloid, orderStatus shows the first order that had it, not the last
+    high_s: Literal["accept", "refuse"] = "accept"  # unconfirmed: signatures whose s is above half of the order
+    too_many_body: Annotated[str, Meta(max_length=200)] = "null"  # unconfirmed: body of HTTP 429
+    too_many_post: Annotated[str, Meta(max_length=200)] = "429 Too Many Requests"  # unconfirmed: the same in a post
+    trades_frame: Literal["block", "taker"] = "block"  # unconfirmed: whether takers of a block share a trades frame
     web_data2: Literal["refuse", "serve"] = "refuse"  # the live server refuses the channel, the official SDK offers it
     agent_grace_s: Count = 0  # unconfirmed: how long an expired agent still acts (one test saw 15 minutes)
     agent_removal_ms: Count = 5_000  # after removing an agent, no new one is approved for so long

@@ -181,6 +181,14 @@ def recover(signature: Signature, digest: bytes) -> str | None:
     return address_of(key.format(compressed=False)[1:])
 
 
+def is_high(signature: Signature) -> bool:
+    """Tell whether s lies above half of the group's order; every client in use signs below."""
+    try:
+        return int(signature.s, 16) > _ORDER // 2
+    except ValueError:
+        return False
+
+
 @lru_cache(maxsize=4_096)
 def address_of(point: bytes) -> str:
     """Return the lower-case address of a public key's 64 bytes; signers come back, so the hash is kept."""

@@ -40,6 +40,17 @@ def test_garbage_signature(desk: Desk) -> None:
     assert desk.post(body) == {"status": "err", "response": "Unable to recover signer."}
 
 
+@pytest.mark.parametrize(("switch", "status"), [("accept", "ok"), ("refuse", "err")])
+def test_high_s_is_accepted_or_not(switch: str, status: str) -> None:
+    desk = Desk(high_s=switch)
+    body = desk.body(desk.wallet(), NOOP)
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    low = body["signature"]
+    assert int(low["s"], 16) <= order // 2
+    high = {"r": low["r"], "s": hex(order - int(low["s"], 16)), "v": 55 - low["v"]}
+    assert desk.post(body | {"signature": high})["status"] == status
+
+
 def test_other_network_is_told_apart(desk: Desk) -> None:
     answer = desk.act(desk.wallet(), NOOP, network="mainnet")
     assert answer["response"] == "Mainnet and testnet require different signature."

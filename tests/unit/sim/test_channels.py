@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hlfast.sim.actions import convert_envelope
 from hlfast.sim.channels import InvalidError, UnknownCoinError, UnreadableError, read_subscription
 from sim.desk import Desk, Wallet
 
@@ -125,6 +126,24 @@ def test_historical_orders_stream_whole_rows(desk: Desk) -> None:
     ]
     known = desk.info("historicalOrders", user=USER)[0]
     assert set(frame["orderHistory"][0]["order"]) == set(known["order"])
+
+
+@pytest.mark.parametrize(("switch", "sizes"), [("block", [["0.1", "0.2"]]), ("taker", [["0.1"], ["0.2"]])])
+def test_takers_of_a_block_share_a_frame_or_do_not(switch: str, sizes: list[list[str]]) -> None:
+    desk = Desk(trades_frame=switch)
+    wallet = desk.wallet(1)
+    tape = desk.listen("trades", coin="ETH")
+    server = desk.server
+    bodies = [desk.body(wallet, {"type": "order", "orders": [row], "grouping": "na"}) for row in (
+        desk.row("ETH", "B", "2500", "0.1"), desk.row("ETH", "B", "2500", "0.2")
+    )]  # fmt: skip
+    for body in bodies:
+        server.exchange.receive(convert_envelope(body), "127.0.0.1", lambda _: None)
+    block = desk.venue.begin_block()
+    for pending in server.exchange.due(block.time_ms):
+        server.exchange.execute(pending, block)
+    server.hub.publish(block)
+    assert [[row["sz"] for row in frame] for frame in tape.of("trades")] == sizes
 
 
 def test_web_data_2_needs_its_switch(desk: Desk) -> None:

@@ -192,6 +192,9 @@ TEXTS: dict[str, Provoke] = {
     "Cannot modify canceled or filled order": modify_gone,
     "Too many open orders": many_open,
     "Trading is halted.": lambda: order("ETH", "B", "2100", "1", desk=Desk(halted=True)),
+    "Only post-only orders allowed immediately after a network upgrade": lambda: order(
+        "ETH", "B", "2100", "1", desk=Desk(post_only=True)
+    ),
     "Invalid spot": lambda: of_item(
         (desk := Desk()).orders(desk.wallet(), desk.row("ETH", "B", "2100", "1", a=10_999))
     ),
