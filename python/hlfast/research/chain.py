@@ -145,8 +145,8 @@ def path_through(
     """Return the order of `edges` (from, to) that follows from `held` on, each next one from where the last one ended.
 
     Without `held`, a path that can begin anywhere (it comes back to where it began) begins at `follows`, where the fill
-    after these edges begins, or flat. Edges that no path reaches come after it, as a path of their own; equal choices keep the
-    order given.
+    after these edges begins, or flat. Edges that no path reaches come after it, as a path of their own; equal choices
+    keep the order given.
     """
     leaving: dict[Hashable, list[int]] = defaultdict(list)
     surplus: dict[Hashable, int] = defaultdict(int)

@@ -1,0 +1,145 @@
+"""How fast a journal reaches a database, and that nothing is lost or doubled when the projector is killed.
+
+    nice -n -15 .venv/bin/python bench/research/projector.py            # speed, SQLite and PostgreSQL
+    .venv/bin/python bench/research/projector.py --kills 100            # both, killed at random moments
+
+The journal is made (4 receipts, an attempt, an order and a leader's fill a record). PostgreSQL is a server of its own on
+loopback, with fsync on. `--child URL` is one projector: what gets killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+import sqlalchemy as sa
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.fakes import journal, postgres
+
+from hlfast.control.projector import Projector
+from hlfast.store import tables
+from hlfast.store.database import opened
+
+
+async def project(url: str, records: int, chunk: int) -> tuple[float, float]:
+    async with opened(url) as engine:
+        projector = Projector(engine, Path("/"), journal.config(), read=_ready(records))
+        begun, cost = time.perf_counter(), time.process_time()
+        progress = await projector.catch_up(chunk)
+        assert progress.receipts == records * journal.PER_RECORD, progress
+        return time.perf_counter() - begun, time.process_time() - cost
+
+
+def _ready(records: int):
+    """Objects made beforehand: what is measured is projecting, not making."""
+    packed = [[orjson.dumps(item) for item in journal.record(sequence)] for sequence in range(1, records + 1)]
+
+    def read(directory: str, after: int, limit: int) -> list[bytes]:
+        del directory
+        objects: list[bytes] = []
+        for items in packed[after:]:
+            objects += items
+            if len(objects) >= limit:
+                break
+        return objects
+
+    return read
+
+
+async def check(url: str, records: int) -> dict[str, int]:
+    """Every row once, with its own numbers."""
+    wanted = {"receipts": records * journal.PER_RECORD, "attempts": records, "orders": records, "fills": records}
+    async with opened(url) as engine, engine.connect() as connection:
+        found = {
+            name: await connection.scalar(sa.select(sa.func.count()).select_from(tables.metadata.tables[name]))
+            for name in wanted
+        }
+        assert found == wanted, (found, wanted)
+        receipts = tables.receipts.c
+        order = sa.select(receipts.number, receipts.tid, receipts.entitled_after).order_by(receipts.number)
+        expected = [
+            (item["number"], item["tid"], item["entitled_after"])
+            for sequence in range(1, records + 1)
+            for item in journal.record(sequence)
+            if item["kind"] == "receipt"
+        ]
+        rows = [(number, tid, str(entitled)) for number, tid, entitled in await connection.execute(order)]
+        assert rows == expected, "a receipt's numbers are not those of the journal"
+        cursor = await connection.scalar(sa.select(tables.cursors.c.sequence))
+        assert cursor == records, cursor
+    return found
+
+
+def kill_often(url: str, records: int, kills: int, seed: int) -> int:
+    """Start a projector, kill it, start the next. The journal grows in `kills` steps, so each has work to be killed in."""
+    chance = random.Random(seed)
+    killed = 0
+    for turn in range(1, kills + 1):
+        part = records * turn // kills
+        command = [sys.executable, __file__, "--child", url, "--records", str(part), "--chunk", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as child:
+            assert child.stdout is not None
+            child.stdout.readline()  # it has opened the database
+            time.sleep(chance.uniform(0, 0.25))
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+                killed += 1
+    asyncio.run(project_rest(url, records))
+    return killed
+
+
+async def project_rest(url: str, records: int) -> None:
+    async with opened(url) as engine:
+        await Projector(engine, Path("/"), journal.config(), read=journal.reader(records)).catch_up()
+
+
+async def child(url: str, records: int, chunk: int) -> None:
+    async with opened(url) as engine:
+        print("open", flush=True)
+        projector = Projector(engine, Path("/"), journal.config(), read=journal.reader(records))
+        while True:
+            await projector.catch_up(chunk)
+            await asyncio.sleep(0.01)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--records", type=int, default=25_000)
+    parser.add_argument("--chunk", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--child")
+    chosen = parser.parse_args()
+    if chosen.child:
+        asyncio.run(child(chosen.child, chosen.records, chosen.chunk))
+        return
+    with tempfile.TemporaryDirectory() as home, postgres.server() as prefix:
+        for name, url in (
+            ("SQLite", f"sqlite:///{home}/hlfast.db"),
+            ("PostgreSQL", postgres.database(prefix, "bench")),
+        ):
+            if chosen.kills:
+                killed = kill_often(url, chosen.records, chosen.kills, chosen.seed)
+                print(
+                    f"{name}: killed {killed} times; {asyncio.run(check(url, chosen.records))}, none lost, none twice"
+                )
+            else:
+                spent, cost = asyncio.run(project(url, chosen.records, chosen.chunk))
+                receipts = chosen.records * journal.PER_RECORD
+                print(
+                    f"{name}: {receipts:,} receipts in {spent:.2f} s: {receipts / spent:,.0f} a second; {cost:.2f} s of CPU here"
+                )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,239 @@
+"""The tables. Times are Unix milliseconds (`*_ms`), money and sizes exact decimals, addresses lower case.
+
+PostgreSQL splits the tables of events by month of their time column; SQLite keeps each in one piece.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+metadata = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"},
+)
+
+
+class Money(sa.types.TypeDecorator[Decimal]):
+    """An exact decimal: NUMERIC, or text in SQLite, whose own numbers are floats. Takes Decimal or its text."""
+
+    impl = sa.Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """Choose the column's type."""
+        return dialect.type_descriptor(sa.Text() if dialect.name == "sqlite" else sa.Numeric())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Send text to SQLite and Decimal to PostgreSQL."""
+        if value is None:
+            return None
+        return str(value) if dialect.name == "sqlite" else Decimal(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Give back a Decimal."""
+        del dialect
+        return None if value is None else Decimal(value)
+
+
+# Tables of events and their time column; a retention and, in PostgreSQL, partitions go by it.
+EVENTS: Final = {
+    "receipts": "settled_ms",
+    "fills": "time_ms",
+    "attempts": "at_ms",
+    "equity": "time_ms",
+    "funding": "time_ms",
+}
+
+
+def _events(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    return sa.Table(name, metadata, *columns, postgresql_partition_by=f"RANGE ({EVENTS[name]})")
+
+
+def _key(name: str, kind: Any = sa.BigInteger) -> sa.Column[Any]:
+    return sa.Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def _col(name: str, kind: Any, *, null: bool = False) -> sa.Column[Any]:
+    return sa.Column(name, kind, nullable=null)
+
+
+_MS = sa.BigInteger
+
+# How far each journal is projected. Written in the transaction that writes what it counts.
+cursors = sa.Table("cursors", metadata, _key("journal", sa.Text), _col("sequence", _MS), _col("updated_ms", _MS))
+
+leaders = sa.Table("leaders", metadata, _key("name", sa.Text), _col("address", sa.Text))
+followers = sa.Table("followers", metadata, _key("name", sa.Text), _col("account", sa.Text), _col("agent", sa.Text))
+follows = sa.Table(
+    "follows",
+    metadata,
+    _key("leader", sa.Text),
+    _key("follower", sa.Text),
+    _col("mode", sa.Text),
+    _col("policy", sa.JSON),
+)
+
+fills = _events(
+    "fills",
+    _key("account", sa.Text),
+    _key("coin", sa.Text),
+    _key("time_ms"),
+    _key("tid"),
+    _key("side", sa.Text),
+    _col("price", Money),
+    _col("size", Money),
+    _col("start_position", Money),
+    _col("closed_pnl", Money),
+    _col("fee", Money),
+    _col("fee_token", sa.Text, null=True),
+    _col("oid", _MS, null=True),
+    _col("crossed", sa.Boolean, null=True),
+    _col("cloid", sa.Text, null=True),
+    _col("sequence", _MS),
+)
+
+attempts = _events(
+    "attempts",
+    _key("journal", sa.Text),
+    _key("sequence"),
+    _key("place", sa.Integer),
+    _key("at_ms"),
+    _col("follower", sa.Text),
+    _col("does", sa.Text),
+    _col("road", sa.Text),
+    _col("lane", sa.Integer),
+    _col("post_id", _MS),
+    _col("nonce", _MS),
+    _col("expires_ms", _MS),
+    _col("digest", sa.Text),
+)
+orders = sa.Table(
+    "orders",
+    metadata,
+    _key("cloid", sa.Text),
+    _key("sequence"),
+    _col("journal", sa.Text),
+    _col("follower", sa.Text),
+    _col("nonce", _MS),
+)
+
+receipts = _events(
+    "receipts",
+    _key("journal", sa.Text),
+    _key("number"),
+    _key("settled_ms"),
+    _col("sequence", _MS),
+    _col("leader", sa.Text),
+    _col("follower", sa.Text),
+    _col("coin", sa.Text),
+    _col("time_ms", _MS),
+    _col("tid", _MS),
+    _col("decision", _MS),
+    _col("merged_into", _MS, null=True),
+    _col("outcome", sa.Text),
+    _col("reason", sa.Text),
+    _col("was_unknown", sa.Boolean),
+    _col("leader_before", Money),
+    _col("leader_after", Money),
+    _col("leader_price", Money),
+    _col("entitled_before", Money),
+    _col("entitled_after", Money),
+    _col("ordered", Money),
+    _col("limit_price", Money),
+    _col("filled", Money),
+    _col("average_price", Money),
+    _col("nonce", _MS),
+    _col("decided_ms", _MS),
+    _col("planned_ms", _MS),
+)
+sa.Index(None, receipts.c.follower, receipts.c.time_ms)
+sa.Index(None, receipts.c.leader, receipts.c.coin, receipts.c.time_ms)
+sa.Index(None, attempts.c.follower, attempts.c.nonce)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    _key("journal", sa.Text),
+    _key("sequence"),
+    _key("place", sa.Integer),
+    _col("at_ms", _MS),
+    _col("level", sa.Text),
+    _col("code", sa.Text),
+    _col("leader", sa.Text, null=True),
+    _col("follower", sa.Text, null=True),
+    _col("text", sa.Text),
+)
+
+# What each follower is entitled to through each leader, as the last receipt says.
+positions = sa.Table(
+    "positions",
+    metadata,
+    _key("follower", sa.Text),
+    _key("leader", sa.Text),
+    _key("coin", sa.Text),
+    _col("entitled", Money),
+    _col("leader_position", Money),
+    _col("receipt", _MS),
+    _col("settled_ms", _MS),
+)
+
+funding = _events("funding", _key("account", sa.Text), _key("coin", sa.Text), _key("time_ms"), _col("usd", Money))
+equity = _events("equity", _key("account", sa.Text), _key("time_ms"), _col("usd", Money), _col("pnl_usd", Money))
+
+traders = sa.Table(
+    "traders",
+    metadata,
+    _key("address", sa.Text),
+    _col("source", sa.Text),  # tape, leaderboard, asked
+    _col("first_seen_ms", _MS),
+    _col("last_seen_ms", _MS),
+    _col("grade", sa.Text, null=True),
+    _col("score", sa.Float, null=True),
+)
+analytics = sa.Table("analytics", metadata, _key("address", sa.Text), _key("made_ms"), _col("figures", sa.JSON))
+recommendations = sa.Table(
+    "recommendations",
+    metadata,
+    _key("profile", sa.Text),
+    _key("address", sa.Text),
+    _key("made_ms"),
+    _col("score", sa.Float),
+    _col("reasons", sa.JSON),
+    _col("share", sa.Float, null=True),
+    _col("viewed_ms", _MS, null=True),
+    _col("accepted_ms", _MS, null=True),
+)
+
+strategies = sa.Table(
+    "strategies",
+    metadata,
+    _key("name", sa.Text),
+    _col("kind", sa.Text),
+    _col("settings", sa.JSON),
+    _col("since_ms", _MS),
+)
+smart_orders = sa.Table(
+    "smart_orders",
+    metadata,
+    _key("id", sa.Text),
+    _col("strategy", sa.Text),
+    _col("follower", sa.Text),
+    _col("coin", sa.Text),
+    _col("size", Money),
+    _col("state", sa.Text),
+    _col("since_ms", _MS),
+)
+smart_order_executions = sa.Table(
+    "smart_order_executions",
+    metadata,
+    _key("id", sa.Text),
+    _key("slice", sa.Integer),
+    _col("cloid", sa.Text),
+    _col("size", Money),
+    _col("filled", Money),
+    _col("average_price", Money, null=True),
+    _col("settled_ms", _MS, null=True),
+)

@@ -1,0 +1,98 @@
+"""Writes of the projector: whole batches, in one transaction with the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from hlfast.store import tables
+from hlfast.store.bulk import Bulk
+from hlfast.store.partitions import make_months, month_of
+from hlfast.store.tables import EVENTS
+
+Row = Mapping[str, Any]
+
+
+class Batch(msgspec.Struct):
+    """Rows by table, and the last journal sequence they come from."""
+
+    sequence: int
+    rows: dict[str, list[Row]]
+
+    def count(self) -> int:
+        """Rows in all."""
+        return sum(len(rows) for rows in self.rows.values())
+
+
+class Writer:
+    """Puts batches of one journal into one database, each exactly once.
+
+    Args:
+        engine: of `opened`.
+        journal: the name that this journal's rows carry.
+    """
+
+    def __init__(self, engine: AsyncEngine, journal: str) -> None:
+        self._engine = engine
+        self._journal = journal
+        self._months: dict[str, set[tuple[int, int]]] = {name: set() for name in EVENTS}
+        dialect = engine.dialect.name
+        self._few = {
+            name: _insert(tables.metadata.tables[name], dialect) for name in ("leaders", "followers", "follows")
+        }
+        self._many = {name: Bulk(name, dialect) for name in tables.metadata.tables if name not in self._few}
+
+    async def cursor(self) -> int:
+        """Return the sequence up to which everything is written; 0 for a new journal."""
+        query = sa.select(tables.cursors.c.sequence).where(tables.cursors.c.journal == self._journal)
+        async with self._engine.connect() as connection:
+            return int(await connection.scalar(query) or 0)
+
+    async def write(self, batch: Batch, *, after: int, now_ms: int) -> bool:
+        """Write a batch that begins behind `after`, and move the cursor, together.
+
+        Returns:
+            False, with nothing written, when the cursor is no longer at `after`: another projector was here.
+        """
+        async with self._engine.begin() as connection:
+            if not await self._move(connection, batch.sequence, after, now_ms):
+                return False
+            for name, rows in batch.rows.items():
+                await self._make_months(connection, name, rows)
+                if rows and name in self._few:
+                    await connection.execute(self._few[name], rows)
+                elif rows:
+                    await self._many[name].write(connection, rows)
+        return True
+
+    async def _move(self, connection: AsyncConnection, sequence: int, after: int, now_ms: int) -> bool:
+        new = {"journal": self._journal, "sequence": sequence, "updated_ms": now_ms}
+        cursors = tables.cursors
+        if after == 0:
+            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            first = insert(cursors).values(new).on_conflict_do_nothing(index_elements=["journal"])
+            return (await connection.execute(first)).rowcount == 1
+        here = (cursors.c.journal == self._journal) & (cursors.c.sequence == after)
+        return (await connection.execute(sa.update(cursors).where(here).values(new))).rowcount == 1
+
+    async def _make_months(self, connection: AsyncConnection, name: str, rows: Iterable[Row]) -> None:
+        column = EVENTS.get(name)
+        if column is None or connection.dialect.name != "postgresql":
+            return
+        missing = {month_of(at) for at in {row[column] // 3_600_000 * 3_600_000 for row in rows}} - self._months[name]
+        if missing:
+            await make_months(connection, name, missing)
+            self._months[name] |= missing
+
+
+def _insert(table: sa.Table, dialect: str) -> Any:
+    """An insert that replaces what has the same key: the few rows that the settings give."""
+    insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
+    keys = [column.name for column in table.primary_key]
+    others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
+    return insert.on_conflict_do_update(index_elements=keys, set_=others)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import sqlalchemy as sa
+from tests.fakes import journal
+
+from hlfast.control.projector import Projector, render
+from hlfast.store import tables
+from hlfast.store.database import opened
+from hlfast.store.writes import Batch, Writer
+
+BENCH = Path(__file__).parents[3] / "bench" / "research" / "projector.py"
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("projector_bench", BENCH)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.asyncio
+async def test_projector_writes_each_row_once_however_it_is_cut(url: str, bench: ModuleType) -> None:
+    for records, chunk in ((7, 1), (7, 50), (60, 13), (200, 20_000)):
+        async with opened(url) as engine:
+            await Projector(engine, Path("/"), journal.config(), read=journal.reader(records)).catch_up(chunk)
+    await bench.check(url, 200)
+
+
+@pytest.mark.timeout(300)
+def test_projector_killed_loses_and_doubles_nothing(url: str, bench: ModuleType) -> None:
+    assert bench.kill_often(url, 600, 6, seed=3) > 0
+    asyncio.run(bench.check(url, 600))
+
+
+@pytest.mark.asyncio
+async def test_two_projectors_of_one_journal_double_nothing(url: str, bench: ModuleType) -> None:
+    async with opened(url) as engine:
+        both = [Projector(engine, Path("/"), journal.config(), read=journal.reader(120)) for _ in range(2)]
+        await asyncio.gather(*(one.catch_up(40) for one in both))
+        assert sum(one.progress.receipts for one in both) == 120 * journal.PER_RECORD
+    await bench.check(url, 120)
+
+
+@pytest.mark.asyncio
+async def test_batch_whose_write_fails_moves_no_cursor(url: str) -> None:
+    async with opened(url) as engine:
+        writer = Writer(engine, "j")
+        good = {"account": "a", "time_ms": journal.START_MS, "usd": "1", "pnl_usd": "0"}
+        broken = Batch(sequence=5, rows={"equity": [good, {**good, "usd": None}]})
+        with pytest.raises((sa.exc.DBAPIError, sa.exc.StatementError, Exception), match=r"(?i)null"):
+            await writer.write(broken, after=0, now_ms=1)
+        assert await writer.cursor() == 0
+        async with engine.connect() as connection:
+            assert await connection.scalar(sa.select(sa.func.count()).select_from(tables.equity)) == 0
+
+
+@pytest.mark.asyncio
+async def test_people_and_entitled_positions_are_there(url: str) -> None:
+    async with opened(url) as engine:
+        await Projector(engine, Path("/"), journal.config(), read=journal.reader(9)).catch_up()
+        async with engine.connect() as connection:
+            assert (await connection.scalars(sa.select(tables.leaders.c.address))).all() == ["0x" + "aa" * 20]
+            policy = await connection.scalar(sa.select(tables.follows.c.policy).limit(1))
+            held = sa.select(tables.positions.c.entitled).where(
+                (tables.positions.c.follower == "f2") & (tables.positions.c.coin == "ETH")
+            )
+            assert str(await connection.scalar(held)) == "1.0"
+    assert policy["ratio"] == "0.1"
+
+
+@pytest.mark.asyncio
+async def test_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    """Nothing of it reaches the engine: the projector says so, counts, and goes on when it is back."""
+    said: list[str] = []
+    fails = 2
+
+    def read(directory: str, after: int, limit: int) -> list[bytes]:
+        nonlocal fails
+        if fails:
+            fails -= 1
+            raise OSError("disk is away")
+        if after == 5:
+            loop.call_soon_threadsafe(there.set)
+        return journal.reader(5)(directory, after, limit)
+
+    stop, there, loop = asyncio.Event(), asyncio.Event(), asyncio.get_running_loop()
+    async with opened(f"sqlite:///{tmp_path}/x.db") as engine:
+        projector = Projector(engine, Path("/"), journal.config(), read=read, pause_s=0)
+        following = asyncio.create_task(projector.follow(stop, said.append))
+        await asyncio.wait_for(there.wait(), 30)
+        stop.set()
+        await following
+    assert projector.progress.failures == 2
+    assert [line.rpartition(": ")[2] for line in said] == ["disk is away"] * 2
+    assert b"hlfast_projector_failures_total 2" in render(projector.progress)
