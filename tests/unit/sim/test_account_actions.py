@@ -404,3 +404,24 @@ def test_agents_go_with_the_last_cent(prunes: bool, agents: int) -> None:
     if prunes:
         assert answer["response"] == f"Must deposit before performing actions. User: {master.address}"
     assert len(desk.info("extraAgents", user=master.address)) == agents
+
+
+def test_positions_show_the_funding_that_they_paid(desk: Desk) -> None:
+    wallet = desk.wallet()
+    account = desk.venue.account(wallet.address)
+
+    def pay(usdc: str) -> None:
+        delta = {"type": "funding", "coin": "ETH", "usdc": usdc, "szi": "1.0", "fundingRate": "0.0", "nSamples": None}
+        account.fundings.append({"time": desk.now_ms, "hash": "0x" + "0" * 64, "delta": delta})
+        desk.now_ms += 1
+
+    for size in ("1", "1", "2", "1"):
+        side, price = ("A", "1700") if size == "2" else ("B", "2500")
+        desk.order(wallet, "ETH", side, price, size)
+        desk.now_ms += 1
+        pay("-0.5")
+    desk.order(wallet, "ETH", "B", "2500", "1")
+    desk.now_ms += 1
+    pay("0.2")
+    (row,) = desk.info("clearinghouseState", user=wallet.address)["assetPositions"]
+    assert row["position"]["cumFunding"] == {"allTime": "1.8", "sinceOpen": "0.3", "sinceChange": "-0.2"}

@@ -6,7 +6,7 @@ from typing import Any
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.info.request import BadRequestError, Handler, constant, for_user, read_text, read_user
-from hlfast.sim.numbers import SCALE, ratio, times, usd, wire
+from hlfast.sim.numbers import SCALE, parse, ratio, times, usd, wire
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import USDC, Asset
 from hlfast.sim.venue import Venue
@@ -127,7 +127,7 @@ class AccountInfo:
             "liquidationPx": None if liquidation is None else usd(liquidation),
             "marginUsed": usd(used),
             "maxLeverage": asset.max_leverage,
-            "cumFunding": {"allTime": "0.0", "sinceOpen": "0.0", "sinceChange": "0.0"},
+            "cumFunding": _funding_paid(account, asset.coin),
         }
 
     def spot_state(self, account: Account) -> dict[str, Any]:
@@ -250,6 +250,17 @@ class AccountInfo:
         shown: dict[str, Any] = {"totalVaultEquity": usd(equity), "perpsAtOpenInterestCap": []}
         led = [{"address": one.address, "name": one.name} for one in vaults if one.master == account.address]
         return shown | ({"leadingVaults": led} if led else {})
+
+
+def _funding_paid(account: Account, coin: str) -> dict[str, str]:
+    """Return the funding that an account paid on a coin: ever, since it opened its position, since it last changed it."""
+    paid = [(row["time"], -parse(row["delta"]["usdc"])) for row in account.fundings if row["delta"]["coin"] == coin]
+    starts = {"allTime": 0, "sinceOpen": 0, "sinceChange": 0}
+    if paid:
+        fills = [row for row in account.fills if row["coin"] == coin]
+        starts["sinceChange"] = fills[-1]["time"] if fills else 0
+        starts["sinceOpen"] = next((row["time"] for row in reversed(fills) if parse(row["startPosition"]) == 0), 0)
+    return {name: usd(sum(amount for time_ms, amount in paid if time_ms >= start)) for name, start in starts.items()}
 
 
 def _shortened(price: int) -> int:
