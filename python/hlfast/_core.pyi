@@ -29,12 +29,15 @@ __all__ = [
     "SigningError",
     "__version__",
     "action_hash",
+    "archive_journal",
     "create_credential",
     "float_to_wire",
     "keccak256",
     "l1_digest",
     "read_journal",
     "recover",
+    "repair_journal",
+    "verify_journal",
 ]
 
 __version__: Final[str]
@@ -214,3 +217,15 @@ FRAME_BAD: Final[int]
 
 def read_journal(directory: str, after: int, limit: int) -> list[bytes]:
     """JSON objects of journal records with sequence > `after`: inputs, attempts, outcomes, receipts, alerts. Read-only."""
+
+def verify_journal(directory: str) -> dict[str, Any]:
+    """Check every record and decide each again: segments, records, first, last, link (hex), replayed, torn. Read-only.
+
+    Raises JournalError at the first difference, naming file and offset.
+    """
+
+def repair_journal(directory: str, really: bool) -> dict[str, Any] | None:
+    """Tell what a repair drops, or do it: file, offset, sequence, what, readable_dropped, kept_in, wait_s. None: no damage."""
+
+def archive_journal(directory: str, to: str, read: int) -> list[str]:
+    """Move segments behind two snapshots and up to record `read` to the directory `to`; return their new paths."""

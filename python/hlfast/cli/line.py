@@ -21,6 +21,7 @@ _PLACES = {
     "check": "hlfast.cli.check:check",
     "sim": "hlfast.sim.command:sim",
     "keys": "hlfast.cli.keys:app",
+    "journal": "hlfast.cli.journal:app",
 }
 _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
@@ -96,6 +97,11 @@ def _run() -> None:
 
 @app.command("sim", help="Run the simulated exchange by itself.")
 def _sim() -> None:
+    pass
+
+
+@app.command("journal", help="Verify, repair or archive a journal.")
+def _journal() -> None:
     pass
 
 

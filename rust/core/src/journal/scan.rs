@@ -106,20 +106,32 @@ impl<'a> Scanner<'a> {
         ScanEnd { torn: Some(torn), later_synced: self.later_synced(tail), ..clean }
     }
 
+    /// Whole records somewhere behind the place where reading stopped.
+    #[must_use]
+    pub fn later_records(&self) -> u64 {
+        let mut count = 0;
+        self.search(self.bytes.get(self.offset..).unwrap_or_default(), &mut |_| count += 1);
+        count
+    }
+
     fn later_synced(&self, tail: &[u8]) -> u64 {
         let mut highest = 0;
+        self.search(tail, &mut |record| highest = highest.max(record.synced));
+        highest
+    }
+
+    fn search(&self, tail: &[u8], found: &mut dyn FnMut(&Record<'_>)) {
         let mut at = ALIGN;
         while at + HEADER_LEN <= tail.len() {
             let rest = tail.get(at..).unwrap_or_default();
             match self.later(rest) {
                 Some((record, length)) => {
-                    highest = highest.max(record.synced);
+                    found(&record);
                     at += length;
                 }
                 None => at += ALIGN,
             }
         }
-        highest
     }
 
     /// A record at the start of `rest` that is certainly later than the one awaited. The cheap tests come first: most

@@ -3,11 +3,14 @@
 //! `lock` names the process that writes. `00000001.hlj`, `00000002.hlj` … are segments, zero-filled before use because
 //! overwriting stored blocks syncs faster than appending (150 against 200 µs at the median, 0.5 against 0.8 ms at p99). `reserve` is a
 //! zero-filled segment for the day the disk is full.
+mod archive;
 mod directory;
 mod disk;
 mod flusher;
+mod inspect;
 mod reader;
 mod recover;
+mod repair;
 mod snapshots;
 #[cfg(test)]
 mod tests;
@@ -17,8 +20,11 @@ use std::path::{Path, PathBuf};
 
 use hlfast_core::journal::FormatError;
 
+pub use archive::archive;
+pub use inspect::{Place, Survey, survey};
 pub use reader::{read_after, read_objects};
 pub use recover::Recovered;
+pub use repair::{Repair, plan as plan_repair, repair};
 pub use snapshots::newest_first as snapshots;
 pub use writer::Journal;
 
@@ -92,9 +98,9 @@ pub enum JournalError {
         /// The first failure.
         why: String,
     },
-    /// The oldest records are gone and no snapshot stands for them.
+    /// The records after the last known one were archived.
     #[error(
-        "{}: the journal begins with record {first}, and the newest readable snapshot ends with record {after}: put the archived segments back",
+        "{}: the journal begins with record {first}, and what was read or stands in a snapshot ends with record {after}: put the archived segments back",
         path.display()
     )]
     Compacted {
@@ -102,9 +108,12 @@ pub enum JournalError {
         path: PathBuf,
         /// Its first record.
         first: u64,
-        /// The last record that a snapshot stands for; 0: there is none.
+        /// The last record that was read, or that a snapshot stands for.
         after: u64,
     },
+    /// What was asked for would be unsafe now.
+    #[error("{0}")]
+    Refused(String),
     /// The recorded decisions can't be reproduced.
     #[error("{0}")]
     Replay(String),

@@ -8,6 +8,7 @@ use hlfast_core::journal::{FormatError, Record, SEGMENT_HEADER_LEN, json, record
 
 use super::directory::{Segment, segments};
 use super::flusher::locked;
+use super::recover::refuse_missing;
 use super::{JournalError, format, io};
 
 /// Bytes read at once; a longer record is read whole.
@@ -37,6 +38,7 @@ pub fn read_after(
 ) -> Result<(), JournalError> {
     let all = segments(directory)?;
     let begun: Vec<&Segment> = all.iter().filter(|segment| segment.header.is_some()).collect();
+    refuse_missing(begun.iter().copied(), after)?;
     let first = begun.partition_point(|segment| first_of(segment) <= after + 1).saturating_sub(1);
     let mut after = after;
     for (at, segment) in begun.iter().enumerate().skip(first) {

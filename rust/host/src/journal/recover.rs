@@ -126,8 +126,8 @@ fn corrupt(end: &ScanEnd, what: &'static str) -> FormatError {
 }
 
 /// Refuses to begin in the middle: the records before the oldest segment were compacted away, and no snapshot reaches it.
-fn refuse_missing(begun: &[Segment], after: u64) -> Result<(), JournalError> {
-    let oldest = begun.first().and_then(|segment| Some((segment, segment.header?.first)));
+pub(super) fn refuse_missing<'a>(begun: impl IntoIterator<Item = &'a Segment>, after: u64) -> Result<(), JournalError> {
+    let oldest = begun.into_iter().next().and_then(|segment| Some((segment, segment.header?.first)));
     match oldest {
         Some((segment, first)) if first > after + 1 => {
             Err(JournalError::Compacted { path: segment.path.clone(), first, after })
@@ -137,7 +137,7 @@ fn refuse_missing(begun: &[Segment], after: u64) -> Result<(), JournalError> {
 }
 
 /// The highest stable sequence that `later` segments or their records claim.
-fn claimed(later: &[Segment]) -> Result<u64, JournalError> {
+pub(super) fn claimed(later: &[Segment]) -> Result<u64, JournalError> {
     let mut highest = 0;
     for segment in later {
         let Some(header) = segment.header else { continue };

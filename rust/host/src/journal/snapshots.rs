@@ -36,11 +36,15 @@ pub fn newest_first(directory: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(io("list", directory))?.path();
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.strip_prefix("snapshot-").is_some_and(|sequence| sequence.bytes().all(|byte| byte.is_ascii_digit())) {
+        if sequence_of(&path).is_some() {
             paths.push(path);
         }
     }
     paths.sort_unstable_by(|a, b| b.cmp(a));
     Ok(paths)
+}
+
+/// The record that a snapshot file stands behind, by its name.
+pub(super) fn sequence_of(path: &Path) -> Option<u64> {
+    path.file_name()?.to_str()?.strip_prefix("snapshot-")?.parse().ok()
 }

@@ -26,7 +26,7 @@ use hlfast_core::sign::Signer;
 use hlfast_core::wire::write_json_string;
 
 pub use outbox::Sending;
-pub use replay::ReplayError;
+pub use replay::{ReplayError, Verified, verify};
 
 use crate::clock::monotonic_ns;
 use crate::journal::{Durability, Journal, JournalError, Options};

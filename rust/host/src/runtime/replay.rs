@@ -12,7 +12,7 @@ use hlfast_core::metrics::Metrics;
 use serde_json::Value;
 
 use super::{RuntimeError, panic_text};
-use crate::journal::{Journal, JournalError, Options, snapshots};
+use crate::journal::{Journal, JournalError, Options, Survey, snapshots, survey};
 
 /// Why recorded decisions can't be taken up again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,11 +61,11 @@ pub(super) fn open(
     options: Options,
     metrics: Arc<Metrics>,
 ) -> Result<Replayed, RuntimeError> {
-    let (mut engine, snapshot, epoch) = from_snapshot(config, config_json, directory)?;
-    let mut replay = Replay { engine: &mut engine, config_json, commands: Commands::default(), epoch };
+    let (engine, snapshot, epoch) = from_snapshot(config, config_json, directory)?;
+    let mut replay = Replay { engine, config_json: config_json.to_owned(), commands: Commands::default(), epoch };
     let (journal, _) = Journal::open(directory, options, metrics, snapshot, &mut |record| replay.record(record))?;
     let epoch = replay.epoch + 1;
-    Ok(Replayed { engine, journal, epoch, snapshot })
+    Ok(Replayed { engine: replay.engine, journal, epoch, snapshot })
 }
 
 /// An engine at the newest snapshot that can be read, with the snapshot's record and epoch; else one with no history.
@@ -84,21 +84,21 @@ fn from_snapshot(config: &Config, config_json: &[u8], directory: &Path) -> Resul
     Ok((Engine::new(config.clone())?, 0, 0))
 }
 
-struct Replay<'a> {
-    engine: &'a mut Engine,
-    config_json: &'a [u8],
+struct Replay {
+    engine: Engine,
+    config_json: Vec<u8>,
     commands: Commands,
     epoch: u32,
 }
 
-impl Replay<'_> {
+impl Replay {
     fn record(&mut self, record: &Record<'_>) -> Result<(), JournalError> {
         let payload = |what| JournalError::Replay(format!("record {}: {what}", record.sequence));
         match record.kind {
             Kind::Start => {
                 let start = Start::read(record.payload).map_err(payload)?;
                 self.epoch = self.epoch.max(start.epoch);
-                match differing_setting(start.config, self.config_json) {
+                match differing_setting(start.config, &self.config_json) {
                     None => Ok(()),
                     Some(setting) => Err(ReplayError::Settings { setting }.into()),
                 }
@@ -114,7 +114,7 @@ impl Replay<'_> {
         let differs = |what: String| JournalError::from(ReplayError::Decision { sequence, what });
         let input = &step.input;
         self.engine.restore_context(input.context).map_err(|error| differs(error.to_string()))?;
-        let (engine, commands) = (&mut *self.engine, &mut self.commands);
+        let (engine, commands) = (&mut self.engine, &mut self.commands);
         catch_unwind(AssertUnwindSafe(|| engine.step(&input.event, input.now_ms, input.entropy, commands)))
             .map_err(|panic| differs(format!("the core panicked: {}", panic_text(&*panic))))?;
         match difference(&self.commands, step) {
@@ -122,6 +122,63 @@ impl Replay<'_> {
             Some(what) => Err(differs(what)),
         }
     }
+}
+
+/// What [`verify`] found in order.
+#[derive(Debug)]
+pub struct Verified {
+    /// The journal's records.
+    pub survey: Survey,
+    /// Records that were decided again, equally.
+    pub replayed: u64,
+}
+
+/// Reads a whole journal without its lock and decides every record again, from the journal's own settings; from the oldest
+/// readable snapshot on where older segments were archived. Any thread; memory: the core's state and one segment.
+///
+/// # Errors
+/// [`RuntimeError`] at the first byte or decision that differs, with its file and offset.
+pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
+    let mut replay: Option<(Replay, u64)> = None;
+    let mut replayed = 0;
+    let survey = survey(directory, &mut |place, record| {
+        let differs = |error: &dyn std::fmt::Display| {
+            JournalError::Replay(format!("{}: at byte {}: {error}", place.path.display(), place.offset))
+        };
+        if replay.is_none() {
+            replay = Some(beginning(directory, record).map_err(|error| differs(&error))?);
+        }
+        let Some((replay, _)) = replay.as_mut().filter(|(_, after)| record.sequence > *after) else { return Ok(()) };
+        replay.record(record).map_err(|error| differs(&error))?;
+        replayed += 1;
+        Ok(())
+    })?;
+    Ok(Verified { survey, replayed })
+}
+
+/// The core before a journal's first record, and the record that it stands behind.
+fn beginning(directory: &Path, first: &Record<'_>) -> Result<(Replay, u64), RuntimeError> {
+    let at = |engine, config: &[u8], epoch| Replay {
+        engine,
+        config_json: config.to_owned(),
+        commands: Commands::default(),
+        epoch,
+    };
+    if first.sequence == 1 {
+        let start = Start::read(first.payload).map_err(|what| JournalError::Replay(what.to_owned()))?;
+        let engine = Engine::new(Config::from_json(start.config)?)?;
+        return Ok((at(engine, start.config, 0), 0));
+    }
+    for path in snapshots(directory)?.iter().rev() {
+        let Ok(bytes) = std::fs::read(path) else { continue };
+        let Ok(snapshot) = Snapshot::parse(&bytes) else { continue };
+        let mut engine = Engine::new(Config::from_json(snapshot.config)?)?;
+        if engine.decode_state(snapshot.state).is_ok() {
+            return Ok((at(engine, snapshot.config, snapshot.epoch), snapshot.sequence));
+        }
+    }
+    let path = directory.to_owned();
+    Err(JournalError::Compacted { path, first: first.sequence, after: 0 }.into())
 }
 
 /// The first difference between what the core decides now and what was recorded.
