@@ -22,6 +22,7 @@ from hlfast.engine.limits import refuse_unsafe
 from hlfast.engine.runtime import Runtime
 from hlfast.errors import ConfigError, HlfastError
 from hlfast.keys import load_keys
+from hlfast.keys.lease import SignerLease
 from hlfast.lanes.http import CONCURRENCY as POSTS
 from hlfast.telemetry.endpoint import Endpoint
 from hlfast.telemetry.logs import EventLog
@@ -77,6 +78,7 @@ def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
 async def _serve(config: Config, *, json: bool) -> int:
     log = EventLog()
     log.start()
+    lease: SignerLease | None = None
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _ask_to_stop, number.name, stopping, log)
@@ -89,11 +91,14 @@ async def _serve(config: Config, *, json: bool) -> int:
             _say('durability = "relaxed": a power loss may lose the last 10 ms of the journal; kill -9 loses nothing')
         clock = VenueClock()
         engine = Engine(msgspec.json.encode(config), config.journal.directory, clock.now_ms())
+        lease = SignerLease(config.venue.base_url, sorted({follower.agent for follower in config.followers}))
         _load_keys(engine, config.keys, log)
         async with HttpRoad(config.venue.base_url, connections=_HTTP_SOCKETS) as road:
             runtime = Runtime(config, engine, _VenueRoad(road), log, clock, stopping)
             return await _live(config, runtime, json=json)
     finally:
+        if lease is not None:
+            lease.release()
         log.close()
 
 
