@@ -51,7 +51,8 @@ fn in_groups<const N: usize>(messages: &[&[u8]], out: &mut [[u8; 32]], wide: imp
     let mut rest = messages.iter().zip(out).peekable();
     while let Some((first, place)) = rest.next() {
         let mut group = [*first; N];
-        let mut places = vec![place];
+        let mut places = Vec::with_capacity(N);
+        places.push(place);
         while places.len() < N
             && let Some((message, place)) = rest.next_if(|(next, _)| blocks(next) == blocks(first))
         {
