@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -32,7 +33,11 @@ async def opened(url: str = DEFAULT_URL, *, migrate: bool = True) -> AsyncIterat
     Raises:
         StoreError: the URL is of no kind known here, or the server refuses.
     """
-    engine = create_async_engine(_with_driver(url))
+    parsed = _with_driver(url)
+    # Asked beforehand: when an opening fails, aiosqlite's thread still answers a loop that may be closed by then.
+    if parsed.drivername.startswith("sqlite") and not os.access(Path(parsed.database or ".").parent, os.W_OK):
+        raise StoreError(f"the database at {parsed.database} can't be used: no such directory, or closed to writes")
+    engine = create_async_engine(parsed)
     sa.event.listen(engine.sync_engine, "connect", _prepare)
     try:
         if migrate:
