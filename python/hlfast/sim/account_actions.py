@@ -1,4 +1,4 @@
-"""Every action that trades nothing, each with the desk that carries it out."""
+"""Every action but orders and their cancels, each with the desk that carries it out."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class AccountActions:
         )
         for desk in desks:
             self._handlers |= desk.handlers()
+
+    def add(self, handlers: Handlers) -> None:
+        """Take in the actions of one more desk."""
+        self._handlers |= handlers
 
     def carry_out(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer | None:
         """Let an action happen; None stands for the plain `default` answer.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hlfast.sim.account_kinds import Loans, MultiSig, Stake, VaultBook
 from hlfast.sim.numbers import ratio, times
 from hlfast.sim.orders import Order
 from hlfast.sim.universe import Asset
+
+if TYPE_CHECKING:
+    from hlfast.sim.twaps import Twap
 
 HISTORY_ROWS = 2_000  # orders the venue remembers of one account
 FILL_ROWS = 10_000  # fills reachable by time
@@ -47,6 +51,20 @@ class Leverage:
     value: int
 
 
+class Balances(dict[Any, int]):
+    """Amounts by dex or by token that tell their account of every change, so that it is weighed after the block."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Account, amounts: Iterable[tuple[Any, int]] = ()) -> None:
+        super().__init__(amounts)
+        self._owner = owner
+
+    def __setitem__(self, key: Any, amount: int) -> None:
+        super().__setitem__(key, amount)
+        self._owner.touch()
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """A user, vault or sub-account. Raw USD is cash after all trades; equity is raw plus each position at mark."""
@@ -73,6 +91,7 @@ class Account:
     fills: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=FILL_ROWS))
     ledger: list[dict[str, Any]] = field(default_factory=list)
     fundings: list[dict[str, Any]] = field(default_factory=list)
+    twaps: dict[int, Twap] = field(default_factory=dict)  # running and waiting ones
     twap_slices: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
     twap_history: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
     abstraction: str = "disabled"
@@ -90,6 +109,21 @@ class Account:
     requests_bought: int = 0
     deposits: int = 0
     cancel_all_ms: int | None = None
+    traded: dict[int, tuple[int, int]] = field(default_factory=dict)  # by day: (taken, made)
+    is_scripted: bool = False  # its fills are a recording: it is neither liquidated nor deleveraged
+    liquidated_ms: int = 0  # when a slice of a large position was last sold
+    touched: list[Account] = field(default_factory=list)  # the audit's list, shared by all accounts of a venue
+    is_touched: bool = False
+
+    def __post_init__(self) -> None:
+        self.raw = Balances(self, self.raw.items())
+        self.spot = Balances(self, self.spot.items())
+
+    def touch(self) -> None:
+        """Have the account weighed at the end of the block."""
+        if not self.is_touched:
+            self.is_touched = True
+            self.touched.append(self)
 
     def position(self, asset: Asset) -> int:
         """Signed size held: the position of a perp, the balance of a spot pair's base token."""
@@ -136,38 +170,39 @@ class Account:
         if held is None:
             held = self.positions[asset.asset_id] = Position(isolated=None if leverage.is_cross else 0)
         start = held.size
+        # Both sides of a trade move the same value, however each splits it into a closed and an opened part.
+        value = times(price, signed_size) if signed_size > 0 else -times(price, -signed_size)
         closed = min(abs(start), abs(signed_size)) if start * signed_size < 0 else 0
+        pnl = 0
         if closed:
             closed_signed = closed if start > 0 else -closed
+            closed_value = -value * closed // abs(signed_size)
             cost = held.cost * closed // abs(start)
-            pnl = times(price, closed_signed) - cost
-            self._settle_close(asset, held, closed_signed, price)
+            pnl = closed_value - cost
+            self._settle_close(asset, held, closed_signed, closed_value)
             held.cost -= cost
             held.size -= closed_signed
-        else:
-            pnl = 0
+            value += closed_value
         opened = signed_size + (closed if start > 0 else -closed)
         if opened:
-            self._settle_open(asset, held, opened, price, leverage.value)
+            self._settle_open(asset, held, opened, value, leverage.value)
         if held.size == 0:
             if held.isolated:
                 self.raw[asset.dex] += held.isolated
             del self.positions[asset.asset_id]
         return start, pnl, closed
 
-    def _settle_close(self, asset: Asset, held: Position, closed_signed: int, price: int) -> None:
-        value = times(price, closed_signed)
+    def _settle_close(self, asset: Asset, held: Position, closed_signed: int, value: int) -> None:
         if held.isolated is None:
             self.raw[asset.dex] = self.raw.get(asset.dex, 0) + value
             return
         # The part's share of the pot at this price goes back to the free balance.
-        equity = held.isolated + times(price, held.size)
+        equity = held.isolated + value * abs(held.size) // abs(closed_signed)
         released = equity * abs(closed_signed) // abs(held.size)
         held.isolated += value - released
         self.raw[asset.dex] = self.raw.get(asset.dex, 0) + released
 
-    def _settle_open(self, asset: Asset, held: Position, opened: int, price: int, leverage: int) -> None:
-        value = times(price, opened)
+    def _settle_open(self, asset: Asset, held: Position, opened: int, value: int, leverage: int) -> None:
         held.size += opened
         held.cost += value
         if held.isolated is None:

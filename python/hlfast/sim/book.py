@@ -27,11 +27,25 @@ def round_price(asset: Asset, price: int, *, up: bool) -> int:
 class Book:
     """Resting orders of one asset. `mid` is the synthetic maker's centre and the venue's mark price."""
 
-    __slots__ = ("_arrivals", "asks", "asset", "bids", "depth_usd", "last_price", "mid", "quotes", "spread_bps")
+    __slots__ = (
+        "_arrivals",
+        "asks",
+        "asset",
+        "bids",
+        "depth_usd",
+        "last_price",
+        "mid",
+        "oracle",
+        "previous_mid",
+        "quotes",
+        "spread_bps",
+    )
 
     def __init__(self, asset: Asset) -> None:
         self.asset = asset
         self.mid = asset.mid
+        self.previous_mid = asset.mid
+        self.oracle: int | None = None
         self.last_price = asset.mid
         self.bids: list[Entry] = []
         self.asks: list[Entry] = []
@@ -61,6 +75,17 @@ class Book:
         """Return the first order of the bids (`is_buy`) or the asks."""
         side = self.bids if is_buy else self.asks
         return side[0][2] if side else None
+
+    def impact(self, notional: int, *, is_buy: bool) -> int | None:
+        """Return the average price of trading `notional` against the bids (`is_buy`) or asks, None when too thin."""
+        size, left = 0, notional
+        for _, _, order in self.bids if is_buy else self.asks:
+            value = order.price * order.remaining // SCALE
+            if value >= left:
+                size += left * SCALE // order.price
+                return notional * SCALE // size if size else None
+            size, left = size + order.remaining, left - value
+        return None
 
     def drop_owner(self, owner: object) -> None:
         """Take all orders of one owner out."""

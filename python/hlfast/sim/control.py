@@ -15,6 +15,7 @@ from hlfast.sim.faults.requests import FaultRequests
 from hlfast.sim.leaders import LeaderTape
 from hlfast.sim.life.play import CallLater, RunBlock
 from hlfast.sim.life.plays import Plays
+from hlfast.sim.listing import Listing
 from hlfast.sim.numbers import parse, usd, wire
 from hlfast.sim.settings import change
 from hlfast.sim.trading import Trading
@@ -38,6 +39,7 @@ class Control:
         self._trading = trading
         self._run_block = run_block
         self._tape = LeaderTape(venue, trading)
+        self._listing = Listing(venue, trading)
         self.plays = Plays(venue, trading, self._tape, run_block, call_later)
         self._ops: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "fund": self._fund,
@@ -46,6 +48,8 @@ class Control:
             "create_vault": self._create_vault,
             "set_position": self._set_position,
             "set_book": self._set_book,
+            "set_market": self._set_market,
+            "delist": self._delist,
             "leader_fills": self._leader_fills,
             "ledger": self._ledger,
             "config": self._config,
@@ -118,6 +122,7 @@ class Control:
             raise ControlError("usdc must be above zero")
         if request.get("spot"):
             account.spot[0] = account.spot.get(0, 0) + amount
+            self._venue.audit.bring(0, amount)
             account.deposited = True
         else:
             self._run_block(lambda block: self._venue.deposit(account, amount, block))
@@ -132,6 +137,7 @@ class Control:
         if token is None or amount <= 0:
             raise ControlError(f"token {request['token']!r} must be listed, and amount above zero")
         account.spot[token] = account.spot.get(token, 0) + amount
+        self._venue.audit.bring(token, amount)
         account.deposited = True
         return {}
 
@@ -175,6 +181,32 @@ class Control:
         spread = self._count(request, "spread_bps", 5_000)
         depth = self._count(request, "depth_usd", 10**9)
         self._run_block(lambda block: self._trading.move(asset, mid, block, spread_bps=spread, depth_usd=depth))
+        return {}
+
+    def _set_market(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Set a perp's oracle apart from its mark, and what its open interest may be and grow by in a minute."""
+        asset = self._asset(request)
+        if asset.is_spot:
+            raise ControlError(f"{asset.coin} is no perp")
+        if "oracle" in request:
+            text = request["oracle"]
+            oracle = None if text is None else self._amount(request, "oracle")
+            if oracle is not None and oracle <= 0:
+                raise ControlError("oracle must be above zero, or null to follow the mark")
+            self._venue.book(asset).oracle = oracle
+        if "oi_cap_usd" in request:
+            asset.cap_usd = self._count(request, "oi_cap_usd", 10**12)
+        if "oi_step_usd" in request:
+            asset.step_usd = self._count(request, "oi_step_usd", 10**12)
+        return {}
+
+    def _delist(self, request: dict[str, Any]) -> dict[str, Any]:
+        asset = self._asset(request)
+        price = self._amount(request, "px") if "px" in request else None
+        try:
+            self._run_block(lambda block: self._listing.delist(asset, block, price))
+        except ValueError as error:
+            raise ControlError(str(error)) from None
         return {}
 
     @staticmethod

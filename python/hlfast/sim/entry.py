@@ -24,7 +24,9 @@ from hlfast.sim.venue import Venue
 
 MINIMUM_USD = 10 * SCALE
 POST_ONLY = "Only post-only orders allowed immediately after a network upgrade"
-MAX_OPEN_ORDERS = 1_000
+FREE_OPEN_ORDERS = 1_000
+MAX_OPEN_ORDERS = 5_000
+VOLUME_PER_ORDER = 5_000_000 * SCALE  # traded, for each open order beyond the free ones
 MAX_CANCELS = 200  # per action; more are refused whole (testnet, October 2026)
 Item = dict[str, Any] | str
 
@@ -133,7 +135,7 @@ class Entry:
             return self._place_trigger(order, sent, sent.t.trigger, block, is_position_tpsl=is_position_tpsl)
         error = self._size_refusal(order) or self._trading.admit(order, block)
         if error is not None:
-            self._trading.reject(order, rejected_status(error), block)
+            self._trading.reject(order, rejected_status(error, order), block)
             return {"error": self._suffixed(error, sent.a)}
         return self.result(order)
 
@@ -155,10 +157,21 @@ class Entry:
             (settings.post_only and (sent.t.limit is None or sent.t.limit.tif != "Alo"), POST_ONLY),
             (sent.r and asset.is_spot, "Reduce-only is invalid for spot trading."),
             (repeats, "Duplicate client order id."),
-            (len(account.orders) >= MAX_OPEN_ORDERS, "Too many open orders"),
+            (self._is_full(account, sent), "Too many open orders"),
         )
         refusal = next((text for holds, text in refusals if holds), None)
         return refusal or self._build(sent, asset, price, size, origin, block)
+
+    @staticmethod
+    def _is_full(account: Account, sent: OrderWire) -> bool:
+        """Tell whether one more order is too many; beyond the free ones no reduce-only or trigger order may wait."""
+        count = len(account.orders)
+        if count < FREE_OPEN_ORDERS:
+            return False
+        limit = min(FREE_OPEN_ORDERS + account.volume // VOLUME_PER_ORDER, MAX_OPEN_ORDERS)
+        # What takes at once doesn't wait in a book, so exits pass.
+        waits = sent.t.limit is None or sent.t.limit.tif in ("Gtc", "Alo")
+        return waits and (count >= limit or sent.r or sent.t.trigger is not None)
 
     def _repeats(self, account: Account, cloid: str | None) -> bool:
         known = None if cloid is None else account.by_cloid.get(cloid)
@@ -220,7 +233,7 @@ class Entry:
         error = self._size_refusal(parent_order) or self._trading.admit(parent_order, block)
         if error is not None:
             parent_order.children = []
-            self._trading.reject(parent_order, rejected_status(error), block)
+            self._trading.reject(parent_order, rejected_status(error, parent_order), block)
             return [{"error": self._suffixed(error, row.a)} for row in sent]
         waiting = "waitingForTrigger" if parent_order.status == "filled" else "waitingForFill"
         return [self.result(parent_order), *(waiting for _ in children)]

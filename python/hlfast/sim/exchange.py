@@ -14,6 +14,7 @@ from hlfast.sim.actions import Envelope, tag_of
 from hlfast.sim.authority import Authority
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import Entry, Origin, RefusedError
+from hlfast.sim.market import Market
 from hlfast.sim.record import ActionRow
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
@@ -55,6 +56,8 @@ class Exchange:
         self._authority = Authority(venue)
         self._entry = Entry(venue, trading)
         self.account_actions = AccountActions(venue, trading)
+        self.market = Market(venue, trading)
+        self.account_actions.add(self.market.twaps.handlers())
         self._waiting: list[tuple[int, int, Pending]] = []  # a heap of (due, arrival, action)
         self._arrivals = 0
 
@@ -123,8 +126,9 @@ class Exchange:
         return self.account_actions.carry_out(action, origin, block) or DEFAULT
 
     def run_due(self, block: Block) -> None:
-        """Let happen what only waited for its time: unstaked money and dead man's switches."""
+        """Let happen what only waited for its time: unstaked money, the market's own acts, dead man's switches."""
         self.account_actions.staking.run_due(block)
+        self.market.run_due(block)
         for account in self._venue.accounts.values():
             if account.cancel_all_ms is not None and account.cancel_all_ms <= block.time_ms:
                 account.cancel_all_ms = None

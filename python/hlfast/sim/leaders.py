@@ -35,7 +35,7 @@ class LeaderTape:
         held = account.positions.get(asset.asset_id)
         if held is not None:
             held.cost = times(price, size)
-        account.deposited = True
+        account.deposited = account.is_scripted = True
         block.coins.add(asset.coin)
 
     def _exchange(self, account: Account, asset: Asset, change: int, price: int) -> int:
@@ -63,7 +63,7 @@ class LeaderTape:
             ValueError: a row names an unknown coin or holds no legal number; nothing of the call has happened then.
         """
         parsed = [self._read(index, row) for index, row in enumerate(rows)]
-        account.deposited = True
+        account.deposited = account.is_scripted = True
         made: list[dict[str, Any]] = []
         filled: dict[int, tuple[Asset, dict[str, Any], int, int]] = {}
         for row, asset, price, size, start in parsed:

@@ -89,6 +89,10 @@ class Margin:
             result = times(notional, rate) - deduction
         return result
 
+    def notional_limit(self, asset: Asset, leverage: int) -> int | None:
+        """Return the notional from which a tier allows less than this leverage, None when no tier does."""
+        return next((lower for lower, most in asset.tiers(self._tables) if most < leverage), None)
+
     def free(self, account: Account, dex: str) -> int:
         """Return what new positions of one dex may use."""
         return self.cross_value(account, dex) - self.used(account, dex) - self.held(account, dex)

@@ -53,6 +53,8 @@ class Order:
     parent: Order | None = None
     filled: int = 0
     filled_value: int = 0
+    twap_id: int | None = None
+    liquidation: dict[str, str] | None = None  # what both sides' fills say of a forced trade
 
     @property
     def side(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from hlfast.sim.actions import AnyAction, Envelope
+from hlfast.sim.audit import ConservationError
 from hlfast.sim.authority import count_of
 from hlfast.sim.blocks import Block
 from hlfast.sim.connection import Wire
@@ -133,6 +134,7 @@ class Server:
         self.hub.push_states()
         block = self.venue.begin_block()
         self.exchange.run_due(block)
+        self._hold_books(block)
         if block.changed():
             self._write_down(block, [])
             self.hub.publish(block)
@@ -198,6 +200,7 @@ class Server:
         taken = self.exchange.due(block.time_ms)
         answers = [(pending, self.exchange.execute(pending, block)) for pending in taken]
         self.trading.refill_worn(block)
+        self._hold_books(block)
         self._write_down(block, answers)
         if self.settings.reply_first:
             for pending, answer in answers:
@@ -207,6 +210,14 @@ class Server:
         self.hub.publish(block)
         for pending, answer in answers:
             pending.reply(answer)
+
+    def _hold_books(self, block: Block) -> None:
+        """Check that the block conserved money and positions; a venue that didn't shuts every socket and stops."""
+        try:
+            self.venue.close_block(block)
+        except ConservationError:
+            self.stop()
+            raise
 
     def _write_down(self, block: Block, answers: list[tuple[Pending, Answer]]) -> None:
         log = self.venue.event_log
@@ -219,6 +230,7 @@ class Server:
         block = self.venue.begin_block()
         result = work(block)
         self.trading.refill_worn(block)
+        self._hold_books(block)
         self._write_down(block, [])
         self.hub.publish(block)
         return result

@@ -6,8 +6,9 @@ from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book, Quote, ladder
 from hlfast.sim.numbers import times, wire
+from hlfast.sim.open_interest import CAPPED, TOO_AGGRESSIVE, TOO_QUICK, OpenInterest
 from hlfast.sim.orders import Order
-from hlfast.sim.settlement import Match, Settlement
+from hlfast.sim.settlement import Match, Settlement, Transfer
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
@@ -21,6 +22,8 @@ class Trading:
         self._quotes: dict[int, list[Order]] = {}
         self._worn: set[int] = set()
         self._triggers: dict[int, dict[int, Order]] = {}
+        self._moved: dict[int, Asset] = {}
+        self.interest = OpenInterest(venue)
 
     def open_book(self, asset: Asset, block: Block) -> Book:
         """Return the asset's book with the synthetic maker's quotes in it."""
@@ -47,6 +50,9 @@ class Trading:
         ladder around the mid.
         """
         book = self._venue.book(asset)
+        if mid != book.mid:
+            book.previous_mid = book.mid
+            self.note_moved(asset)
         book.mid = mid
         book.quotes = quotes
         if spread_bps is not None:
@@ -55,6 +61,31 @@ class Trading:
             book.depth_usd = depth_usd
         self._quote(book, block)
         self._fire_triggers(asset, mid, block)
+
+    def note_moved(self, asset: Asset) -> None:
+        """Have those who hold an asset looked at for liquidation."""
+        if not asset.is_spot:
+            self._moved[asset.asset_id] = asset
+
+    def take_moved(self) -> list[Asset]:
+        """Return the assets whose mark moved since the last call."""
+        moved, self._moved = list(self._moved.values()), {}
+        return moved
+
+    def close_book(self, asset: Asset, block: Block) -> None:
+        """Take the maker out of a delisted asset's book."""
+        self._quote(self._venue.book(asset), block)
+
+    def transfer(self, deal: Transfer, block: Block) -> None:
+        """Let two accounts trade outside the book, and bring their resting orders into line."""
+        self.settlement.transfer(deal, block)
+        for party in (deal.account, deal.other):
+            self._follow_position(party, deal.asset, block)
+
+    def execute(self, order: Order, block: Block) -> None:
+        """Let the venue's own market order take what the book offers; margin and size rules don't bind it."""
+        self._sweep(self.open_book(order.asset, block), order, block)
+        self.finish(order, "filled" if order.remaining == 0 else "canceled", block, announce_open=True)
 
     def _quote(self, book: Book, block: Block) -> None:
         asset, venue = book.asset, self._venue
@@ -105,7 +136,7 @@ class Trading:
             bid, ask = book.best(is_buy=True), book.best(is_buy=False)
             shown = f"{wire_price(bid)}@{wire_price(ask)}"
             return f"Post only order would have immediately matched, bbo was {shown}."
-        refusal = self._margin_refusal(order)
+        refusal = self.interest.refusal(order, crosses=self._crosses(book, order)) or self._margin_refusal(order)
         if refusal:
             return refusal
         if order.tif != "Alo":
@@ -130,6 +161,19 @@ class Trading:
         book.add(order)
         self.announce(order, block)
         block.coins.add(order.asset.coin)
+        if order.reduce_only:
+            self._make_room(order, block)
+
+    def _make_room(self, newest: Order, block: Block) -> None:
+        """Cancel older reduce-only orders beyond what the position and the newest one leave."""
+        account, asset = newest.owner, newest.asset
+        room = abs(account.position(asset)) - newest.remaining
+        for order in reversed(list(account.orders.values())):
+            is_rival = order.reduce_only and order.trigger is None and order.asset is asset and order is not newest
+            if is_rival and order.is_buy == newest.is_buy:
+                room -= order.remaining
+                if room < 0:
+                    self.withdraw(order, "reduceOnlyCanceled", block)
 
     def _crosses(self, book: Book, order: Order) -> bool:
         best = book.best(is_buy=not order.is_buy)
@@ -148,7 +192,11 @@ class Trading:
         increase = abs(position + signed) - abs(position) if position * signed < 0 else order.remaining
         if increase <= 0:
             return None
-        need = times(order.price, increase) // account.leverage(asset).value
+        leverage = account.leverage(asset).value
+        limit = self._venue.margin.notional_limit(asset, leverage)
+        if limit is not None and times(order.price, abs(position + signed)) > limit:
+            return "Order would cause position to exceed margin tier limit at current leverage"
+        need = times(order.price, increase) // leverage
         margin = self._venue.margin
         free = margin.free(account, asset.dex)
         if free < need and asset.dex and self._venue.settings.dex_collateral and asset.quote_token == 0:
@@ -180,12 +228,13 @@ class Trading:
                 self.withdraw(resting, "selfTradeCanceled", block)
                 continue
             size = min(taker.remaining, self._tradable(resting))
-            if size == 0:
-                self.withdraw(resting, "reduceOnlyCanceled", block)
+            lapsed = self._lapsed(resting, taker, size)
+            if lapsed is not None:
+                self.withdraw(resting, lapsed, block)
                 continue
             self.settlement.settle(Match(taker, resting, size, resting.price), block)
             for party in (taker.owner, resting.owner):
-                self._shrink_reduce_only(party, book.asset, block)
+                self._follow_position(party, book.asset, block)
             if resting.remaining == 0:
                 book.remove(resting)
                 if resting.owner is not self._venue.maker:
@@ -200,6 +249,35 @@ class Trading:
         position = resting.owner.position(resting.asset)
         opposite = position < 0 if resting.is_buy else position > 0
         return min(resting.remaining, abs(position)) if opposite else 0
+
+    def _lapsed(self, resting: Order, taker: Order, size: int) -> str | None:
+        """Name the status of a resting order that may no longer trade, None when it may."""
+        if resting.owner is self._venue.maker:
+            return None
+        if size == 0:
+            return "reduceOnlyCanceled"
+        return self.interest.lapsed(resting, taker, size) or self._unfunded(resting, size)
+
+    def _unfunded(self, resting: Order, size: int) -> str | None:
+        """Name the status of a resting order that its account can no longer pay for."""
+        account, asset = resting.owner, resting.asset
+        if asset.is_spot:
+            token = asset.quote_token if resting.is_buy else asset.base_token
+            need = times(resting.price, size) if resting.is_buy else size
+            return "marginCanceled" if account.spot.get(token, 0) < need else None
+        signed = size if resting.is_buy else -size
+        if resting.reduce_only or account.position(asset) * signed < 0:
+            return None
+        return "marginCanceled" if self._venue.margin.free(account, asset.dex) < 0 else None
+
+    def _follow_position(self, account: Account, asset: Asset, block: Block) -> None:
+        if account is self._venue.maker or not account.orders:
+            return
+        self._shrink_reduce_only(account, asset, block)
+        if asset.asset_id not in account.positions:
+            for order in list(account.orders.values()):
+                if order.is_position_tpsl and order.asset is asset:
+                    self.withdraw(order, "reduceOnlyCanceled", block)
 
     def _shrink_reduce_only(self, account: Account, asset: Asset, block: Block) -> None:
         # Resting reduce-only orders never outgrow the position: sz shrinks with it, origSz stays.
@@ -294,11 +372,12 @@ class Trading:
                 return
         terms, order.trigger = order.trigger, None
         order.status = "open"
+        order.tx_hash = ""
         if terms is not None and terms.is_market:
             order.tif = "FrontendMarket"
         error = self.admit(order, block)
         if error is not None:
-            self.finish(order, rejected_status(error), block)
+            self.finish(order, rejected_status(error, order), block)
         for sibling in order.parent.children if order.parent else []:
             if sibling is not order:
                 self.withdraw(sibling, "siblingFilledCanceled", block)
@@ -322,9 +401,14 @@ _REJECTED = {
     "Order price too far": "oracleRejected",
     "Order would cause position": "perpMaxPositionRejected",
     "Too many open orders": "tooManyOpenOrdersRejected",
+    CAPPED: "positionIncreaseAtOpenInterestCapRejected",
+    TOO_AGGRESSIVE: "tooAggressiveAtOpenInterestCapRejected",
+    TOO_QUICK: "openInterestIncreaseRejected",
 }
 
 
-def rejected_status(error: str) -> str:
-    """Return the history status that belongs to an item error."""
+def rejected_status(error: str, order: Order | None = None) -> str:
+    """Return the history status that belongs to an item error; one text of the cap stands for two statuses."""
+    if order is not None and error == CAPPED and order.owner.position(order.asset) * (1 if order.is_buy else -1) < 0:
+        return "positionFlipAtOpenInterestCapRejected"
     return next((status for prefix, status in _REJECTED.items() if error.startswith(prefix)), "rejected")

@@ -84,6 +84,7 @@ class Transfers:
             raise RefusedError("Insufficient balance for withdrawal.")
         purse.take_perp(account, amount)
         account.deposits -= amount - WITHDRAW_FEE
+        self._venue.audit.bring(USDC, WITHDRAW_FEE - amount)
         purse.burn(USDC, WITHDRAW_FEE)
         delta: dict[str, object] = {"type": "withdraw", "usdc": usd(amount), "nonce": action.time, "fee": "1.0"}
         purse.log((account,), delta, block)

@@ -36,12 +36,19 @@ class Asset:
     quote_token: int = USDC
     is_delisted: bool = False
     isolated_only: bool = False
+    cap_usd: int | None = None  # of open interest; None: not capped
+    step_usd: int | None = None  # most that open interest may grow in a minute; None: any
     lot: int = field(init=False)
     finest_tick: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.lot = 10 ** (8 - self.size_decimals)
         self.finest_tick = 10 ** (8 - self.price_decimals)
+
+    @property
+    def is_growing(self) -> bool:
+        """Whether the deployer's growth mode cuts fees to a tenth."""
+        return self.entry.get("growthMode") == "enabled"
 
     def tick(self, price: int) -> int:
         """Return the price step at this price: five significant digits, `price_decimals` decimals, never above 1."""

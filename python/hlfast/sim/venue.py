@@ -7,10 +7,13 @@ from collections.abc import Callable
 
 from hlfast.sim.accounts import Account, Agent
 from hlfast.sim.auction import GossipAuction
+from hlfast.sim.audit import Audit, ConservationError
 from hlfast.sim.bars import Bars
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book
 from hlfast.sim.eventlog import EventLog
+from hlfast.sim.fees import Fees
+from hlfast.sim.funding import FundingRecord
 from hlfast.sim.margin import Margin
 from hlfast.sim.nonces import NonceSet
 from hlfast.sim.numbers import usd
@@ -19,6 +22,8 @@ from hlfast.sim.settings import Settings
 from hlfast.sim.universe import USDC, Asset, Universe
 
 MAKER = "0x" + "aa" * 20
+BACKSTOP = "0x" + "bb" * 20  # takes over what the book cannot liquidate; its losses are the venue's
+RECOUNT_BLOCKS = 10_000
 AGENT_LIFE_MS = 90 * 86_400_000  # of an agent without `valid_until`, as measured on testnet in 2026
 FIRST_OID = 412_345_000_000
 
@@ -39,20 +44,50 @@ class Venue:
         self.event_log = EventLog()
         self.margin = Margin(self.universe, self.mark)
         self.fees: dict[int, int] = {}
+        self.schedule = Fees()
+        self.funding = FundingRecord()
+        self.audit = Audit(self.universe, self.fees)
+        self.broken: ConservationError | None = None
         self.gossip = GossipAuction()
         self.bars = Bars()
         self.recent_trades: dict[str, list[dict[str, object]]] = {}
-        self.maker = Account(MAKER, deposited=True)
+        self.maker = Account(MAKER, deposited=True, touched=self.audit.touched)
+        self.backstop = Account(BACKSTOP, deposited=True, touched=self.audit.touched)
         self._oid = FIRST_OID
         self._block_number = 900_000_000
         self._last_ms = 0
         self._identities = 0
 
     def begin_block(self) -> Block:
-        """Open the next block; block time never runs backwards."""
+        """Open the next block; block time never runs backwards.
+
+        Raises:
+            ConservationError: an earlier block lost or made money; there is no next one.
+        """
+        if self.broken is not None:
+            raise self.broken
         self._last_ms = max(self._last_ms, self.now_ms())
         self._block_number += 1
         return Block(self._block_number, self._last_ms)
+
+    def close_block(self, block: Block) -> None:
+        """Hold the books: every block must leave the sums of money and positions as they were.
+
+        Raises:
+            ConservationError: it didn't; the venue is broken from now on.
+        """
+        try:
+            if block.number % RECOUNT_BLOCKS:
+                self.audit.check(block)
+            else:
+                self.audit.recount(self.everybody(), block)
+        except ConservationError as error:
+            self.broken = error
+            raise
+
+    def everybody(self) -> list[Account]:
+        """Return all accounts, the backstop and the synthetic maker last."""
+        return [*self.accounts.values(), self.backstop, self.maker]
 
     def time_ms(self) -> int:
         """Return the venue's clock as `/info` shows it."""
@@ -80,16 +115,23 @@ class Venue:
         book = self.books.get(asset.asset_id)
         return book.mid if book is not None else asset.mid
 
+    def oracle(self, asset: Asset) -> int:
+        """Return the oracle price: the mark's own unless it was set apart."""
+        book = self.books.get(asset.asset_id)
+        return asset.mid if book is None else book.mid if book.oracle is None else book.oracle
+
     def account(self, address: str) -> Account:
         """Return an account, made on first sight (unfunded)."""
         account = self.accounts.get(address)
         if account is None:
-            account = self.accounts[address] = Account(address, opened_ms=self._last_ms)
+            account = Account(address, opened_ms=self._last_ms, touched=self.audit.touched)
+            self.accounts[address] = account
         return account
 
     def deposit(self, account: Account, amount: int, block: Block) -> None:
         """Credit USDC from outside and say so in the account's ledger."""
         account.raw[""] += amount
+        self.audit.bring(USDC, amount)
         account.deposits += amount
         account.deposited = True
         self.log_ledger(account, {"type": "deposit", "usdc": usd(amount)}, block)
@@ -132,7 +174,7 @@ class Venue:
     def total(self, token: int = USDC) -> int:
         """Return all money of one token: balances, pots and fees. Trades must not change it."""
         total = self.fees.get(token, 0)
-        for account in [*self.accounts.values(), self.maker]:
+        for account in self.everybody():
             total += account.spot.get(token, 0)
             if self.universe.tokens[token]["name"] == "HYPE":
                 total += account.stake.total

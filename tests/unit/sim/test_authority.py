@@ -222,8 +222,3 @@ def test_takers_come_last_in_a_block(desk: Desk) -> None:
     for action in sent:
         desk.server.exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda answer: None)
     assert [pending.priority() for pending in desk.server.exchange.due(desk.now_ms)] == [0, 1, 2]
-
-
-def test_unsupported_action_is_refused_by_name(desk: Desk) -> None:
-    twap = {"type": "twapOrder", "twap": {"a": 1, "b": True, "s": "1", "r": False, "m": 30, "t": False}}
-    assert "twapOrder is not supported" in desk.act(desk.wallet(), twap)["response"]

@@ -5,34 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from hlfast.sim.accounts import Account
-from hlfast.sim.info.request import BadRequestError, Handler, constant, for_user, read_text, read_user
+from hlfast.sim.info.request import BadRequestError, Handler, constant, read_text, read_user
 from hlfast.sim.numbers import SCALE, parse, ratio, times, usd, wire
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import USDC, Asset
 from hlfast.sim.venue import Venue
-
-_FEES: dict[str, Any] = {
-    "dailyUserVlm": [],
-    "feeSchedule": {
-        "cross": "0.00045",
-        "add": "0.00015",
-        "spotCross": "0.0007",
-        "spotAdd": "0.0004",
-        "tiers": {"vip": [], "mm": []},
-        "referralDiscount": "0.04",
-        "stakingDiscountTiers": [],
-    },
-    "userCrossRate": "0.00045",
-    "userAddRate": "0.00015",
-    "userSpotCrossRate": "0.0007",
-    "userSpotAddRate": "0.0004",
-    "activeReferralDiscount": "0.0",
-    "trial": None,
-    "feeTrialEscrow": "0.0",
-    "nextTrialAvailableTimestamp": None,
-    "stakingLink": None,
-    "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
-}
 
 LOAN_TO_VALUE = "0.5"
 
@@ -52,7 +29,7 @@ class AccountInfo:
             "activeAssetData": self._active_asset,
             "openOrders": lambda body: [o.row() for o in self.open_orders(self._account(body), self._dex(body))],
             "frontendOpenOrders": lambda body: self.frontend_orders(self._account(body), self._dex(body)),
-            "userFees": for_user(_FEES),
+            "userFees": lambda body: self._venue.schedule.shown(self._account(body), self._venue.time_ms()),
             "liquidatable": constant([]),
         }
 
@@ -214,9 +191,9 @@ class AccountInfo:
         return [order.frontend_row() for order in self.open_orders(account, dex)]
 
     def twap_states(self, account: Account, dex: str) -> list[Any]:
-        """Return [[id, state]…] of the running TWAPs of one dex."""
-        del account, dex
-        return []
+        """Return [[id, state]…] of the running and waiting TWAPs of one dex; spot ones come with the main one."""
+        dexs = {dex, "spot"} if dex == "" else {dex}
+        return [[twap.twap_id, twap.state()] for twap in account.twaps.values() if twap.asset.dex in dexs]
 
     def web_data(self, account: Account) -> dict[str, Any]:
         """Return the data of a `webData3` frame."""
@@ -253,7 +230,7 @@ class AccountInfo:
 
 
 def _funding_paid(account: Account, coin: str) -> dict[str, str]:
-    """Return the funding that an account paid on a coin: ever, since it opened its position, since it last changed it."""
+    """Return the funding that an account paid on a coin: ever, since it opened its position, since its last change."""
     paid = [(row["time"], -parse(row["delta"]["usdc"])) for row in account.fundings if row["delta"]["coin"] == coin]
     starts = {"allTime": 0, "sinceOpen": 0, "sinceChange": 0}
     if paid:

@@ -7,6 +7,7 @@ from typing import Any
 from hlfast.sim.bars import Bar
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import Book
+from hlfast.sim.funding import BASE_RATE, FundingRate
 from hlfast.sim.info.request import BadRequestError, Handler, constant, read_int, read_text
 from hlfast.sim.numbers import wire
 from hlfast.sim.trading import Trading
@@ -14,7 +15,6 @@ from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
 BOOK_LEVELS = 20
-FUNDING_PER_HOUR = "0.0000125"  # the venue's floor rate: 0.01 % in 8 hours
 MAX_CANDLES = 5_000
 CATEGORY = "other"  # of every builder-deployed perp here
 INTERVAL_MS = {
@@ -62,7 +62,7 @@ class MarketInfo:
             "fundingHistory": self._funding_history,
             "predictedFundings": lambda _body: self._predicted(),
             "exchangeStatus": lambda _body: {"time": self._venue.time_ms(), "specialStatuses": None},
-            "perpsAtOpenInterestCap": constant([]),
+            "perpsAtOpenInterestCap": self._at_cap,
             "perpDexLimits": self._dex_limits,
             "perpDexStatus": self._dex_status,
             "marginTable": self._margin_table,
@@ -121,19 +121,19 @@ class MarketInfo:
         bid, ask = book.best(is_buy=True), book.best(is_buy=False)
         mark, day = wire(book.mid), self._day(asset)
         shown: dict[str, Any] = {
-            "funding": FUNDING_PER_HOUR,
+            "funding": wire(self._venue.funding.rate(asset.coin)),
             "openInterest": wire(self._open_interest(asset)),
             "prevDayPx": day["prevDayPx"],
             "dayNtlVlm": day["dayNtlVlm"],
             "premium": None,
-            "oraclePx": mark,
+            "oraclePx": wire(self._venue.oracle(asset)),
             "markPx": mark,
             "midPx": None,
             "impactPxs": None,
             "dayBaseVlm": day["dayBaseVlm"],
         }
         if bid is not None and ask is not None:
-            shown["premium"] = "0.0"
+            shown["premium"] = wire(self._venue.funding.premium(asset.coin))
             shown["midPx"] = wire((bid.price + ask.price) // 2)
             shown["impactPxs"] = [wire(bid.price), wire(ask.price)]
         return shown
@@ -278,7 +278,8 @@ class MarketInfo:
         rows = []
         for asset in self._venue.universe.by_dex[""]:
             if not asset.is_delisted:
-                shown = {"fundingRate": FUNDING_PER_HOUR, "nextFundingTime": coming, "fundingIntervalHours": 1}
+                rate = wire(self._venue.funding.rate(asset.coin))
+                shown = {"fundingRate": rate, "nextFundingTime": coming, "fundingIntervalHours": 1}
                 rows.append([asset.coin, [["HlPerp", shown]]])
         return rows
 
@@ -311,10 +312,18 @@ class MarketInfo:
         end = min(read_int(body, "endTime", self._venue.time_ms()), self._venue.time_ms())
         hour = INTERVAL_MS["1h"]
         first = -(-read_int(body, "startTime") // hour) * hour
-        return [
-            {"coin": asset.coin, "fundingRate": FUNDING_PER_HOUR, "premium": "0.0", "time": time_ms}
-            for time_ms in range(first, end + 1, hour)[:500]
-        ]
+        paid = {row.time_ms: row for row in self._venue.funding.paid.get(asset.coin, ())}
+        rows = []
+        for time_ms in range(first, end + 1, hour)[:500]:
+            # An hour in which the venue didn't run, or nobody had touched the book, would have paid the base rate.
+            row = paid.get(time_ms) or FundingRate(time_ms, BASE_RATE, 0)
+            shown = {"coin": asset.coin, "fundingRate": wire(row.rate), "premium": wire(row.premium), "time": time_ms}
+            rows.append(shown)
+        return rows
+
+    def _at_cap(self, body: dict[str, Any]) -> list[str]:
+        assets = self._venue.universe.by_dex.get(read_text(body, "dex", ""), [])
+        return [asset.coin for asset in assets if self._trading.interest.is_capped(asset)]
 
 
 def _level(row: tuple[int, int, int]) -> dict[str, Any]:
