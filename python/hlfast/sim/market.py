@@ -1,4 +1,4 @@
-"""What the venue does by itself when its clock moves: TWAP slices, funding, liquidation."""
+"""What the venue does by itself when its clock moves: funding, TWAP slices, liquidation."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Market:
 
     def run_due(self, block: Block) -> None:
         """Let happen what is due at the block's time."""
-        self.twaps.run_due(block)
+        # Funding first: the audit knows who held what at the last block.
         self.funding.run_due(block)
+        self.twaps.run_due(block)
         self.liquidation.run_due(block)
