@@ -265,3 +265,18 @@ fn an_order_beside_a_fence_of_the_same_tick_is_signed_over_its_own_bytes() {
     let kinds: Vec<AttemptKind> = sent.iter().map(|sent| sent.attempt.kind).collect();
     assert_eq!(kinds, [AttemptKind::Fence, AttemptKind::Open], "each action's digest is checked where it is sent");
 }
+
+#[test]
+fn lookups_leave_no_rhythm_of_reads_behind() {
+    let mut world = one(json!({}));
+    for round in 0..12 {
+        world.reply = Reply::Lost;
+        world.leader_fill(0, "SOL", if round % 2 == 0 { "B" } else { "A" }, "100", "10");
+        world.reply = Reply::Fill;
+        world.pass(9_000);
+    }
+    world.pass(60_000);
+    let since = world.now - 60_000;
+    let reads = world.spent.iter().filter(|(at, _, messages)| *at > since && *messages == 0).count();
+    assert!(reads <= 6, "{reads} reads in a quiet minute, of two accounts every 30 s");
+}

@@ -65,7 +65,7 @@ impl Engine {
             state.transfer_ms = time_ms;
             out.changed = true;
             if time_ms > state.equity_ms {
-                self.state.reads.insert((now_ms, true, leader));
+                self.read_at(now_ms, true, leader);
             }
         }
         FrameClass::Taken

@@ -32,13 +32,13 @@ impl Engine {
         out.changed = true;
         self.state.started = true;
         for follower in 0..self.state.followers.len() {
-            self.state.reads.insert((now_ms, false, index(follower)));
+            self.read_at(now_ms, false, index(follower));
         }
         for leader in 0..self.state.leaders.len() {
             let seeded =
                 self.state.leaders.get(leader).is_some_and(|leader| leader.seeded.iter().all(|seeded| *seeded));
             let at = if seeded { now_ms.saturating_add(SNAPSHOT_FIRST_MS) } else { now_ms };
-            self.state.reads.insert((at, true, index(leader)));
+            self.read_at(at, true, index(leader));
             let gap = self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None);
             if gap {
                 self.ask_backfill(index(leader), out);
@@ -53,8 +53,22 @@ impl Engine {
         self.on_tick(now_ms, out);
     }
 
+    /// Has an account read at a time, or earlier if that was wanted before: one read of an account waits, however many
+    /// reasons there are, or each reason would go on for ever as a rhythm of its own. Always true.
+    pub(super) fn read_at(&mut self, at_ms: u64, leader: bool, account: u32) -> bool {
+        let waits = self.state.reads.iter().find(|(_, kind, who)| (*kind, *who) == (leader, account)).copied();
+        match waits {
+            Some((due, ..)) if due <= at_ms => return true,
+            Some(later) => {
+                self.state.reads.remove(&later);
+            }
+            None => {}
+        }
+        self.state.reads.insert((at_ms, leader, account))
+    }
+
     pub(super) fn read_soon(&mut self, follower: u32, now_ms: u64) {
-        self.state.reads.insert((now_ms.saturating_add(SECOND_LOOK_MS), false, follower));
+        self.read_at(now_ms.saturating_add(SECOND_LOOK_MS), false, follower);
     }
 
     pub(super) fn schedule_reads(&mut self, now_ms: u64, out: &mut Commands) {
@@ -205,13 +219,9 @@ impl Engine {
     fn ask_again(&mut self, asked: Asked, now_ms: u64, out: &mut Commands) {
         let at = now_ms.saturating_add(SECOND_LOOK_MS);
         match asked {
-            Asked::Leader { leader, .. } => self.state.reads.insert((at, true, leader)),
-            Asked::Follower { follower, .. } | Asked::Requests { follower } => {
-                self.state.reads.insert((at, false, follower))
-            }
-            Asked::Mode { leader, account } | Asked::Spot { leader, account } => {
-                self.state.reads.insert((at, leader, account))
-            }
+            Asked::Leader { leader, .. } => self.read_at(at, true, leader),
+            Asked::Follower { follower, .. } | Asked::Requests { follower } => self.read_at(at, false, follower),
+            Asked::Mode { leader, account } | Asked::Spot { leader, account } => self.read_at(at, leader, account),
             // Fills that can't be read are found by comparing positions.
             Asked::Backfill { leader } => {
                 alert_leader(
@@ -231,7 +241,7 @@ impl Engine {
         if let Some(state) = self.state.leader_mut(leader) {
             state.gap = Gap::Positions;
         }
-        self.state.reads.insert((now_ms, true, leader))
+        self.read_at(now_ms, true, leader)
     }
 
     fn on_backfill(&mut self, leader: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
@@ -254,7 +264,7 @@ impl Engine {
             follower.unified = Some(unified);
         }
         if unified {
-            self.state.reads.insert((now_ms, leader, account));
+            self.read_at(now_ms, leader, account);
         }
         true
     }
@@ -319,7 +329,7 @@ impl Engine {
         }
         let wait = if again || gap == Some(Gap::Positions) { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
         if dex == 0 {
-            self.state.reads.insert((now_ms.saturating_add(wait), true, leader));
+            self.read_at(now_ms.saturating_add(wait), true, leader);
         }
         true
     }
@@ -505,7 +515,7 @@ impl Engine {
         }
         if dex == 0 {
             let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
-            self.state.reads.insert((now_ms.saturating_add(wait), false, follower));
+            self.read_at(now_ms.saturating_add(wait), false, follower);
         }
         if !was_read && self.is_read(follower) {
             self.state.waiting.insert(follower);
