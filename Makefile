@@ -1,5 +1,6 @@
 # make demo   sets everything up and copies recorded traders on the embedded simulated exchange
 # make test   sets everything up, lints, and runs every test
+# make fuzz   feeds everything that reads bytes from outside with coverage-guided nonsense; RUNS=100000000 for more
 # make bench  sets everything up and measures; BENCH=--short for the form that CI runs
 # Needs Python 3.11+, a C compiler, make and a Rust toolchain; `make demo` and `make test` install the rest into .venv.
 
@@ -8,10 +9,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ORACLE := .venv-oracle
 PEER   := .venv-oracle-coincurve
-RUST   := $(shell find rust -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo test lint rust-test py-test bench fmt clean setup oracle
+.PHONY: demo test lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -65,6 +66,10 @@ $(PEER)/.locked: requirements/oracle-coincurve.txt
 
 bench: setup oracle $(PEER)/.locked
 	$(BIN)/python bench/run.py $(BENCH)
+
+RUNS ?= 10000000
+fuzz:
+	$(PYTHON) rust/fuzz/run.py --runs $(RUNS)
 
 fmt: setup
 	cargo fmt --all
