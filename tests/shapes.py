@@ -97,11 +97,12 @@ def differences(recorded: Shape, found: Shape, path: str = "") -> Iterator[tuple
     ours, theirs = found.scalars - {"null"}, recorded.scalars - {"null"}
     if theirs and ours and not theirs & ours:
         yield path, f"{'|'.join(sorted(theirs))} recorded, {'|'.join(sorted(ours))} simulated"
-    if (recorded.keys is None) != (found.keys is None) and "null" not in recorded.scalars | found.scalars:
+    is_shared = bool(theirs & ours) or "null" in recorded.scalars | found.scalars
+    if (recorded.keys is None) != (found.keys is None) and not is_shared:
         yield path, f"object only {'recorded' if found.keys is None else 'simulated'}"
     if recorded.keys is not None and found.keys is not None:
         yield from _object_differences(recorded, found, path)
-    if (recorded.items is None) != (found.items is None) and "null" not in recorded.scalars | found.scalars:
+    if (recorded.items is None) != (found.items is None) and not is_shared:
         yield path, f"array only {'recorded' if found.items is None else 'simulated'}"
     if recorded.items is not None and found.items is not None and not recorded.items.is_empty():
         if found.items.is_empty():

@@ -35,7 +35,7 @@ class AccountActions:
 
     def __init__(self, venue: Venue, trading: Trading) -> None:
         self._venue = venue
-        purse = Purse(venue, trading)
+        self.purse = purse = Purse(venue, trading)
         self.staking = Staking(venue, purse)
         self._handlers: Handlers = {}
         desks = (

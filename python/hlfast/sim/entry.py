@@ -133,7 +133,7 @@ class Entry:
             return {"error": self._suffixed(order, sent.a)}
         if sent.t.trigger is not None:
             return self._place_trigger(order, sent, sent.t.trigger, block, is_position_tpsl=is_position_tpsl)
-        error = self._size_refusal(order) or self._trading.admit(order, block)
+        error = self._refusal(order) or self._trading.admit(order, block)
         if error is not None:
             self._trading.reject(order, rejected_status(error, order), block)
             return {"error": self._suffixed(error, sent.a)}
@@ -178,6 +178,13 @@ class Entry:
         if known is None:
             return False
         return self._venue.settings.repeated_cloid == "refuse" or known.status == "open"
+
+    def _refusal(self, order: Order) -> str | None:
+        # Where the oracle and the mark lie apart, the band of pre-validation holds around the oracle too.
+        oracle = self._venue.oracle(order.asset)
+        if not order.asset.is_spot and not oracle // 5 < order.price < oracle * 5:
+            return "Order price too far from oracle"
+        return self._size_refusal(order)
 
     def _size_refusal(self, order: Order) -> str | None:
         position = order.owner.position(order.asset)
@@ -230,7 +237,7 @@ class Entry:
             child.parent = parent_order
             children.append(child)
         parent_order.children = children
-        error = self._size_refusal(parent_order) or self._trading.admit(parent_order, block)
+        error = self._refusal(parent_order) or self._trading.admit(parent_order, block)
         if error is not None:
             parent_order.children = []
             self._trading.reject(parent_order, rejected_status(error, parent_order), block)

@@ -15,6 +15,7 @@ from hlfast.sim.authority import Authority
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import Entry, Origin, RefusedError
 from hlfast.sim.market import Market
+from hlfast.sim.priority import PriorityOrders
 from hlfast.sim.record import ActionRow
 from hlfast.sim.settings import Settings
 from hlfast.sim.trading import Trading
@@ -34,8 +35,13 @@ class Pending:
     source: str
     reply: Callable[[Answer], None]
 
-    def priority(self) -> int:
-        """Order inside a block: actions without GTC or IOC, then cancels, then takers."""
+    def rank(self) -> tuple[int, int]:
+        """Order inside a block: by class, and in a class who pays the higher priority fee first."""
+        rate = getattr(_inner(self.envelope), "grouping", None)
+        return self._class(), -rate.p if isinstance(rate, act.Priority) else 0
+
+    def _class(self) -> int:
+        """Return 0 for actions without GTC or IOC, 1 for cancels, 2 for takers."""
         action = _inner(self.envelope)
         if isinstance(action, act.CancelAction | act.CancelByCloidAction):
             return 1
@@ -56,6 +62,7 @@ class Exchange:
         self._authority = Authority(venue)
         self._entry = Entry(venue, trading)
         self.account_actions = AccountActions(venue, trading)
+        self._priority = PriorityOrders(self._entry, self.account_actions.purse)
         self.market = Market(venue, trading)
         self.account_actions.add(self.market.twaps.handlers())
         self._waiting: list[tuple[int, int, Pending]] = []  # a heap of (due, arrival, action)
@@ -92,7 +99,7 @@ class Exchange:
         taken = []
         while self._waiting and self._waiting[0][0] <= block_ms:
             taken.append(heapq.heappop(self._waiting)[2])
-        taken.sort(key=Pending.priority)
+        taken.sort(key=Pending.rank)
         return taken
 
     def execute(self, pending: Pending, block: Block) -> Answer:
@@ -111,7 +118,7 @@ class Exchange:
 
     def _act(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer:
         if isinstance(action, act.OrderAction):
-            return statuses("order", self._entry.place_all(action, origin, block))
+            return self._place(action, origin, block)
         if isinstance(action, act.CancelAction | act.CancelByCloidAction):
             return statuses("cancel", self._entry.cancel_all(action, origin, block))
         if isinstance(action, act.BatchModifyAction):
@@ -124,6 +131,12 @@ class Exchange:
         if isinstance(action, act.NoopAction):
             return DEFAULT
         return self.account_actions.carry_out(action, origin, block) or DEFAULT
+
+    def _place(self, action: act.OrderAction, origin: Origin, block: Block) -> Answer:
+        rate = action.grouping
+        if isinstance(rate, act.Priority):
+            return statuses("order", self._priority.place_all(action, rate, origin, block))
+        return statuses("order", self._entry.place_all(action, origin, block))
 
     def run_due(self, block: Block) -> None:
         """Let happen what only waited for its time: unstaked money, the market's own acts, dead man's switches."""

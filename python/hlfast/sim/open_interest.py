@@ -28,6 +28,10 @@ class OpenInterest:
         """Tell whether an asset's open interest has reached its cap."""
         return asset.cap_usd is not None and self.value(asset) >= asset.cap_usd * SCALE
 
+    def capped(self, dex: str) -> list[str]:
+        """Return the coins of a dex whose open interest has reached its cap."""
+        return [asset.coin for asset in self._venue.universe.by_dex.get(dex, []) if self.is_capped(asset)]
+
     def _opened(self, order: Order, size: int) -> int:
         signed = size if order.is_buy else -size
         position = order.owner.position(order.asset)

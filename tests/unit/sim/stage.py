@@ -13,7 +13,8 @@ from hlfast.sim.channels import read_subscription
 from sim.desk import START_MS, Desk, Listener, Wallet
 
 RICH, POOR, MAKER, LEADER = Wallet(1), Wallet(2), Wallet(3), Wallet(4)
-BUILDER = Wallet(5)
+BUILDER, DOOMED = Wallet(5), Wallet(8)
+HOUR_MS = 3_600_000
 CLOID = "0x" + "1" * 32
 # A recorded row with every option, as a replayed leader's fill shows it.
 REPLAYED = {
@@ -72,7 +73,7 @@ class Stage:
 
     def ask(self, kind: str) -> None:
         """Ask for a type of `/info`: of the rich account, of an empty one, and once for each thing that it names."""
-        for user in (RICH.address, POOR.address, LEADER.address, self.lender):
+        for user in (RICH.address, POOR.address, LEADER.address, DOOMED.address, self.lender):
             asks = [FIELDS.get(kind, {})]
             if kind == "metaAndAssetCtxs":
                 asks.append({"dex": "xyz"})
@@ -113,7 +114,7 @@ class Stage:
             subs += [{"type": kind, "coin": coin} | interval for coin in ("ETH", "@107")]
         subs.append({"type": "l2Book", "coin": "ETH", "fast": True})
         for kind in USER_CHANNELS:
-            for wallet in (RICH, POOR, LEADER):
+            for wallet in (RICH, POOR, LEADER, DOOMED):
                 coin = {"coin": "SOL"} if kind == "activeAssetData" else {}
                 subs.append({"type": kind, "user": wallet.address} | coin)
         for sent in subs:
@@ -124,7 +125,7 @@ class Stage:
     def first_frames(self) -> None:
         """Take in the first frames of all channels, now that there is something to show."""
         for kind in (*USER_CHANNELS, "trades", "bbo", "candle"):
-            for user in (RICH.address, LEADER.address, self.vault, self.lender):
+            for user in (RICH.address, LEADER.address, DOOMED.address, self.vault, self.lender):
                 fields = {"user": user} if kind in USER_CHANNELS else {}
                 sent = {"type": kind, "coin": "ETH", "interval": "1m"} | fields
                 if kind == "activeAssetData":
@@ -139,6 +140,9 @@ class Stage:
         self._user_signed("approveBuilderFee", maxFeeRate="0.05%", builder=BUILDER.address)
         self._trade()
         self._move()
+        self._slice()
+        self._let_hours_pass()
+        self._liquidate()
         desk.control(op="leader_fills", address=LEADER.address, rows=[REPLAYED, {**REPLAYED, "coin": "ETH"}])
         desk.control(op="set_book", coin="@107", mid="21", depth_usd=0)
         self.first_frames()
@@ -166,11 +170,59 @@ class Stage:
         self.answer("exchange cancel", answer)
         self.see("ws post.action", {"id": 1, "response": {"type": "action", "payload": answer}})
         self.see("ws post.action", {"id": 2, "response": {"type": "action", "payload": resting}})
+        self._rest()
+
+    def _rest(self) -> None:
+        """Let a resting order be taken, and another meet its own account's."""
+        desk = self.desk
         desk.control(op="set_book", coin="ETH", mid="2059", depth_usd=0)
         desk.order(RICH, "ETH", "B", "2050", "0.1", tif="Gtc")
         desk.order(MAKER, "ETH", "A", "2050", "0.1")
         desk.order(RICH, "ETH", "A", "2100", "0.5", tif="Gtc")
         desk.order(RICH, "ETH", "B", "2100", "0.5", tif="Gtc")
+
+    def _wait(self, ms: int) -> None:
+        self.desk.now_ms += ms
+        self.desk.server.run_block(self.desk.server.exchange.run_due)
+
+    def _slice(self) -> None:
+        """Run TWAPs to their ends of every kind."""
+        desk = self.desk
+
+        def twap(coin: str, size: str, minutes: int = 5, details: Any = None) -> Any:
+            wire = {"a": desk.asset(coin), "b": True, "s": size, "r": False, "m": minutes, "t": True}
+            answer = desk.act(RICH, {"type": "twapOrder", "twap": wire} | ({"details": details} if details else {}))
+            self.answer("exchange twapOrder", answer)
+            return answer["response"]["data"]["status"]
+
+        twap("SOL", "10", minutes=1)
+        twap("SOL", "10")
+        twap("BTC", "0.01", details={"t": {"p": "10000", "a": False}, "s": "100000"})
+        twap("@142", "1")
+        stopped = twap("BTC", "0.01")["running"]["twapId"]
+        for _ in range(3):
+            self._wait(30_000)
+        for number in (stopped, stopped):
+            action = {"type": "twapCancel", "a": desk.asset("BTC"), "t": number}
+            self.answer("exchange twapCancel", desk.act(RICH, action))
+
+    def _let_hours_pass(self) -> None:
+        """Let funding be paid at a premium."""
+        self.desk.control(op="set_market", coin="SOL", oracle="80", oi_cap_usd=1)
+        self._wait(5_000)
+        self._wait(HOUR_MS)
+        self.desk.control(op="set_market", coin="SOL", oracle=None)
+
+    def _liquidate(self) -> None:
+        """Let a highly leveraged account go under."""
+        desk = self.desk
+        desk.control(op="fund", address=DOOMED.address, usdc="120")
+        mode = {"type": "updateLeverage", "asset": desk.asset("AVAX"), "isCross": True, "leverage": 10}
+        desk.act(DOOMED, mode)
+        mid = desk.info("allMids")["AVAX"]
+        desk.order(DOOMED, "AVAX", "B", str(round(float(mid) * 1.05, 3)), "100")
+        desk.control(op="set_book", coin="AVAX", mid=str(round(float(mid) * 0.85, 3)))
+        self._wait(1_000)
 
     def _move(self) -> None:
         desk = self.desk

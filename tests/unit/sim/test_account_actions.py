@@ -425,3 +425,24 @@ def test_positions_show_the_funding_that_they_paid(desk: Desk) -> None:
     pay("0.2")
     (row,) = desk.info("clearinghouseState", user=wallet.address)["assetPositions"]
     assert row["position"]["cumFunding"] == {"allTime": "1.8", "sinceOpen": "0.3", "sinceChange": "-0.2"}
+
+
+def test_priority_is_paid_from_the_stake_and_goes_first(desk: Desk) -> None:
+    wallet = staker(desk)
+    before = totals(desk)
+    rows = [desk.row("ETH", "B", "2500", "1")]
+    answer = desk.orders(wallet, *rows, grouping={"p": 10_000})
+    (item,) = answer["response"]["data"]["statuses"]
+    notional = float(item["filled"]["avgPx"])
+    paid = 40 - float(desk.info("delegatorSummary", user=wallet.address)["undelegated"])
+    assert paid == pytest.approx(notional * 0.0001 / 21.15, rel=1e-4)
+    assert totals(desk) == before
+    mixed = [desk.row("ETH", "B", "2500", "1"), desk.row("ETH", "B", "1000", "1", "Gtc")]
+    refused = desk.orders(wallet, *mixed, grouping={"p": 10_000})["response"]["data"]["statuses"]
+    assert all("error" in item for item in refused)
+    exchange = desk.server.exchange
+    for rate in (None, 5, 50):
+        action = {"type": "order", "orders": rows, "grouping": "na" if rate is None else {"p": rate}}
+        exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda _: None)
+    grouped = [pending.envelope.action.grouping for pending in exchange.due(desk.now_ms)]
+    assert [getattr(grouping, "p", None) for grouping in grouped] == [50, 5, None]

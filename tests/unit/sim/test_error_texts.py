@@ -66,6 +66,36 @@ def signed_by_user(kind: str, desk: Desk | None = None, **fields: Any) -> str:
     return of_action(desk.act(wallet, user_signed(desk, kind, **fields)))
 
 
+def capped(tif: str, price: str, size: str, **market: Any) -> str:
+    """Provoke a refusal of a market that is full, for somebody who is one ETH short there."""
+    desk = Desk()
+    desk.order(desk.wallet(8, usdc="100000"), "ETH", "B", "2500", "5")
+    wallet = desk.wallet(usdc="100000")
+    desk.order(wallet, "ETH", "A", "1700", "1")
+    desk.control(op="set_market", coin="ETH", **market)
+    return of_item(desk.orders(wallet, desk.row("ETH", "B", price, size, tif)))
+
+
+def over_tier() -> str:
+    desk = Desk(depth_usd=1_000_000_000)
+    wallet = desk.wallet(usdc="100000000")
+    desk.act(wallet, {"type": "updateLeverage", "asset": desk.asset("ETH"), "isCross": True, "leverage": 25})
+    return of_item(desk.orders(wallet, desk.row("ETH", "B", "2100", "60000")))
+
+
+def twap(minutes: int, *, reduce_only: bool = False) -> str:
+    desk = Desk()
+    wire = {"a": desk.asset("ETH"), "b": True, "s": "1", "r": reduce_only, "m": minutes, "t": False}
+    answer = desk.act(desk.wallet(), {"type": "twapOrder", "twap": wire})
+    return str(answer["response"]["data"]["status"]["error"])
+
+
+def twap_gone() -> str:
+    desk = Desk()
+    answer = desk.act(desk.wallet(), {"type": "twapCancel", "a": desk.asset("ETH"), "t": 1})
+    return str(answer["response"]["data"]["status"]["error"])
+
+
 def many_open() -> str:
     desk = Desk(block_ms=0)
     wallet = desk.wallet(usdc="10000000")
@@ -189,6 +219,21 @@ TEXTS: dict[str, Provoke] = {
     "Order price cannot be more than 80% away from the reference price": lambda: whole(
         {"type": "order", "orders": [Desk().row("ETH", "B", "30000", "1")], "grouping": "na"}
     ),
+    "Order would increase open interest while open interest is capped": lambda: capped(
+        "Ioc", "2500", "3", oi_cap_usd=1
+    ),
+    "Order rejected due to price more aggressive than oracle while at open interest cap": lambda: capped(
+        "Gtc", "2050", "3", oi_cap_usd=1, oracle="1900"
+    ),
+    "Order would increase open interest too quickly": lambda: capped("Ioc", "2500", "3", oi_step_usd=1_000),
+    "Order price too far from oracle": lambda: capped("Ioc", "2050", "1", oracle="400"),
+    "Order would cause position to exceed margin tier limit at current leverage": over_tier,
+    "Insufficient delegatable balance for priority order": lambda: of_item(
+        (desk := Desk()).orders(desk.wallet(), desk.row("ETH", "B", "2100", "1"), grouping={"p": 10_000})
+    ),
+    "Invalid TWAP duration: 1 min(s)": lambda: twap(1),
+    "TWAP was never placed, already canceled, or filled.": twap_gone,
+    "Reduce-only TWAP order would increase position.": lambda: twap(5, reduce_only=True),
     "Cannot modify canceled or filled order": modify_gone,
     "Too many open orders": many_open,
     "Trading is halted.": lambda: order("ETH", "B", "2100", "1", desk=Desk(halted=True)),

@@ -214,6 +214,10 @@ class AccountInfo:
             user["optOutOfSpotDusting"] = True
         return {"userState": user, "perpDexStates": [self._dex_state(account, dex) for dex in self._dexs()]}
 
+    def at_cap(self, dex: str) -> list[str]:
+        """Return the coins of a dex whose open interest is capped out."""
+        return self._trading.interest.capped(dex)
+
     def _dexs(self) -> list[str]:
         return self._venue.universe.dex_names
 
@@ -224,7 +228,7 @@ class AccountInfo:
             for one in vaults
             if one.vault is not None
         )
-        shown: dict[str, Any] = {"totalVaultEquity": usd(equity), "perpsAtOpenInterestCap": []}
+        shown: dict[str, Any] = {"totalVaultEquity": usd(equity), "perpsAtOpenInterestCap": self.at_cap(dex)}
         led = [{"address": one.address, "name": one.name} for one in vaults if one.master == account.address]
         return shown | ({"leadingVaults": led} if led else {})
 

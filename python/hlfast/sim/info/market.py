@@ -62,7 +62,7 @@ class MarketInfo:
             "fundingHistory": self._funding_history,
             "predictedFundings": lambda _body: self._predicted(),
             "exchangeStatus": lambda _body: {"time": self._venue.time_ms(), "specialStatuses": None},
-            "perpsAtOpenInterestCap": self._at_cap,
+            "perpsAtOpenInterestCap": lambda body: self._trading.interest.capped(read_text(body, "dex", "")),
             "perpDexLimits": self._dex_limits,
             "perpDexStatus": self._dex_status,
             "marginTable": self._margin_table,
@@ -320,10 +320,6 @@ class MarketInfo:
             shown = {"coin": asset.coin, "fundingRate": wire(row.rate), "premium": wire(row.premium), "time": time_ms}
             rows.append(shown)
         return rows
-
-    def _at_cap(self, body: dict[str, Any]) -> list[str]:
-        assets = self._venue.universe.by_dex.get(read_text(body, "dex", ""), [])
-        return [asset.coin for asset in assets if self._trading.interest.is_capped(asset)]
 
 
 def _level(row: tuple[int, int, int]) -> dict[str, Any]:

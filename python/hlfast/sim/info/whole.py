@@ -46,7 +46,7 @@ class WholeInfo:
             "twapStates": self._account.twap_states(account, ""),
             "spotState": self._account.spot_state(account),
             "spotAssetCtxs": [self._market.spot_context(asset) for asset in universe.by_dex["spot"]],
-            "perpsAtOpenInterestCap": [],
+            "perpsAtOpenInterestCap": self._account.at_cap(""),
         }
         if account.keeps_spot_dust:
             shown["optOutOfSpotDusting"] = True

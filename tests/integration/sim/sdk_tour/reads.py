@@ -35,6 +35,16 @@ def third_dex(info: Info) -> bool:
     return bool(info.name_to_asset("flx:CRCL") == 120_000)
 
 
+def paid(rows: list[Any]) -> bool:
+    """Tell whether all rows are payments; a tour sees one only when an hour ends meanwhile."""
+    return all(row["delta"]["type"] == "funding" for row in rows)
+
+
+def rated(rows: list[Any]) -> bool:
+    """Tell whether all rows are rates, as `paid` does."""
+    return all(row["coin"] == "BTC" and float(row["fundingRate"]) < 1 for row in rows)
+
+
 def candles(info: Info) -> int:
     """Return how many trades the last hour's candles count."""
     return sum(row["n"] for row in info.candles_snapshot("ETH", "1m", hour_ago(), hour_ago() + 3_600_000))
@@ -56,8 +66,14 @@ READS: dict[str, tuple[str, Read]] = {
     "perp_dexs": ("null, then the dexs", lambda info, _: info.perp_dexs()[0] is None and info.perp_dexs()[1]["name"]),
     "spot_meta": ("universe", lambda info, _: info.spot_meta()["universe"]),
     "spot_meta_and_asset_ctxs": ("contexts", lambda info, _: info.spot_meta_and_asset_ctxs()[1]),
-    "funding_history": ("rates", lambda info, _: isinstance(info.funding_history("BTC", hour_ago()), list)),
-    "user_funding_history": ("a list", lambda info, user: info.user_funding_history(user, hour_ago()) is not None),
+    "funding_history": (
+        "rows of hours that ended since",
+        lambda info, _: rated(info.funding_history("BTC", hour_ago())),
+    ),
+    "user_funding_history": (
+        "rows of hours that ended since",
+        lambda info, u: paid(info.user_funding_history(u, hour_ago())),
+    ),
     "l2_snapshot": ("both sides", lambda info, _: all(info.l2_snapshot("BTC")["levels"])),
     "candles_snapshot": ("trades counted", lambda info, _: candles(info)),
     "user_fees": ("rates", lambda info, user: info.user_fees(user)["userCrossRate"]),
@@ -75,7 +91,6 @@ READS: dict[str, tuple[str, Read]] = {
     "historical_orders": ("rows", lambda info, user: info.historical_orders(user)),
     "user_non_funding_ledger_updates": ("rows", lambda info, u: info.user_non_funding_ledger_updates(u, hour_ago())),
     "portfolio": ("eight periods", lambda info, user: len(info.portfolio(user)) == 8),
-    "user_twap_slice_fills": ("a list", lambda info, user: info.user_twap_slice_fills(user) is not None),
     "user_vault_equities": ("rows", lambda info, user: info.user_vault_equities(user)),
     "user_role": ("user", lambda info, user: info.user_role(user) == {"role": "user"}),
     "user_rate_limit": ("requests used", lambda info, user: info.user_rate_limit(user)["nRequestsUsed"]),
@@ -100,6 +115,17 @@ def read(name: str, seen: str, look: Read) -> None:
     @step(f"Info.{name}", seen)
     def sees(tour: Tour) -> None:
         assert look(tour.info, tour.user)
+
+
+@step("Info.user_twap_slice_fills", "the first slice of a TWAP")
+def user_twap_slice_fills(tour: Tour) -> None:
+    wire = {"a": 1, "b": True, "s": "1", "r": False, "m": 5, "t": False}
+    placed = tour.send(tour.wallet, {"type": "twapOrder", "twap": wire})
+    number = placed["response"]["data"]["status"]["running"]["twapId"]
+    deadline = time.monotonic() + 5
+    while not tour.info.user_twap_slice_fills(tour.user) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert {row["twapId"] for row in tour.info.user_twap_slice_fills(tour.user)} == {number}
 
 
 @step("Exchange.post", "exchangeStatus")
