@@ -6,6 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,12 +18,14 @@ import typer
 import uvloop
 
 from hlfast.sim.control import ControlError
-from hlfast.sim.faults import Faults
-from hlfast.sim.faults.schedule import load_faults
 from hlfast.sim.life.files import leader_op, life_op, with_files
-from hlfast.sim.port import Port
-from hlfast.sim.server import Server
+from hlfast.sim.port import Front, Port, S
+from hlfast.sim.server import wall_ms
+from hlfast.sim.sessions.head import Head
+from hlfast.sim.sessions.recorder import Recorder
+from hlfast.sim.sessions.replay import DifferenceError, Replay, summary
 from hlfast.sim.settings import Settings
+from hlfast.sim.timers import Timers
 
 # Published test keys of well-known tool chains: never a place for real money.
 TEST_KEYS = (
@@ -38,7 +43,7 @@ TEST_KEYS = (
     ),
 )
 TEST_KEY_USDC = 100_000
-MARKET, WORLD, LIFE, START = "The venue", "The world around it", "Life", "Start"
+MARKET, WORLD, LIFE, SESSIONS, START = "The venue", "The world around it", "Life", "Sessions", "Start"
 
 
 def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
@@ -71,6 +76,24 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             rich_help_panel=MARKET,
         ),
     ] = "testnet",
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write down all that clients send and are told, with times and addresses. No key is in it, but "
+            "signatures are.",
+            rich_help_panel=SESSIONS,
+        ),
+    ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Start nothing: let a recorded session happen again as fast as it goes, and tell whether every answer "
+            "and frame is equal (exit code 0) or what differs first (1). Other options don't matter.",
+            rich_help_panel=SESSIONS,
+        ),
+    ] = None,
     auto_fund: Annotated[
         int,
         typer.Option(
@@ -150,6 +173,9 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
       hlfast sim --leader leader_acc6@60     a real trader's fills, to copy
       hlfast sim --limits venue --latency-ms 300    as strict as the real one
     """
+    if replay is not None:
+        _replay(replay)
+        return
     try:
         settings = msgspec.convert(
             {
@@ -162,41 +188,76 @@ def sim(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             },
             Settings,
         )
-        ops = with_files(orjson.loads(scenario.read_bytes()), scenario.parent) if scenario is not None else []
-        injector = load_faults(faults) if faults is not None else Faults()
+        ops = [] if scenario is None else _read_scenario(scenario)
+        if not as_json:
+            ops += [{"op": "fund", "address": address, "usdc": str(TEST_KEY_USDC)} for address, _ in TEST_KEYS]
         chosen = [coin for coin in coins.split(",") if coin]
-        plays = [] if life is None else [life_op(life, seed=seed, speed=speed, coins=chosen)]
-        plays += [leader_op(text) for text in leader or ()]
+        if life is not None:
+            ops.append(life_op(life, seed=seed, speed=speed, coins=chosen))
+        ops += [leader_op(text) for text in leader or ()]
+        head = Head(
+            start_ms=wall_ms(),
+            settings=msgspec.to_builtins(settings),
+            ops=ops,
+            faults=faults.read_text() if faults is not None else None,
+            faults_are_json=faults is not None and faults.suffix == ".json",
+        )
+        served: Coroutine[Any, Any, None]
+        if record is None:
+            server = head.server(wall_ms, time.monotonic)
+            served = _serve(server, partial(head.begin, server), (settings, ops), (host, port), as_json=as_json)
+        else:
+            recorder = Recorder(record, head, wall_ms)
+            served = _serve(recorder, recorder.run, (settings, ops), (host, port), as_json=as_json)
     except (ValueError, OSError) as error:
         raise typer.BadParameter(str(error)) from None
     try:
-        uvloop.run(_serve(settings, injector, host, port, (ops, plays), as_json=as_json))
+        uvloop.run(served)
     except (ControlError, OSError) as error:
         typer.echo(f"sim: {error}", err=True)
         raise typer.Exit(1) from None
 
 
+def _read_scenario(path: Path) -> list[Any]:
+    ops = with_files(orjson.loads(path.read_bytes()), path.parent)
+    if not isinstance(ops, list):
+        raise ValueError(f"{path}: a scenario is a JSON list of ops")  # noqa: TRY004 - bad data from outside
+    return ops
+
+
 async def _serve(
-    settings: Settings, faults: Faults, host: str, port: int, scenarios: tuple[Any, ...], *, as_json: bool
+    front: Front[S],
+    begin: Callable[[Timers], None],
+    told: tuple[Settings, list[Any]],
+    address: tuple[str, int],
+    *,
+    as_json: bool,
 ) -> None:
-    server = Server(settings, faults=faults)
-    server.run(asyncio.get_running_loop())
-    for address, _ in TEST_KEYS if not as_json else ():
-        server.control.run({"op": "fund", "address": address, "usdc": str(TEST_KEY_USDC)})
-    for ops in scenarios:
-        server.control.run_all(ops)
-    stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    begin(loop)
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    door = Port(server)
-    bound = await door.start(host, port)
-    leaders = [op["address"] for ops in scenarios for op in ops if op.get("what") == "fills"]
+    door = Port(front)
+    bound = await door.start(*address)
+    settings, ops = told
+    leaders = [str(op["address"]) for op in ops if isinstance(op, dict) and op.get("what") == "fills"]
     try:
-        _announce(settings, host, bound, leaders, as_json=as_json)
+        _announce(settings, address[0], bound, leaders, as_json=as_json)
         await stopped.wait()
     finally:
         await door.stop()
+
+
+def _replay(path: Path) -> None:
+    try:
+        counts = asyncio.run(Replay(path).run())
+    except DifferenceError as error:
+        typer.echo(str(error))
+        raise typer.Exit(1) from None
+    except (ValueError, OSError) as error:
+        raise typer.BadParameter(str(error), param_hint="--replay") from None
+    typer.echo(summary(counts))
 
 
 def _announce(settings: Settings, host: str, port: int, leaders: list[str], *, as_json: bool) -> None:

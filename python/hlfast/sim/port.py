@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Generic, Protocol, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from hlfast.sim.connection import MAX_FRAME
+from hlfast.sim.connection import MAX_FRAME, Wire
 from hlfast.sim.doors import Reply
 from hlfast.sim.page.static import LOCAL_ONLY, headers, is_local, page
-from hlfast.sim.server import Server
+from hlfast.sim.settings import Settings
+from hlfast.sim.timers import Timers
 
 MAX_BODY = 64 * 1024 * 1024  # scenarios and recorded fills come through the control door
 
@@ -47,10 +49,46 @@ class TcpWire:
         self._transport.abort()
 
 
-class Port:
-    """A server's doors on one TCP port."""
+class Socket(Protocol):
+    """The venue's side of a socket."""
 
-    def __init__(self, server: Server) -> None:
+    def receive(self, text: str) -> None:
+        """Take one message of the client."""
+
+
+S = TypeVar("S", bound=Socket)
+
+
+class Front(Protocol[S]):
+    """What a port carries to and fro: a server, or one whose turns are recorded."""
+
+    @property
+    def settings(self) -> Settings:
+        """Every switch."""
+
+    def run(self, loop: Timers) -> None:
+        """Start the venue's clock; it starts once."""
+
+    def stop(self) -> None:
+        """Close every socket and stop the clock."""
+
+    async def request(self, source: str, method: str, path: str, body: bytes) -> Reply:
+        """Answer one HTTP request of a client address."""
+
+    def refusal(self, source: str, /) -> Reply | None:
+        """Count a new socket of a client address; returns the HTTP answer when it may not open one."""
+
+    def attach(self, wire: Wire, source: str, /) -> S:
+        """Take a new socket of a client address, after `refusal` let it pass."""
+
+    def detach(self, socket: S, /) -> None:
+        """Forget a socket that has gone."""
+
+
+class Port(Generic[S]):
+    """A venue's doors on one TCP port."""
+
+    def __init__(self, server: Front[S]) -> None:
         self._server = server
         self._runner: web.AppRunner | None = None
 
@@ -92,23 +130,22 @@ class Port:
             return web.Response(status=403, text=LOCAL_ONLY)
         body = await request.read()
         try:
-            reply = await self._server.doors.request(source_of(request), request.method, request.path, body)
+            reply = await self._server.request(source_of(request), request.method, request.path, body)
         except ConnectionResetError:
             if request.transport is not None:
                 request.transport.abort()
-            raise
+            return web.Response(status=500)  # nobody hears it
         return response(reply)
 
     async def _on_ws(self, request: web.Request) -> web.StreamResponse:
         address = source_of(request)
+        if request.transport is None:
+            return web.Response(status=400)  # gone already
         refusal = self._server.refusal(address)
         if refusal is not None:
             return response(refusal)
         # The venue offers no compression, so none is negotiated here.
         socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_FRAME)
-        if request.transport is None:
-            self._server.limits.disconnected(address)
-            return socket
         link = self._server.attach(TcpWire(request.transport), address)
         try:
             await socket.prepare(request)

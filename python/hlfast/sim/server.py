@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +24,7 @@ from hlfast.sim.info import Info
 from hlfast.sim.limits import Limits
 from hlfast.sim.page.overview import Overview
 from hlfast.sim.settings import Settings
+from hlfast.sim.timers import Handle, Timers
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
 from hlfast.sim.verdicts import Answer
@@ -62,17 +62,17 @@ class Server:
         self.doors = Doors(self)
         self._links: dict[Link, None] = {}
         self._sockets = 0
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._loop: Timers | None = None
+        self._timer: Handle | None = None
         self._timer_ms = 0
-        self._ticker: asyncio.TimerHandle | None = None
+        self._ticker: Handle | None = None
 
     @staticmethod
     def count_of(action: AnyAction) -> int:
         """Return how many requests an action counts for."""
         return count_of(action)
 
-    def run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def run(self, loop: Timers) -> None:
         """Start the clock of blocks, pushes and faults on a loop; it starts once."""
         if self._loop is not None:
             return
@@ -85,7 +85,7 @@ class Server:
         """Tell whether the clock runs."""
         return self._loop is not None
 
-    def call_later(self, delay_s: float, callback: Callable[[], None]) -> asyncio.TimerHandle:
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Handle:
         """Set a timer on the venue's clock.
 
         Raises:
@@ -104,6 +104,14 @@ class Server:
         self._timer = self._ticker = self._loop = None
         for link in self.links():
             link.abort()
+
+    async def request(self, source: str, method: str, path: str, body: bytes) -> Reply:
+        """Answer one HTTP request of a client address.
+
+        Raises:
+            ConnectionResetError: a fault took the answer.
+        """
+        return await self.doors.request(source, method, path, body)
 
     def links(self) -> list[Link]:
         """Return the sockets that are open, in the order in which they came."""

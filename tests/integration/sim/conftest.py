@@ -89,6 +89,6 @@ def signed(secret: int, action: dict[str, Any], **outer: Any) -> dict[str, Any]:
     return body | {"signature": numbers}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def sign() -> Callable[..., dict[str, Any]]:
     return signed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hlfast.sim.connection import Connection, Wire
 from hlfast.sim.faults.frames import Way
+from hlfast.sim.timers import Handle
 
 if TYPE_CHECKING:
     from hlfast.sim.server import Server
@@ -92,7 +92,7 @@ class _Lane:
         self._server = server
         self._deliver = deliver
         self._queue: deque[tuple[float, bytes]] = deque()
-        self._timers: dict[asyncio.TimerHandle, None] = {}
+        self._timers: dict[Handle, None] = {}
         self.size = 0
 
     def is_idle(self) -> bool:

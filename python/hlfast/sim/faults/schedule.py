@@ -47,8 +47,16 @@ def load_faults(path: Path) -> Faults:
         OSError: the file can't be read.
         ValueError: it isn't TOML or JSON, or something in it doesn't fit.
     """
-    data = path.read_bytes()
-    raw = msgspec.json.decode(data) if path.suffix == ".json" else tomllib.loads(data.decode())
+    return parse_faults(path.read_bytes(), is_json=path.suffix == ".json")
+
+
+def parse_faults(data: bytes, *, is_json: bool) -> Faults:
+    """Read a schedule from the bytes of its file.
+
+    Raises:
+        ValueError: it isn't TOML or JSON, or something in it doesn't fit.
+    """
+    raw = msgspec.json.decode(data) if is_json else tomllib.loads(data.decode())
     schedule = msgspec.convert(raw, Schedule)
     return Faults(schedule.seed, read_faults(msgspec.to_builtins(schedule.faults)))
 

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
 from hlfast.sim.blocks import Block
 from hlfast.sim.life.cues import Cue, Cues
 from hlfast.sim.life.stage import Stage
+from hlfast.sim.timers import Handle
 
 # A play that fell behind (a laptop that slept) catches up in slices, so that clients are served between them.
 SLICE = 50
 FULL_SPEED = 1_000  # a thousandth is the unit: 1500 is one and a half times as fast as recorded
 ROUND_GAP_MS = 1_000  # between the last cue of a round and the first of the next
-
-
-class Handle(Protocol):
-    """A timer that can be called off."""
-
-    def cancel(self) -> None:
-        """Call it off; nothing happens when it has run."""
 
 
 RunBlock = Callable[[Callable[[Block], Any]], Any]
