@@ -63,8 +63,7 @@ class AnswerFault(Fault, frozen=True, kw_only=True):
         return self.door in (door, "both") and self.source in (None, source)
 
     def strike(self, fate: Fate, scene: Scene) -> None:
-        """Decide about one request."""
-        raise NotImplementedError
+        """Decide about one request; each fault has a way of its own, the base lets everything pass."""
 
 
 class LateInclusion(AnswerFault, frozen=True, kw_only=True, tag="late_inclusion"):

@@ -51,8 +51,7 @@ class FrameFault(Fault, frozen=True, kw_only=True):
         return self.user is None or self.user.lower().encode() in frame.lower()
 
     def strike(self, passage: Passage, scene: Scene, /) -> None:
-        """Decide about one frame."""
-        raise NotImplementedError
+        """Decide about one frame; each fault has a way of its own, the base lets everything pass."""
 
 
 class DropFrames(FrameFault, frozen=True, kw_only=True, tag="drop_frames"):
