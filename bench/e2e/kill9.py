@@ -1,6 +1,7 @@
-"""Kill the engine with SIGKILL at random moments while the simulator lives on and leaders keep trading.
+"""Kill the engine with SIGKILL while the simulator lives on and leaders keep trading: at random moments, or at named places.
 
     python bench/e2e/kill9.py --kills 200 --seed 1
+    python bench/e2e/kill9.py --kills 100 --seed 1 --failpoints
 
 At the end the engine starts a last time and everything settles. Fails (exit code 1) on any order executed twice, any
 leader fill without exactly one receipt, any position beyond what its policy allows, or any signer the simulator does not
@@ -14,6 +15,7 @@ import asyncio
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,7 +26,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
+import failpoints
 import uvloop
+from msgspec import structs
 from rich.console import Console
 from rich.progress import Progress, TaskID, TimeElapsedColumn
 
@@ -44,6 +48,10 @@ KILLED_POLICIES = tuple(POLICIES[index] for index in (1, 3, 5, 9, 12, 15))
 FOLLOWERS = 14
 # From the start of the process: before it is ready, during recovery, and in full flight.
 LIFE_S = (0.2, 3.0)
+# A place that is not reached by then is left to a later life; a life in four may end so.
+FAILPOINT_LIFE_S = 8.0
+# Records between two snapshots where snapshots are to be interrupted.
+FAILPOINT_SNAPSHOT_EVERY = 150
 SETTLE_S = 60.0
 QUIET_S = 3.0
 
@@ -65,7 +73,13 @@ class Trial:
     """One simulator, one journal, many lives of the engine."""
 
     def __init__(
-        self, kills: int, rate: float, seed: int, durability: Literal["durable", "relaxed"], directory: Path
+        self,
+        kills: int,
+        rate: float,
+        seed: int,
+        durability: Literal["durable", "relaxed"],
+        directory: Path,
+        overlay: Path | None,
     ) -> None:
         self.kills, self.rate, self.directory, self.durability = kills, rate, directory, durability
         self.random = random.Random(seed)
@@ -74,6 +88,8 @@ class Trial:
         self.prices = first_prices(play_order(self.recordings))
         self.fills: list[LeaderFill] = []
         self.killed_before_ready = 0
+        self.overlay = overlay
+        self.at_places = dict.fromkeys(failpoints.PLACES, 0) if overlay else {}
         self.trading = True
 
     async def run(self, bar: Progress, task: TaskID) -> dict[str, Any]:
@@ -87,10 +103,7 @@ class Trial:
                 await engine.wait_ready()
                 leaders = asyncio.create_task(self._trade(sim))
                 await self._die(engine)
-                bar.advance(task)
-                for _ in range(self.kills - 1):
-                    await self._die(await self._spawn())
-                    bar.advance(task)
+                await (self._die_at_places if self.overlay else self._die_at_random)(bar, task)
                 engine = await self._spawn()
                 await engine.wait_ready()
                 await asyncio.sleep(1.0)
@@ -115,12 +128,46 @@ class Trial:
             durability=self.durability,
             limits="off",
         )
+        if self.overlay:
+            journal = structs.replace(self.config.journal, snapshot_every=FAILPOINT_SNAPSHOT_EVERY)
+            self.config = structs.replace(self.config, journal=journal)
         (self.directory / "hlfast.toml").write_text(toml_text(self.config))
         return sim
 
-    async def _spawn(self) -> Child:
-        settings = str(self.directory / "hlfast.toml")
-        return await Child.spawn("engine", "hlfast", "run", "--config", settings, "--json", directory=self.directory)
+    async def _spawn(self, failpoint: str | None = None) -> Child:
+        arguments = ("hlfast", "run", "--config", str(self.directory / "hlfast.toml"), "--json")
+        environment = {"PYTHONPATH": str(self.overlay)} if self.overlay else {}
+        if failpoint:
+            environment["FAILPOINT"] = failpoint
+        return await Child.spawn("engine", *arguments, directory=self.directory, environment=environment)
+
+    async def _die_at_random(self, bar: Progress, task: TaskID) -> None:
+        for _ in range(self.kills):
+            await self._die(await self._spawn())
+            bar.advance(task)
+
+    async def _die_at_places(self, bar: Progress, task: TaskID) -> None:
+        """One place after the other, until enough lives have ended where they were to."""
+        lives = 0
+        while sum(self.at_places.values()) < self.kills and lives < 2 * self.kills + len(self.at_places):
+            for place in self.at_places:
+                lives += 1
+                engine = await self._spawn(failpoints.setting(place, self.random))
+                if await self._died_by_itself(engine):
+                    self.at_places[place] += 1
+                    bar.advance(task)
+                if sum(self.at_places.values()) == self.kills:
+                    return
+
+    async def _died_by_itself(self, engine: Child) -> bool:
+        try:
+            code = await asyncio.wait_for(engine.process.wait(), FAILPOINT_LIFE_S)
+        except TimeoutError:
+            await engine.kill()
+            return False
+        if code != -signal.SIGKILL:
+            raise ProcessError(f"the engine ended by itself with exit code {code}\n{engine.tail()}")
+        return True
 
     async def _die(self, engine: Child) -> None:
         life = self.random.uniform(*LIFE_S)
@@ -185,10 +232,16 @@ class Trial:
 
     def _result(self, evidence: Evidence, code: int, seconds: float) -> dict[str, Any]:
         verdict = judge(evidence)
-        mismatches = [*verdict.mismatches, *([f"the last engine ended with exit code {code}"] if code else [])]
+        never = [f"no process was killed at {place}" for place, kills in self.at_places.items() if not kills]
+        mismatches = [
+            *verdict.mismatches,
+            *(never if self.kills >= 2 * len(self.at_places) else []),
+            *([f"the last engine ended with exit code {code}"] if code else []),
+        ]
         return {
             "verdict": "mismatch" if mismatches else "ok",
             "kills": self.kills,
+            "killed_at": self.at_places,
             "killed_before_ready": self.killed_before_ready,
             "durability": self.durability,
             "leader_fills": len(self.fills),
@@ -211,13 +264,15 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=20.0, help="leader events a second")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--durability", choices=("durable", "relaxed"), default="durable")
+    parser.add_argument("--failpoints", action="store_true", help="at each place of failpoints.py in turn")
     parser.add_argument("--keep", type=Path, help="run in this new directory and keep it")
     parser.add_argument("--out", type=Path, help="write the JSON result here too")
     arguments = parser.parse_args()
     if arguments.keep:
         arguments.keep.mkdir(parents=True)
     directory = arguments.keep or Path(tempfile.mkdtemp(prefix="hlfast-kill9-"))
-    trial = Trial(arguments.kills, arguments.rate, arguments.seed, arguments.durability, directory)
+    overlay = failpoints.build() if arguments.failpoints else None
+    trial = Trial(arguments.kills, arguments.rate, arguments.seed, arguments.durability, directory, overlay)
     bar = Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=Console(stderr=True))
     try:
         with bar, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

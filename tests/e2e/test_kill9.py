@@ -30,3 +30,21 @@ def test_kill9_sends_nothing_twice_and_loses_no_receipt(durability: str) -> None
     assert result["unknown_signers"] == 0
     assert result["executions"] > 20
     assert result["mismatches"] == []
+
+
+@pytest.mark.timeout(900)
+def test_an_engine_killed_at_each_named_place_sends_nothing_twice() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--kills", "18", "--seed", "7", "--failpoints"],
+        capture_output=True,
+        text=True,
+        timeout=880,  # the first time it builds the extension anew
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr[-4000:]
+    result = json.loads(done.stdout)
+    assert len(result["killed_at"]) == 18
+    assert sum(result["killed_at"].values()) == 18
+    assert sum(kills > 0 for kills in result["killed_at"].values()) >= 12
+    assert result["double_orders"] == 0
+    assert result["mismatches"] == []

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,10 @@ class Child:
         self._rest: asyncio.Task[None] | None = None
 
     @classmethod
-    async def spawn(cls, name: str, *arguments: str, directory: Path) -> Child:
-        """Run `python -m …` and don't wait."""
+    async def spawn(
+        cls, name: str, *arguments: str, directory: Path, environment: Mapping[str, str] | None = None
+    ) -> Child:
+        """Run `python -m …` and don't wait; `environment` is added to this process's own."""
         log = directory / f"{name}.log"
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
@@ -41,6 +45,7 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=errors,
+                env={**os.environ, **(environment or {})},
             )
         return cls(name, process, log)
 

@@ -3,6 +3,7 @@
 
 pub mod calm;
 pub mod clock;
+pub mod failpoint;
 pub mod journal;
 pub mod keys;
 pub mod keystore;

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use hlfast_core::metrics::Metrics;
 
+use crate::failpoint;
+
 use super::directory::{open_file, reserve_path, segment_path, sync_names, zero_fill};
 use super::disk::SimulatedDisk;
 use super::{JournalError, io, snapshots};
@@ -135,6 +137,7 @@ impl Shared {
             let files = locked(&self.files);
             (files.current.clone(), files.retired.clone())
         };
+        failpoint::reach("before_sync");
         let begun = Instant::now();
         for file in &retired {
             file.sync_data()?;
@@ -149,6 +152,7 @@ impl Shared {
             disk.synced();
         }
         self.synced.fetch_max(written, Ordering::AcqRel);
+        failpoint::reach("after_sync");
         Ok(())
     }
 
@@ -197,6 +201,7 @@ impl Shared {
             let index = self.newest.load(Ordering::Acquire) + 1;
             let file = Arc::new(open_file(&segment_path(&self.directory, index))?);
             sync_names(&self.directory)?;
+            failpoint::reach("segment_named");
             self.newest.store(index, Ordering::Release);
             *spare = Some(Spare { index, file, filled: 0 });
         }

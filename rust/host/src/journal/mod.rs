@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 
 use hlfast_core::journal::FormatError;
 
+use crate::failpoint::SEGMENT_BYTES;
+
 pub use archive::archive;
 pub use inspect::{Place, Survey, survey};
 pub use reader::{read_after, read_objects};
@@ -53,7 +55,7 @@ impl Options {
     /// The production figures: segments of 64 MiB.
     #[must_use]
     pub fn new(durability: Durability) -> Options {
-        Options { durability, segment_bytes: 64 << 20, simulated: false }
+        Options { durability, segment_bytes: SEGMENT_BYTES, simulated: false }
     }
 
     /// For simulations: small segments, and time that passes by [`Journal::round`] alone.

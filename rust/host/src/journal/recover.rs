@@ -8,13 +8,12 @@ use hlfast_core::journal::{
 };
 use hlfast_core::metrics::Metrics;
 
+use crate::failpoint::{self, FIRST_SEGMENT_BYTES};
+
 use super::directory::{Segment, lock, open_file, segment_path, segments, sync_names, zero_fill};
 use super::flusher::Spare;
 use super::writer::{Journal, Position};
 use super::{JournalError, Options, format, io};
-
-/// A new journal's first segment is small, so that starting doesn't wait for zeros.
-const FIRST_BYTES: u64 = 4 << 20;
 
 /// What recovery found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +44,11 @@ impl Journal {
         let spare = keep_one_spare(&ahead, options.segment_bytes)?;
         let Some(found) = read_all(&begun, after, replay)? else {
             let index = newest + 1;
-            create_first(directory, index, if options.simulated { options.segment_bytes } else { FIRST_BYTES })?;
+            create_first(
+                directory,
+                index,
+                if options.simulated { options.segment_bytes } else { FIRST_SEGMENT_BYTES },
+            )?;
             let offset = SEGMENT_HEADER_LEN as u64;
             let position = Position { index, offset, next: 1, newest: index, link: NO_LINK, version: VERSION };
             let journal = Journal::at(directory, lock, &position, spare, options, metrics)?;
@@ -160,7 +163,9 @@ fn cut(segment: &Segment, end: &ScanEnd, length: u64, later: &[Segment]) -> Resu
         return Ok(());
     }
     let file = open_file(&segment.path)?;
-    zero_fill(&file, end.offset as u64, length).and_then(|()| file.sync_data()).map_err(io("cut", &segment.path))
+    zero_fill(&file, end.offset as u64, length).map_err(io("cut", &segment.path))?;
+    failpoint::reach("tail_cut");
+    file.sync_data().map_err(io("cut", &segment.path))
 }
 
 /// Of the segments made ahead one is kept, if it is zeros as it should be; a crash may have left more.

@@ -3,6 +3,8 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::failpoint;
+
 use super::directory::{open_file, sync_names};
 use super::{JournalError, io};
 
@@ -18,8 +20,10 @@ pub(super) fn store(directory: &Path, sequence: u64, bytes: &[u8]) -> Result<(),
         .and_then(|()| file.sync_all())
         .map_err(io("write", &unfinished))?;
     let path = directory.join(format!("snapshot-{sequence:020}"));
+    failpoint::reach("snapshot_half");
     fs::rename(&unfinished, &path).map_err(io("rename", &unfinished))?;
     sync_names(directory)?;
+    failpoint::reach("snapshot_named");
     for old in newest_first(directory)?.iter().skip(KEPT) {
         fs::remove_file(old).map_err(io("remove", old))?;
     }

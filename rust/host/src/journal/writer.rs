@@ -7,6 +7,8 @@ use std::sync::atomic::Ordering;
 use hlfast_core::journal::{Kind, Link, SEGMENT_HEADER_LEN, SegmentHeader, VERSION, record};
 use hlfast_core::metrics::Metrics;
 
+use crate::failpoint;
+
 use super::directory::{open_file, reserve_path, segment_path, sync_names};
 use super::flusher::{Flusher, Shared, Spare, is_full, locked};
 use super::{Durability, JournalError, Options, format, io};
@@ -160,6 +162,7 @@ impl Journal {
             self.shared.fail(error.to_string());
             return Err(error);
         }
+        failpoint::reach("written");
         let length = self.buffer.len() as u64;
         self.offset += length;
         self.buffer.clear();
@@ -209,6 +212,11 @@ impl Journal {
     }
 
     fn write_here(&self) -> Result<(), JournalError> {
+        if failpoint::is_next("mid_record") {
+            let half = self.buffer.get(..self.buffer.len() / 2).unwrap_or_default();
+            self.shared.write_at(&self.segment, half, self.offset, self.in_reserve).map_err(io("write", &self.path))?;
+        }
+        failpoint::reach("mid_record");
         self.shared.write_at(&self.segment, &self.buffer, self.offset, self.in_reserve).map_err(io("write", &self.path))
     }
 
@@ -248,6 +256,7 @@ impl Journal {
             file.set_len(0).map_err(io("cut", &path))?;
             return Err(io("write", &path)(error));
         }
+        failpoint::reach("segment_begun");
         let mut files = locked(&self.shared.files);
         let full = std::mem::replace(&mut files.current, file.clone());
         files.retired.push(full);

@@ -29,6 +29,7 @@ pub use outbox::Sending;
 pub use replay::{ReplayError, Verified, verify};
 
 use crate::clock::monotonic_ns;
+use crate::failpoint;
 use crate::journal::{Durability, Journal, JournalError, Options};
 use crate::memory;
 use crate::schedule::wake_promptly;
@@ -166,6 +167,7 @@ impl Runtime {
         runtime.journal.append(Kind::Start, |out| start.write(out))?;
         runtime.handle(&Event::Reopen, now_ms, 0)?;
         runtime.journal.write()?;
+        failpoint::reach("start_recorded");
         Ok(runtime)
     }
 
@@ -245,12 +247,22 @@ impl Runtime {
         self.more = self.commands.more || (self.more && self.began);
         self.feeds.heard(event, if received_ns > 0 { received_ns } else { begun_ns });
         self.metrics.stage(Stage::Decide, decided_ns.saturating_sub(begun_ns));
+        let settles = self.commands.attempts.is_empty() && !self.commands.receipts.is_empty();
+        if settles {
+            failpoint::reach("after_ack");
+        }
+        if !self.commands.attempts.is_empty() {
+            failpoint::reach("decided");
+        }
         let commands = &self.commands;
         if commands.changed || !commands.attempts.is_empty() || !commands.receipts.is_empty() {
             let engine = &self.engine;
             self.journal.append(Kind::Step, |out| {
                 write_step(out, event, now_ms, entropy, commands, |coin| engine.coin_name(coin));
             })?;
+        }
+        if settles {
+            failpoint::reach("ack_recorded");
         }
         if !self.commands.attempts.is_empty() {
             self.journal.write()?;
@@ -330,6 +342,7 @@ impl Runtime {
         let withheld = |kind: AttemptKind| self.in_reserve && kind == AttemptKind::Open;
         let attempts = &self.commands.attempts;
         self.signing.sign(attempts, withheld, &self.metrics);
+        failpoint::reach("after_sign");
         let signed_ns = monotonic_ns();
         self.metrics.stage(Stage::Sign, signed_ns.saturating_sub(begun_ns));
         let mut alone = self.began;
@@ -344,6 +357,10 @@ impl Runtime {
             alone = false;
         }
         self.outbox.finish();
+        failpoint::reach("before_send");
+        if attempts.iter().any(|attempt| attempt.kind == AttemptKind::Fence) {
+            failpoint::reach("before_fence");
+        }
         let framed_ns = monotonic_ns();
         self.metrics.stage(Stage::Frame, framed_ns.saturating_sub(signed_ns));
         if self.began && self.received_ns > 0 {
@@ -392,6 +409,7 @@ impl Runtime {
 
     /// The shell has handed the last chunk of the event just stepped to the transport, at this monotonic time.
     pub fn observe_written(&mut self, written_ns: u64) {
+        failpoint::reach("after_send");
         if self.received_ns > 0 {
             self.metrics.stage(Stage::Written, written_ns.saturating_sub(self.received_ns));
             self.received_ns = 0;

@@ -12,6 +12,7 @@ use hlfast_core::metrics::Metrics;
 use serde_json::Value;
 
 use super::{RuntimeError, panic_text};
+use crate::failpoint;
 use crate::journal::{Journal, JournalError, Options, Survey, snapshots, survey};
 
 /// Why recorded decisions can't be taken up again.
@@ -118,7 +119,10 @@ impl Replay {
         catch_unwind(AssertUnwindSafe(|| engine.step(&input.event, input.now_ms, input.entropy, commands)))
             .map_err(|panic| differs(format!("the core panicked: {}", panic_text(&*panic))))?;
         match difference(&self.commands, step) {
-            None => Ok(()),
+            None => {
+                failpoint::reach("replayed");
+                Ok(())
+            }
             Some(what) => Err(differs(what)),
         }
     }
