@@ -63,6 +63,11 @@ class Control:
         """Add an op of another part of the venue; ValueErrors of its handler become refusals."""
         self._ops[op] = handler
 
+    @property
+    def ops(self) -> tuple[str, ...]:
+        """Names of the ops."""
+        return tuple(self._ops)
+
     def run(self, request: Any) -> dict[str, Any]:
         """Carry out one op.
 
