@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -106,7 +107,7 @@ class Hostile:
 
     def anything(self) -> Any:
         """Return a value that fits nowhere."""
-        return self.rng.choice(_HOSTILE)
+        return copy.deepcopy(self.rng.choice(_HOSTILE))
 
     def info(self) -> Any:
         """Return a body of `/info`."""

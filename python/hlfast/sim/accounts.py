@@ -107,6 +107,7 @@ class Account:
     volume: int = 0
     requests_used: int = 0
     requests_bought: int = 0
+    request_ms: int = 0  # of the last request that counted
     deposits: int = 0
     cancel_all_ms: int | None = None
     traded: dict[int, tuple[int, int]] = field(default_factory=dict)  # by day: (taken, made)

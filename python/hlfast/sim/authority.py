@@ -23,6 +23,7 @@ from hlfast.sim.numbers import SCALE, wire
 from hlfast.sim.venue import Venue
 
 FREE_REQUESTS = 10_000
+SPARE_REQUEST_MS = 10_000  # an address over its limit has one request each so long; refused ones restart nothing
 EXPIRED_COST = 5  # requests that an action past its expiresAfter costs
 
 
@@ -167,20 +168,22 @@ class Authority:
                 counters["duplicate_nonces"] += 1
             raise RefusedError(refusal)
         used.use(envelope.nonce)
-        self._charge(account, action)
+        self._charge(account, action, block)
 
-    def _charge(self, account: Account, action: PlainAction) -> None:
+    def _charge(self, account: Account, action: PlainAction, block: Block) -> None:
         weight = count_of(action)
         cap = FREE_REQUESTS + account.volume // SCALE + account.requests_bought
         if isinstance(action, CancelAction | CancelByCloidAction):
             cap = min(cap + 100_000, 2 * cap)
-        if self._venue.settings.limits == "venue" and account.requests_used + weight > cap:
+        is_spare = weight == 1 and block.time_ms - account.request_ms >= SPARE_REQUEST_MS
+        if self._venue.settings.limits == "venue" and account.requests_used + weight > cap and not is_spare:
             raise RefusedError(
                 f"Too many cumulative requests sent ({account.requests_used + weight} > {cap}) for cumulative volume "
                 f"traded ${wire(account.volume // 10**6 * 10**6)}. "
                 "Place taker orders to free up 1 request per USDC traded."
             )
         account.requests_used += weight
+        account.request_ms = block.time_ms
 
 
 def count_of(action: object) -> int:

@@ -13,6 +13,7 @@ NEW_CONNECTIONS_PER_MINUTE = 30
 SUBSCRIPTIONS = 1_000
 MESSAGES_PER_MINUTE = 2_000
 POSTS_IN_FLIGHT = 100
+MAX_SOURCES = 10_000  # addresses remembered; beyond it, those that have been quiet for a minute go
 
 _WEIGHTS = dict.fromkeys(
     (
@@ -93,6 +94,11 @@ class Source:
         self.posts = 0
         self.users: Counter[str] = Counter()
 
+    def is_quiet(self, now_s: float) -> bool:
+        """Tell whether nothing is held open and nothing was done in the last minute."""
+        is_busy = self.connections or self.subscriptions or self.posts or self.users
+        return not (is_busy or any(window.total(now_s) for window in (self.weight, self.opened, self.messages)))
+
 
 class Limits:
     """All source addresses; the clock is monotonic seconds, injected."""
@@ -111,8 +117,14 @@ class Limits:
         """Return the books of one client address."""
         found = self._sources.get(address)
         if found is None:
+            if len(self._sources) >= MAX_SOURCES:
+                self._forget_quiet()
             found = self._sources[address] = Source()
         return found
+
+    def _forget_quiet(self) -> None:
+        now = self._now_s()
+        self._sources = {address: source for address, source in self._sources.items() if not source.is_quiet(now)}
 
     def spend(self, address: str, weight: int) -> bool:
         """Take REST weight; False when the minute's budget doesn't cover it (nothing is taken then)."""

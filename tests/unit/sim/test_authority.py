@@ -203,6 +203,21 @@ def test_address_budget_binds_only_with_venue_limits(desk: Desk) -> None:
     assert answer.startswith("Too many cumulative requests sent (10002 > 10000) for cumulative volume traded $0.0.")
 
 
+def test_an_exhausted_address_has_one_request_each_ten_seconds() -> None:
+    desk = Desk(limits="venue")
+    wallet = desk.wallet()
+    desk.venue.accounts[wallet.address].requests_used = 10_000
+    assert desk.act(wallet, NOOP) == OK
+    for waited_ms in (9_000, 900):
+        desk.now_ms += waited_ms
+        assert desk.act(wallet, NOOP)["status"] == "err"  # and restarts nothing
+    desk.now_ms += 100
+    row = desk.row("ETH", "B", "1900", "0.1", tif="Gtc")
+    assert desk.orders(wallet, row, row)["status"] == "err", "a batch is more than one request"
+    assert desk.act(wallet, NOOP) == OK
+    assert desk.act(wallet, NOOP)["status"] == "err"
+
+
 def test_action_waits_for_a_block_and_its_age() -> None:
     desk = Desk(latency_ms=50)
     wallet = desk.wallet()

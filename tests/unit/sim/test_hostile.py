@@ -193,6 +193,12 @@ def test_actions_are_answered_in_words(desk: Desk, data: st.DataObject) -> None:
     assert desk.venue.total() == before
 
 
+def test_margin_beyond_64_bits_is_a_misfit() -> None:
+    action = '{"type":"updateIsolatedMargin","asset":5,"isBuy":true,"ntli":18446744073709551616}'
+    with pytest.raises(ParseError):
+        parse_envelope('{"action":' + action + ',"nonce":1,"signature":{"r":"0x1","s":"0x1","v":27}}')
+
+
 @pytest.mark.parametrize("size", [10, 5_000])
 def test_deep_nesting_is_a_misfit(desk: Desk, size: int) -> None:
     with pytest.raises(ParseError):

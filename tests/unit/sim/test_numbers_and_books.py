@@ -125,6 +125,20 @@ def test_windows_forget_after_a_minute() -> None:
     assert not limits.may_send("127.0.0.4")
 
 
+def test_addresses_that_went_quiet_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hlfast.sim.limits.MAX_SOURCES", 3)
+    now = [0.0]
+    limits = Limits(lambda: True, lambda: now[0])
+    assert limits.spend("127.0.0.1", 1_200)
+    assert limits.may_connect("127.0.0.2")
+    now[0] = 30.0
+    assert limits.spend("127.0.0.3", 1_200)
+    now[0] = 61.0
+    limits.source("127.0.0.4")
+    assert list(limits._sources) == ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    assert not limits.spend("127.0.0.3", 1)
+
+
 def test_weights_are_the_documented_ones() -> None:
     assert (info_weight("l2Book"), info_weight("userRole"), info_weight("meta")) == (2, 60, 20)
     assert row_weight("userFills", [None] * 2_000) == 100

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 # msgspec bounds stop at int64; no id or time of the venue comes near it.
 U64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+I64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 U32 = Annotated[int, Meta(ge=0, lt=2**32)]
 Decimal = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", max_length=40)]
 Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hlfast.sim.actions.parts import (
+    I64,
     U32,
     U64,
     Action,
@@ -97,7 +98,7 @@ class UpdateIsolatedMarginAction(Action, tag="updateIsolatedMargin"):
 
     asset: U32
     is_buy: bool
-    ntli: int
+    ntli: I64
 
 
 class TwapOrderAction(Action, tag="twapOrder"):
