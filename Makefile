@@ -1,6 +1,7 @@
 # make demo   sets everything up and copies recorded traders on the embedded simulated exchange
 # make test   sets everything up, lints, and runs every test
 # make fuzz   feeds everything that reads bytes from outside with coverage-guided nonsense; RUNS=100000000 for more
+# make gameday  runs the engine through simulated disasters: the long form, 20,000 seeds
 # make bench  sets everything up and measures; BENCH=--short for the form that CI runs
 # Needs Python 3.11+, a C compiler, make and a Rust toolchain; `make demo` and `make test` install the rest into .venv.
 
@@ -12,7 +13,7 @@ PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo test lint rust-test py-test bench fmt clean setup oracle fuzz
+.PHONY: demo gameday test lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -39,6 +40,12 @@ $(ORACLE)/.locked: requirements/oracle.txt
 
 demo: setup
 	$(BIN)/hlfast demo
+
+# GAMEDAY="--seeds 500 --hours 80" is the form of one CI run.
+GAMEDAY ?= --seeds 20000 --hours 3200
+gameday: setup
+	$(BIN)/hlfast gameday $(GAMEDAY)
+	$(BIN)/hlfast gameday --drill
 
 test: lint rust-test py-test
 

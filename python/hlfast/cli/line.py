@@ -22,6 +22,7 @@ _PLACES = {
     "sim": "hlfast.sim.command:sim",
     "keys": "hlfast.cli.keys:app",
     "journal": "hlfast.cli.journal:app",
+    "gameday": "hlfast.gameday.command:gameday",
 }
 _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
@@ -32,6 +33,7 @@ _HELP = """Copy any Hyperliquid trader into any number of accounts.
   hlfast keys new                make an agent key
   hlfast check -c hlfast.toml    find trouble before money does
   hlfast run -c hlfast.toml      copy
+  hlfast gameday --seeds 20      see it survive simulated disasters
 """
 _EPILOG = """Settings: one TOML file, then variables HLFAST_SECTION__FIELD, which win over it.
 
@@ -107,6 +109,11 @@ def _journal() -> None:
 
 @app.command("keys", help="Make agent keys: hlfast keys new.")
 def _keys() -> None:
+    pass
+
+
+@app.command("gameday", help="Run the engine through simulated disasters, the same each time by their seed.")
+def _gameday() -> None:
     pass
 
 

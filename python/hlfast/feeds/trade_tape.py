@@ -23,7 +23,7 @@ class TradeTape:
         self._feeds = list(feeds)
         self._most = most_subscriptions
         self._place: dict[str, FeedSource] = {}
-        self._coins: set[str] = set()
+        self._coins: dict[str, None] = {}  # in the order learnt
         self.uncovered: list[str] = []  # coins that found no room
         self.refused_asks = 0
 
@@ -32,7 +32,7 @@ class TradeTape:
         for coin in coins:
             if coin in self._coins:
                 continue
-            self._coins.add(coin)
+            self._coins[coin] = None
             if trades and not self._carry({"type": "trades", "coin": coin}):
                 self.uncovered.append(coin)
 

@@ -12,7 +12,6 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Callable
-from time import monotonic_ns
 from typing import Any, Final
 
 import msgspec
@@ -57,7 +56,7 @@ class DialBudget:
         clock: monotonic nanoseconds.
     """
 
-    def __init__(self, per_minute: int = DIALS_PER_MINUTE, *, clock: Callable[[], int] = monotonic_ns) -> None:
+    def __init__(self, per_minute: int = DIALS_PER_MINUTE, *, clock: Callable[[], int] = REAL.monotonic_ns) -> None:
         self._clock = clock
         self._dials: deque[int] = deque(maxlen=per_minute)
 

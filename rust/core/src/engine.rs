@@ -7,6 +7,7 @@ mod reads;
 mod receipts;
 mod requests;
 mod resolve;
+mod rhythm;
 mod send;
 mod settle;
 mod snapshot;

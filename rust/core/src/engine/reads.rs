@@ -16,7 +16,7 @@ use crate::wire::Address;
 const MAX_ASKS: usize = 32;
 /// A read that differs from what is believed is repeated after this before it counts: the served state is about 0.2 s old, and
 /// fills may be on their way.
-const SECOND_LOOK_MS: u64 = 1_000;
+pub(super) const SECOND_LOOK_MS: u64 = 1_000;
 /// After a restart the feeds' snapshots bring missed fills; positions are compared after that.
 const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
@@ -51,24 +51,6 @@ impl Engine {
             }
         }
         self.on_tick(now_ms, out);
-    }
-
-    /// Has an account read at a time, or earlier if that was wanted before: one read of an account waits, however many
-    /// reasons there are, or each reason would go on for ever as a rhythm of its own. Always true.
-    pub(super) fn read_at(&mut self, at_ms: u64, leader: bool, account: u32) -> bool {
-        let waits = self.state.reads.iter().find(|(_, kind, who)| (*kind, *who) == (leader, account)).copied();
-        match waits {
-            Some((due, ..)) if due <= at_ms => return true,
-            Some(later) => {
-                self.state.reads.remove(&later);
-            }
-            None => {}
-        }
-        self.state.reads.insert((at_ms, leader, account))
-    }
-
-    pub(super) fn read_soon(&mut self, follower: u32, now_ms: u64) {
-        self.read_at(now_ms.saturating_add(SECOND_LOOK_MS), false, follower);
     }
 
     pub(super) fn schedule_reads(&mut self, now_ms: u64, out: &mut Commands) {

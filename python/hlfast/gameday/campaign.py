@@ -1,0 +1,95 @@
+"""Many seeds on several processes, one seed's minimal fault list, and the seeds that are kept for ever."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Final
+
+from hlfast.gameday.checker import Violation
+from hlfast.gameday.world import Options, Result, World
+
+# Journals on a memory disk: a seed makes some hundred syncs, and nothing here is about the disk's speed.
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a private directory is made in it
+_MOST_TRIES: Final = 60
+
+
+def play(options: Options) -> Result:
+    """Run one seed in a directory of its own, which goes with it."""
+    directory = Path(tempfile.mkdtemp(prefix="hlfast-gameday-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    try:
+        return World(options, directory).run()
+    except Exception as error:  # noqa: BLE001 - a seed that breaks the simulation is a finding, not the campaign's end
+        found = Violation("simulation", 0, f"{type(error).__name__}: {error}")
+        return Result(options.seed, [found], [], [], 0.0, 0, 0, 0, 0, "")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def campaign(seeds: Iterable[int], options: Options, jobs: int) -> Iterator[Result]:
+    """Run seeds on `jobs` processes; results in the order of the seeds."""
+    work = [replace(options, seed=seed) for seed in seeds]
+    if jobs == 1:
+        yield from map(play, work)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(play, work, chunksize=1)
+
+
+def repeats(results: list[Result], options: Options, share: float = 0.01) -> list[int]:
+    """Run a share of the seeds again; the seeds whose run was not the same to the byte (I18)."""
+    step = max(1, round(1 / share))
+    again = results[::step]
+    return [each.seed for each in again if play(replace(options, seed=each.seed)).digest != each.digest]
+
+
+def shrink(options: Options, told: Callable[[str], None]) -> Result:
+    """Leave out kinds, then single faults, as long as the same invariant still breaks.
+
+    Args:
+        options: of a seed that fails.
+        told: hears of each step.
+
+    Returns:
+        The run with the fewest faults that was found, within a bounded number of tries.
+    """
+    best = play(options)
+    wanted = {violation.invariant for violation in best.violations}
+    tries = 0
+
+    def attempt(smaller: Options) -> bool:
+        nonlocal best, options, tries
+        if tries >= _MOST_TRIES:
+            return False
+        tries += 1
+        result = play(smaller)
+        if not wanted & {violation.invariant for violation in result.violations}:
+            return False
+        best, options = result, smaller
+        told(f"{len(result.struck)} faults of {len({fault.kind for fault in result.struck})} kinds still break it")
+        return True
+
+    for kind in list(best.kinds):
+        attempt(replace(options, without=options.without | {kind}))
+    chunk = max(1, len(best.struck) // 2)
+    while chunk and tries < _MOST_TRIES:
+        faults = [(fault.kind, fault.number) for fault in best.struck]
+        smaller = False
+        for start in range(0, len(faults), chunk):
+            spared = options.spared | frozenset(faults[start : start + chunk])
+            smaller |= attempt(replace(options, spared=spared))
+        if not smaller:
+            chunk //= 2
+    return best
+
+
+def kept_seeds(path: Path) -> list[Options]:
+    """The seeds that once failed, as they are kept in a TOML file: `[[seed]] number, seconds, found`."""
+    rows = tomllib.loads(path.read_text())["seed"]
+    return [Options(seed=row["number"], seconds=float(row["seconds"])) for row in rows]

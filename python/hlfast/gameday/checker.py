@@ -1,0 +1,338 @@
+"""The checker: reads the venue's ledger, the journal and the settings, and says what should never have happened.
+
+Each invariant is a function of the evidence. Numbers are whole: sizes in 10^-8 coins, parts of a leader's position in
+10^-20. Nothing of the core is imported. `expectation` reads the rules of copying a second time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from hlfast.config.model import Config
+    from hlfast.gameday.cast import Cast
+
+SCALE: Final = 10**8
+MOST_IN_FLIGHT: Final = 50
+# Block times may run behind the estimate, and an estimate may be off by the round trip it was made of.
+_CLOCK_SLACK_MS: Final = 3_000
+# What an order's limit and the minimum leave: the least order is $10, valued up to 3 % below the mark.
+LEAST_USD: Final = Decimal("10.5")
+# The longest that an opening is in flight: its expiry, and the clock's error.
+_FLIGHT_MS: Final = 3_000 + _CLOCK_SLACK_MS
+_MOST_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One broken invariant and its evidence."""
+
+    invariant: str
+    at_ms: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the checker may read.
+
+    Attributes:
+        ledger: the venue's, by the control door.
+        journal: every object of the engine's journal, in order.
+        status: the core's own view at the end, which must agree with the ledger.
+        revoked: followers whose agent was taken away.
+        healed_ms: when the faults ended.
+        nominal: nothing went wrong in this run.
+        final: the epilogue is over.
+    """
+
+    config: Config
+    ledger: dict[str, Any]
+    journal: list[dict[str, Any]]
+    status: dict[str, Any]
+    cast: Cast
+    revoked: frozenset[str]
+    healed_ms: int
+    now_ms: int
+    nominal: bool
+    final: bool
+
+    def objects(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The journal's objects of one kind."""
+        return (row for row in self.journal if row["kind"] == kind)
+
+
+def units(text: str) -> int:
+    """A decimal text in 10^-8."""
+    return int(Decimal(text) * SCALE)
+
+
+def check(evidence: Evidence) -> list[Violation]:
+    """Hold the evidence against every invariant that it can show."""
+    from hlfast.gameday.expectation import convergence, receipts_complete
+
+    rules: dict[str, tuple[Callable[[Evidence], Iterator[str]], ...]] = {
+        "I1": (convergence,),
+        "I2": (no_order_executed_twice, no_more_than_targets),
+        "I3": (journal_first,),
+        "I4": (nonces, one_action_per_nonce),
+        "I6": (caps,),
+        "I7": (receipts_complete,),
+        "I8": (no_double_spend_of_nonce,),
+        "I9": (receipts_once,),
+        "I10": (reductions_reduce,),
+        "I11": (nothing_late,),
+        "I14": (within_budget,),
+        "I15": (one_writer,),
+        "I16": (fills_sum_to_positions,),
+        "I20": (status_agrees,),
+    }
+    found = []
+    for name, functions in rules.items():
+        for function in functions:
+            texts = list(function(evidence))
+            found += [Violation(name, evidence.now_ms, text) for text in texts[:_MOST_SHOWN]]
+            if len(texts) > _MOST_SHOWN:
+                found.append(Violation(name, evidence.now_ms, f"{function.__name__}: {len(texts)} in all"))
+    return found
+
+
+def _accounts(evidence: Evidence) -> dict[str, str]:
+    return {follower.account: follower.name for follower in evidence.config.followers}
+
+
+def _executions(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    accounts = _accounts(evidence)
+    return (row for row in evidence.ledger["fills"] if row["user"] in accounts)
+
+
+def _attempts(evidence: Evidence) -> dict[str, dict[str, Any]]:
+    """Order id of the client → the attempt in the journal that carries it."""
+    rows = [row for row in evidence.objects("attempt") if row["does"] != "resend"]
+    return {cloid: row for row in rows for cloid in row["cloids"]}
+
+
+def _signed(row: dict[str, Any]) -> int:
+    return units(row["sz"]) * (1 if row["side"] == "B" else -1)
+
+
+def journal_first(evidence: Evidence) -> Iterator[str]:
+    """I3: whatever of ours reached the venue was in the journal, with this digest, at a time not after its arrival."""
+    written = {row["digest"]: row for row in evidence.objects("attempt")}
+    agents = {follower.agent for follower in evidence.config.followers}
+    for action in evidence.ledger["actions"]:
+        if action["signer"] not in agents and action["kind"] != "order":
+            continue
+        if action["digest"] not in written:
+            yield f"action {action['number']} ({action['kind']}, nonce {action['nonce']}) is in no journal record"
+
+
+def no_order_executed_twice(evidence: Evidence) -> Iterator[str]:
+    """I2: one client id fills under one order of the venue, and never for more than was signed."""
+    oids: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in _executions(evidence):
+        oids[row["user"], row.get("cloid") or f"none of {row['oid']}"].add(row["oid"])
+    for (user, cloid), orders in oids.items():
+        if len(orders) > 1:
+            yield f"{user}: client id {cloid} filled under {len(orders)} orders"
+
+
+def no_more_than_targets(evidence: Evidence) -> Iterator[str]:
+    """I2: what was traded is not more than the leaders' own moves, times the ratio, plus what rounding explains."""
+    from hlfast.gameday.expectation import travel
+
+    yield from travel(evidence)
+
+
+def no_double_spend_of_nonce(evidence: Evidence) -> Iterator[str]:
+    """I8: of all actions under one nonce of one signer the venue let one pass: what was fenced never executes."""
+    passed: Counter[tuple[str, int]] = Counter()
+    for action in evidence.ledger["actions"]:
+        passed[action["signer"], action["nonce"]] += bool(action["ok"])
+    for (signer, nonce), times in passed.items():
+        if times > 1:
+            yield f"{signer}: nonce {nonce} passed {times} times"
+
+
+def nonces(evidence: Evidence) -> Iterator[str]:
+    """I4: per signer each new attempt has a higher nonce; under one nonce stand its action and its fences alone."""
+    highest: dict[int, int] = {}
+    digests: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for row in evidence.objects("attempt"):
+        key = (row["signer"], row["nonce"])
+        if row["does"] in ("fence", "resend"):
+            if key not in digests:
+                yield f"signer {key[0]}: a {row['does']} of nonce {key[1]}, which was never given out"
+            elif row["does"] == "resend" and row["digest"] not in digests[key]:
+                yield f"signer {key[0]}: nonce {key[1]} sent again with another content"
+            continue
+        if row["nonce"] <= highest.get(row["signer"], 0):
+            yield f"signer {key[0]}: nonce {key[1]} after {highest[row['signer']]}"
+        highest[row["signer"]] = max(row["nonce"], highest.get(row["signer"], 0))
+        digests[key].add(row["digest"])
+    for (signer, nonce), different in digests.items():
+        if len(different) > 1:
+            yield f"signer {signer}: nonce {nonce} signed for {len(different)} actions"
+
+
+def one_action_per_nonce(evidence: Evidence) -> Iterator[str]:
+    """I4: at the venue, too, one nonce of one signer stands for one action, its copies, and its fences."""
+    known = {follower.agent: at for at, follower in enumerate(evidence.config.followers)}
+    sent: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for action in evidence.ledger["actions"]:
+        if action["kind"] != "noop" and action["signer"] in known:
+            sent[known[action["signer"]], action["nonce"]].add(action["digest"])
+    for (signer, nonce), different in sent.items():
+        if len(different) > 1:
+            yield f"signer {signer}: {len(different)} actions at the venue under nonce {nonce}"
+
+
+def caps(evidence: Evidence) -> Iterator[str]:
+    """I6: no execution that raises a position leaves it, its order or the account's gross above a cap."""
+    followers = {follower.account: follower for follower in evidence.config.followers}
+    edges = Counter(follow.follower for follow in evidence.config.follows)
+    positions: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+    orders: dict[int, Decimal] = defaultdict(Decimal)
+    for row in evidence.ledger["fills"]:
+        price = Decimal(row["px"])
+        prices[row["coin"]].append((row["time"], price))
+        follower = followers.get(row["user"])
+        if follower is None:
+            continue
+        held = positions[follower.account]
+        before = held[row["coin"]]
+        held[row["coin"]] += _signed(row)
+        after = held[row["coin"]]
+        grew = abs(after) > abs(before) and before * after >= 0
+        if not grew:
+            continue
+        orders[row["oid"]] += Decimal(row["sz"]) * price
+        gross = sum(
+            (abs(Decimal(size)) / SCALE * _lowest(prices[coin], row["time"]) for coin, size in held.items()), Decimal(0)
+        )
+        value = abs(Decimal(after)) / SCALE * _lowest(prices[row["coin"]], row["time"])
+        for what, amount, limit in (
+            # What one leader's exit uncovers of another's goes as an exit, whole.
+            ("order", orders[row["oid"]], follower.max_order_usd if edges[follower.name] == 1 else None),
+            ("position", value, follower.max_position_usd),
+            ("gross", gross, follower.max_gross_usd),
+        ):
+            if limit is not None and amount > Decimal(limit) * Decimal("1.005") + LEAST_USD:
+                yield (
+                    f"{follower.name} {row['coin']}: order {row['oid']} makes {what} {amount:.2f} USD,"
+                    f" the cap is {limit}"
+                )
+
+
+def _lowest(prices: list[tuple[int, Decimal]], now_ms: int) -> Decimal:
+    """The lowest price that an order executed now may have been planned at."""
+    lowest = prices[-1][1] if prices else Decimal(0)
+    for time_ms, price in reversed(prices):
+        lowest = min(lowest, price)
+        if time_ms < now_ms - _FLIGHT_MS:
+            break
+    return lowest
+
+
+def receipts_once(evidence: Evidence) -> Iterator[str]:
+    """I9: one terminal record per fill and edge, numbered without a gap, and never a second one."""
+    seen: set[tuple[int, str, int, int]] = set()
+    last = 0
+    for row in evidence.objects("receipt"):
+        key = (row["follow"], row["coin"], row["time_ms"], row["tid"])
+        if key in seen:
+            yield f"second receipt of follow {key[0]} for {key[1]} tid {key[3]}"
+        seen.add(key)
+        if row["number"] != last + 1:
+            yield f"receipt {row['number']} follows {last}"
+        last = row["number"]
+
+
+def reductions_reduce(evidence: Evidence) -> Iterator[str]:
+    """I10: an execution under a reducing attempt brings the position toward zero and not through it."""
+    kinds = _attempts(evidence)
+    positions: dict[tuple[str, str], int] = defaultdict(int)
+    for row in _executions(evidence):
+        key = (row["user"], row["coin"])
+        before = positions[key]
+        after = positions[key] = before + _signed(row)
+        attempt = kinds.get(row.get("cloid") or "")
+        reduces = attempt is not None and attempt["does"] == "reduce"
+        if reduces and (abs(after) > abs(before) or before * after < 0):
+            yield f"{row['user']} {row['coin']}: a reduction took {before} to {after}"
+
+
+def nothing_late(evidence: Evidence) -> Iterator[str]:
+    """I11: nothing executes after its expiry, and no opening long after the leader's fill that it copies."""
+    attempts = _attempts(evidence)
+    for row in _executions(evidence):
+        attempt = attempts.get(row.get("cloid") or "")
+        if attempt is None:
+            yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id of the journal"
+        elif row["time"] > attempt["expires_after"]:
+            yield f"{row['user']} {row['coin']}: executed {row['time'] - attempt['expires_after']} ms after its expiry"
+    written = {row["sequence"]: row["now_ms"] for row in evidence.objects("input")}
+    limits = {"open": 3_000, "reduce": 12_000}
+    for row in evidence.objects("attempt"):
+        limit = limits.get(row["does"])
+        if limit is not None and row["expires_after"] > written[row["sequence"]] + limit:
+            yield f"nonce {row['nonce']}: lives {row['expires_after'] - written[row['sequence']]} ms"
+
+
+def within_budget(evidence: Evidence) -> Iterator[str]:
+    """I14: with nothing wrong, the venue never has to say that we ask too much."""
+    limited = evidence.ledger["counters"].get("rate_limited", 0)
+    if evidence.nominal and limited:
+        yield f"the venue refused {limited} requests as too many"
+    strangers = evidence.ledger["counters"].get("unknown_signers", 0)
+    if strangers and not evidence.revoked:
+        yield f"the venue saw {strangers} signatures of signers that it does not know"
+
+
+def one_writer(evidence: Evidence) -> Iterator[str]:
+    """I15: epochs of the journal grow, each one is written by one opening."""
+    last = 0
+    for row in evidence.objects("start"):
+        if row["epoch"] <= last:
+            yield f"epoch {row['epoch']} after {last}"
+        last = row["epoch"]
+
+
+def fills_sum_to_positions(evidence: Evidence) -> Iterator[str]:
+    """I16: the fills of an account are its position."""
+    sums: dict[tuple[str, str], int] = defaultdict(int)
+    for row in _executions(evidence):
+        sums[row["user"], row["coin"]] += _signed(row)
+    for account in _accounts(evidence):
+        for coin, held in evidence.ledger["positions"].get(account, {}).items():
+            if sums.pop((account, coin), 0) != units(held["szi"]):
+                yield f"{account}: {coin} is {held['szi']}, which is not the sum of its fills"
+        for (user, coin), total in list(sums.items()):
+            if user == account and total != 0:
+                yield f"{account}: fills of {coin} sum to {total}, the account holds none"
+
+
+def status_agrees(evidence: Evidence) -> Iterator[str]:
+    """I20: with everything quiet, what the core believes is what the venue says, and nobody else's trades are in it."""
+    accounts = {follower.name: follower.account for follower in evidence.config.followers}
+    for follower in evidence.status.get("followers", []):
+        name = follower["name"]
+        if name in evidence.revoked:
+            continue
+        if follower["stopped"]:
+            yield f"{name} is stopped ({follower['stopped']}), and nothing explains it"
+        held = evidence.ledger["positions"].get(accounts[name], {})
+        for coin in sorted(follower["positions"].keys() | held.keys()):
+            lot = follower["positions"].get(coin, {"own": "0", "manual": "0"})
+            venue = units(held.get(coin, {}).get("szi", "0"))
+            if units(lot["own"]) != venue:
+                yield f"{name} {coin}: the core says {lot['own']}, the venue {Decimal(venue) / SCALE:f}"
+            if units(lot["manual"]) != 0:
+                yield f"{name} {coin}: {lot['manual']} is called somebody else's, and nobody else traded"
+    if evidence.status.get("breaker"):
+        yield "the breaker for foreign signers tripped"

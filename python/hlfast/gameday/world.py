@@ -1,0 +1,347 @@
+"""One seed: a venue, leaders that trade, followers with policies, an engine, and the faults between them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from hlfast._core import read_journal
+from hlfast.config.model import Config
+from hlfast.errors import JournalError
+from hlfast.gameday.cast import Cast, draw_cast
+from hlfast.gameday.checker import Evidence, Violation, check
+from hlfast.gameday.faults import Faults, Struck
+from hlfast.gameday.host import Host
+from hlfast.gameday.leader import LeaderBot
+from hlfast.gameday.loop import HostLoop
+from hlfast.gameday.network import Network
+from hlfast.gameday.trouble import Trouble
+from hlfast.sim.inprocess import InProcess
+from hlfast.sim.settings import Settings
+
+SOURCE: Final = "127.0.0.1"
+_OPENING_S: Final = 20.0
+# Reads every 30 s, back-offs of 5 s, lookups of 5 s: what is unknown when the faults end is settled well within this.
+QUIET_S: Final = 150.0
+_EPILOGUE_S: Final = 6.0
+# About what settling and the epilogue take.
+_AFTER_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run.
+
+    Attributes:
+        seed: of everything.
+        seconds: simulated time in all.
+        without, spared, only: see `Faults`.
+        leaders, followers: how many; None draws them.
+    """
+
+    seed: int
+    seconds: float = 576.0
+    without: frozenset[str] = frozenset()
+    spared: frozenset[tuple[str, int]] = frozenset()
+    only: frozenset[str] | None = None
+    leaders: int | None = None
+    followers: int | None = None
+
+
+@dataclass(slots=True)
+class Result:
+    """What a seed came to."""
+
+    seed: int
+    violations: list[Violation]
+    struck: list[Struck]
+    kinds: list[str]
+    simulated_s: float
+    orders: int
+    executions: int
+    receipts: int
+    lives: int
+    digest: str
+    refused_starts: int = 0
+
+
+class World:
+    """One seed's world. Everything happens on its own loop, in its own time.
+
+    Args:
+        options: what to run.
+        directory: an empty one, for journal and keys; on a memory disk if speed matters.
+    """
+
+    def __init__(self, options: Options, directory: Path) -> None:
+        self.options = options
+        self.directory = directory
+        self.loop = HostLoop(options.seed)
+        self.rng = random.Random(f"{options.seed}/world")  # noqa: S311 - to be repeated
+        self.faults = Faults(options.seed, options.without, options.spared, options.only)
+        self.settings = Settings(limits="venue", block_ms=self.rng.choice((20, 70)))
+        self.violations: list[Violation] = []
+        self.host: Host | None = None
+        self.lives = 0
+        self.refused_starts = 0
+        self.lines: list[bytes] = []
+        self.healed_ms = 0
+        self.rest_s = 2.0  # between quiet and the epilogue
+        self.epilogue_s = _EPILOGUE_S
+
+    def run(self) -> Result:
+        """Play the seed to its end and check it."""
+        asyncio.set_event_loop(self.loop)
+        self.loop.set_exception_handler(self._unhandled)
+        try:
+            return self.loop.run_until_complete(self._run())
+        finally:
+            asyncio.set_event_loop(None)
+            self.loop.close()
+
+    # parts
+
+    def control(self, **request: Any) -> dict[str, Any]:
+        """Use the venue's control door."""
+        return self.venue.server.control.run(request)
+
+    def now_ms(self) -> int:
+        """Venue time."""
+        return self.loop.now_ms()
+
+    async def _run(self) -> Result:
+        self.venue = InProcess(self.settings, loop=self.loop, now_ms=self.loop.now_ms)
+        self.network = Network(self.venue, self.loop, self.faults, self.loop.now_ms)
+        self.cast: Cast = draw_cast(self.rng, self.venue.server.venue.universe, self.options)
+        self.config = self._prepare()
+        self.bots = [LeaderBot(self, index) for index in range(len(self.cast.leaders))]
+        for bot in self.bots:
+            bot.begin()
+        self.start_host()
+        await asyncio.sleep(_OPENING_S)
+        self.trouble = Trouble(self)
+        self.playing = [asyncio.create_task(bot.play()) for bot in self.bots]
+        await self._chaos()
+        self.stop_leaders()
+        await asyncio.gather(*self.playing, return_exceptions=True)
+        await self.trouble.heal()
+        self.healed_ms = self.now_ms()
+        await self._quiesce("after the faults")
+        self._check(final=False)
+        await self._epilogue()
+        self._check(final=True)
+        result = self._result()
+        if self.host is not None:
+            self.lines.append(self.host.log_lines())
+            self.host.kill()
+        await self.venue.stop()
+        return result
+
+    async def _chaos(self) -> None:
+        """The time in which things go wrong."""
+        self.faults.active = True
+        await self.trouble.run(max(30.0, self.options.seconds - _OPENING_S - _AFTER_S))
+        self.faults.active = False
+
+    def stop_leaders(self) -> None:
+        """No leader trades by itself any more."""
+        for task in self.playing:
+            task.cancel()
+
+    def _prepare(self) -> Config:
+        keys = self.directory / "keys"
+        keys.mkdir(mode=0o700)
+        for key, address in self.cast.agents:
+            path = keys / address
+            path.write_text(key.hex())
+            path.chmod(0o400)
+        for op in self.cast.opening():
+            self.control(**op)
+        return self.cast.config(str(self.directory / "journal"), str(keys), self.rng)
+
+    # the engine's process
+
+    def start_host(self) -> bool:
+        """Start the engine, as a supervisor does; False when it refused."""
+        skew = self.faults.dice("crash")
+        host = Host(
+            self.network,
+            self.config,
+            SOURCE,
+            self.options.seed * 1_000 + self.lives,
+            wall_offset_ns=int(skew.choice((0, 0, 0, 900, -900, 20_000, -20_000)) * 1_000_000),
+            drift_ppm=skew.choice((0, 0, 50, -50, 200)),
+            on_send=self._on_send,
+        )
+        self.lives += 1
+        try:
+            host.start()
+        except JournalError as error:
+            self.refused_starts += 1
+            self.fail("I19", f"the engine does not start again: {error}")
+            return False
+        self.host = host
+        return True
+
+    def _on_send(self, host: Host) -> bool:
+        if not self.faults.strikes("crash_at_send", self.now_ms()):
+            return True
+        dice = self.faults.dice("crash_at_send")
+        before, power = dice.random() < 0.5, dice.random() < 0.5
+        self.kill_host(host, dice.getrandbits(32) if power else None)
+        return not before
+
+    def kill_host(self, host: Host, power_fails: int | None) -> None:
+        """Kill the engine and have its supervisor start it again soon."""
+        self.lines.append(host.log_lines())
+        # Relaxed durability promises to survive a kill, not a power loss.
+        host.kill(power_fails if self.config.journal.durability == "durable" else None)
+        delay_s = self.faults.dice("crash").uniform(0.5, 15.0)
+        self.network.at(self.loop.time() + delay_s, self.restart)
+
+    def restart(self) -> None:
+        """Start the engine if it does not run."""
+        host = self.host
+        if host is None or host.life.state == "dead" or host.ended:
+            if host is not None and host.ended:
+                self.note_end(host)
+            self.start_host()
+
+    def note_end(self, host: Host) -> None:
+        """An engine that ended by itself had a reason; only a disk that failed is a good one."""
+        text = str(host.failure)
+        if host.failure is not None and not self.trouble.excuses(text):
+            self.fail("I13", f"the engine ended by itself: {type(host.failure).__name__}: {text}")
+        self.lines.append(host.log_lines())
+        host.kill()
+
+    def fail(self, invariant: str, text: str) -> None:
+        """Note a violation."""
+        self.violations.append(Violation(invariant, self.now_ms(), text))
+
+    def _unhandled(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """An exception that nobody took is a defect, except that killed processes leave tasks behind."""
+        if "destroyed but it is pending" not in context["message"]:
+            self.fail("loop", f"{context['message']}: {context.get('exception')!r}")
+
+    # the end
+
+    async def _quiesce(self, when: str) -> None:
+        """Wait until nothing is unknown or on its way; longer than `QUIET_S` breaks I13."""
+        deadline = self.loop.time() + QUIET_S
+        while self.loop.time() < deadline:
+            await asyncio.sleep(1.0)
+            if self.host is None or self.host.ended or self.host.life.state == "dead":
+                self.restart()
+                continue
+            if self.is_quiet():
+                await asyncio.sleep(self.rest_s)
+                if self.is_quiet():
+                    return
+        self.fail("I13", f"{when}: not quiet after {QUIET_S:.0f} s: {self._unrest()}")
+
+    def is_quiet(self) -> bool:
+        """Whether the engine is ready, nothing is on its way, and every position is its target."""
+        status = self.host.status() if self.host is not None else {}
+        if not status.get("ready") or status["in_flight"] or status["events_pending"]:
+            return False
+        if any(leader["dirty"] for leader in status["leaders"]):
+            return False
+        return not self._far(status)
+
+    def _far(self, status: dict[str, Any]) -> list[str]:
+        """Coins whose position is further from its target than the least order."""
+        far = []
+        for follower in status["followers"]:
+            if follower["stopped"]:
+                continue
+            for coin, lot in follower["positions"].items():
+                gap = abs(float(lot["own"]) - float(lot["target"])) * self.cast.price_of(self.venue, coin)
+                closes = float(lot["target"]) == 0 and float(lot["own"]) != 0
+                if lot["in_flight"] or gap > 11 or closes:
+                    far.append(f"{follower['name']} {coin} own {lot['own']} target {lot['target']}")
+        return far
+
+    def _unrest(self) -> str:
+        status = self.host.status() if self.host is not None else {}
+        keys = ("ready", "recovering_followers", "in_flight", "unresolved", "waiting", "events_pending", "asks_pending")
+        dirty = [leader["name"] for leader in status.get("leaders", []) if leader["dirty"]]
+        return f"{ {key: status.get(key) for key in keys} } dirty {dirty} far {self._far(status) if status else []}"
+
+    async def _epilogue(self) -> None:
+        """With nothing wrong any more, each leader halves, closes, opens, flips and closes: followers must be exact."""
+        for act in ("halve", "flat", "open", "add", "flip", "third"):
+            for bot in self.bots:
+                bot.act(act)
+                await asyncio.sleep(0.3)
+            await asyncio.sleep(self.epilogue_s)
+            self._check_exact(act)
+        await self._quiesce("at the end")
+
+    def _check_exact(self, act: str) -> None:
+        exact = {"flat", "open", "add", "flip", "third"}
+        if act in exact:
+            self.violations += self.cast.check_exact(self, act)
+
+    def evidence(self, *, final: bool) -> Evidence:
+        """What the checker reads."""
+        ledger = msgspec.json.decode(msgspec.json.encode(self.control(op="ledger")))
+        return Evidence(
+            config=self.config,
+            ledger=ledger,
+            journal=self.journal(),
+            status=self.host.status() if self.host is not None else {},
+            cast=self.cast,
+            revoked=frozenset(self.trouble.revoked),
+            healed_ms=self.healed_ms,
+            now_ms=self.now_ms(),
+            nominal=not self.faults.struck,
+            final=final,
+        )
+
+    def journal(self) -> list[dict[str, Any]]:
+        """Every object of the journal."""
+        directory = self.config.journal.directory
+        objects: list[dict[str, Any]] = []
+        after = 0
+        while rows := read_journal(directory, after, 20_000):
+            parsed = [msgspec.json.decode(row) for row in rows]
+            after = parsed[-1]["sequence"]
+            objects += parsed
+        return objects
+
+    def _check(self, *, final: bool) -> None:
+        self.last_evidence = self.evidence(final=final)
+        self.violations += check(self.last_evidence)
+
+    def _result(self) -> Result:
+        evidence = self.last_evidence
+        hashed = hashlib.sha256()
+        for rows in (evidence.ledger["actions"], evidence.ledger["fills"], evidence.journal):
+            hashed.update(msgspec.json.encode(rows))
+        return Result(
+            seed=self.options.seed,
+            violations=_distinct(self.violations),
+            struck=self.faults.struck,
+            kinds=self.faults.enabled,
+            simulated_s=self.loop.time(),
+            orders=sum(row["kind"] == "order" for row in evidence.ledger["actions"]),
+            executions=sum(not row.get("leader") for row in evidence.ledger["fills"]),
+            receipts=sum(row["kind"] == "receipt" for row in evidence.journal),
+            lives=self.lives,
+            digest=hashed.hexdigest(),
+            refused_starts=self.refused_starts,
+        )
+
+
+def _distinct(violations: list[Violation]) -> list[Violation]:
+    seen: dict[tuple[str, str], Violation] = {}
+    for violation in violations:
+        seen.setdefault((violation.invariant, violation.text), violation)
+    return list(seen.values())

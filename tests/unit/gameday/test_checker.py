@@ -1,0 +1,111 @@
+"""The checker must see what is wrong: each case bends the evidence of a sound run in one place."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hlfast.gameday.checker import Evidence, check
+from hlfast.gameday.world import Options, World
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    world = World(
+        Options(seed=2, seconds=150, only=frozenset({"crash"}), leaders=1, followers=3), tmp_path_factory.mktemp("seed")
+    )
+    result = world.run()
+    assert result.violations == []
+    assert result.executions > 10
+    return world.last_evidence
+
+
+def bent(evidence: Evidence) -> Evidence:
+    return replace(
+        evidence,
+        ledger=copy.deepcopy(evidence.ledger),
+        journal=copy.deepcopy(evidence.journal),
+        status=copy.deepcopy(evidence.status),
+    )
+
+
+def invariants(evidence: Evidence) -> set[str]:
+    return {violation.invariant for violation in check(evidence)}
+
+
+def executions(evidence: Evidence) -> list[dict]:
+    accounts = {follower.account for follower in evidence.config.followers}
+    return [row for row in evidence.ledger["fills"] if row["user"] in accounts]
+
+
+def test_checker_finds_nothing_in_a_sound_run(sound: Evidence) -> None:
+    assert check(sound) == []
+
+
+def test_checker_sees_an_execution_that_came_twice(sound: Evidence) -> None:
+    evidence = bent(sound)
+    twin = dict(executions(evidence)[0], oid=1)
+    evidence.ledger["fills"].append(twin)
+    assert {"I2", "I16"} <= invariants(evidence)
+
+
+def test_checker_sees_an_order_that_no_record_explains(sound: Evidence) -> None:
+    evidence = bent(sound)
+    gone = next(row for row in evidence.journal if row["kind"] == "attempt")
+    evidence.journal.remove(gone)
+    assert "I3" in invariants(evidence)
+
+
+def test_checker_sees_a_nonce_that_passed_twice(sound: Evidence) -> None:
+    evidence = bent(sound)
+    twice = dict(next(row for row in evidence.ledger["actions"] if row["ok"]), digest="0x00")
+    evidence.ledger["actions"].append(twice)
+    assert {"I3", "I8"} <= invariants(evidence)
+
+
+def test_checker_sees_a_lost_receipt_and_a_second_one(sound: Evidence) -> None:
+    evidence = bent(sound)
+    receipts = [row for row in evidence.journal if row["kind"] == "receipt"]
+    evidence.journal.remove(receipts[-1])
+    assert "I7" in invariants(evidence)
+    evidence = bent(sound)
+    evidence.journal.append(receipts[-1])
+    assert "I9" in invariants(evidence)
+
+
+def test_checker_sees_a_late_execution_and_one_that_grows_by_reducing(sound: Evidence) -> None:
+    evidence = bent(sound)
+    executions(evidence)[-1]["time"] += 60_000
+    assert "I11" in invariants(evidence)
+    evidence = bent(sound)
+    opening = next(row for row in evidence.journal if row["kind"] == "attempt" and row["does"] == "open")
+    opening["does"] = "reduce"
+    assert "I10" in invariants(evidence)
+
+
+def test_checker_sees_a_position_that_no_policy_explains(sound: Evidence) -> None:
+    evidence = bent(sound)
+    account = evidence.config.followers[0].account
+    held = evidence.ledger["positions"][account]
+    coin = evidence.cast.coins[0]
+    held[coin] = {"szi": "777", "entryPx": "1"}
+    assert {"I1", "I16", "I20"} <= invariants(evidence)
+
+
+def test_checker_sees_what_the_core_calls_somebody_elses(sound: Evidence) -> None:
+    evidence = bent(sound)
+    lots = next(follower["positions"] for follower in evidence.status["followers"] if follower["positions"])
+    next(iter(lots.values()))["manual"] = "1"
+    assert "I20" in invariants(evidence)
+
+
+def test_checker_sees_a_cap_that_was_passed(sound: Evidence, tmp_path: Path) -> None:
+    followers = tuple(
+        type(each)(**({name: getattr(each, name) for name in each.__struct_fields__} | {"max_order_usd": "12"}))
+        for each in sound.config.followers
+    )
+    fields = {name: getattr(sound.config, name) for name in sound.config.__struct_fields__}
+    assert "I6" in invariants(replace(sound, config=type(sound.config)(**(fields | {"followers": followers}))))
