@@ -21,6 +21,10 @@ _PLACES = {
     "check": "hlfast.cli.check:check",
     "sim": "hlfast.sim.command:sim",
     "keys": "hlfast.cli.keys:app",
+    "project": "hlfast.cli.records:project",
+    "receipts": "hlfast.cli.records:receipts",
+    "explain": "hlfast.cli.records:explain",
+    "traders": "hlfast.cli.traders:traders",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
 }
@@ -114,6 +118,26 @@ def _keys() -> None:
 
 @app.command("gameday", help="Run the engine through simulated disasters, the same each time by their seed.")
 def _gameday() -> None:
+    pass
+
+
+@app.command("project", help="Write the journal into a database, exactly once.")
+def _project() -> None:
+    pass
+
+
+@app.command("receipts", help="List what became of each leader fill for each follower.")
+def _receipts() -> None:
+    pass
+
+
+@app.command("explain", help="Tell one receipt in words, with its numbers.")
+def _explain() -> None:
+    pass
+
+
+@app.command("traders", help="Analyse traders by their fills: addresses or files.")
+def _traders() -> None:
     pass
 
 

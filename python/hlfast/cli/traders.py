@@ -1,0 +1,178 @@
+"""`hlfast traders`: who they are by their fills."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hlfast.cli.line import EXIT_WRONG, refuse
+from hlfast.research.analysis import Beside, analyse
+from hlfast.research.figures import Analysis
+from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
+from hlfast.research.from_venue import fetch_blocking
+
+_MAINNET = "https://api.hyperliquid.xyz"
+
+
+def traders(
+    targets: Annotated[list[str], typer.Argument(help="Addresses, or files of fill rows (JSON, JSON lines, .gz).")],
+    capital: Annotated[
+        str | None, typer.Option(help="USD before the first fill, for returns of files; default: the largest exposure.")
+    ] = None,
+    venue: Annotated[str, typer.Option(help="Base URL for addresses.")] = _MAINNET,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a trader, with every figure.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Write a PNG of one trader's equity and drawdown.")] = None,
+) -> None:
+    """Analyse traders by their public fills: profit, trades, risk, habits, and what is missing in the record.
+
+    Several are compared in one table; one is shown whole. Formulas: docs/analytics.md. A trader with more than 10,000
+    fills is cut by the venue, and the output says so.
+    """
+    analyses = []
+    beside = Beside(capital=_capital(capital))
+    for target in targets:
+        try:
+            analyses.append(_analyse(target, beside, venue))
+        except FileRefusedError as error:
+            typer.echo(f"{error}", err=True)
+    if as_json:
+        for one in analyses:
+            typer.echo(msgspec.json.encode(one).decode())
+    elif len(analyses) == 1:
+        show(analyses[0])
+    elif analyses:
+        compare(analyses)
+    if plot is not None and analyses:
+        _plot(analyses[0], plot)
+    if len(analyses) < len(targets):
+        raise typer.Exit(EXIT_WRONG)
+
+
+def _capital(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite() or value <= 0:
+        refuse(f'--capital is "{text}"', "write USD above zero, such as 25000")
+    return value
+
+
+def _analyse(target: str, beside: Beside, venue: str) -> Analysis:
+    if ADDRESS.fullmatch(target):
+        history, found = fetch_blocking(target.lower(), venue)
+        if not history.fills.height:
+            raise FileRefusedError(f"{target}: the venue knows no fills of it (an agent's address has none)")
+        return analyse(history, found)
+    return analyse(history_from_file(Path(target)), beside)
+
+
+def compare(analyses: list[Analysis]) -> None:
+    """Print one row a trader."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("trader", "days", "trips", "won", "net USD", "profit factor", "drawdown", "Sharpe", "maker"):
+        table.add_column(name, justify="left" if name == "trader" else "right", no_wrap=True)
+    for one in analyses:
+        table.add_row(
+            one.name if len(one.name) < 20 else f"{one.name[:8]}…{one.name[-4:]}",
+            f"{one.days:,.1f}",
+            f"{one.trades.closed:,}",
+            percent(one.trades.win_rate),
+            f"{one.money.net_usd:,.0f}",
+            ratio(one.trades.profit_factor),
+            percent(one.risk.max_drawdown),
+            ratio(one.risk.sharpe),
+            percent(one.maker_share),
+        )
+    Console().print(table)
+    noted = sorted({issue.kind for one in analyses for issue in one.issues})
+    typer.echo(f"notes on the records: {', '.join(noted) or 'none'}; hlfast traders NAME shows one trader's")
+
+
+def show(one: Analysis) -> None:
+    """Print everything about one trader that fits a terminal."""
+    trades, money, risk, hold = one.trades, one.money, one.risk, one.holding
+    first, last = (datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d") for at in (one.first_ms, one.last_ms))
+    record = f"{one.fills:,} fills, {one.orders:,} orders, {first} to {last}"
+    typer.echo(f"{one.name}: {record}, {one.active_days} active days")
+    funding = f"{money.funding_usd:,.2f}" if money.funding_known else "not known"
+    parts = f"closed {money.closed_pnl_usd:,.2f}, fees {money.fees_usd:,.2f}, funding {funding}"
+    trips = f"{trades.closed:,} closed ({percent(trades.win_rate)} won), {trades.open} open, {trades.partial} partial"
+    pair = f"win {usd(trades.average_win_usd)}, loss {usd(trades.average_loss_usd)}"
+    streaks = f"streaks {trades.longest_winning_streak} won, {trades.longest_losing_streak} lost"
+    tail = f"VaR {percent(risk.value_at_risk)}, shortfall {percent(risk.expected_shortfall)}"
+    basis = f"on {one.capital_usd:,.0f} USD ({one.equity_basis})"
+    size = f"{one.exposure.mean_gross_usd:,.0f} USD mean, {percent(one.exposure.long_share)} long"
+    lines = [
+        ("profit", f"{money.net_usd:,.2f} USD net: {parts}"),
+        ("volume", f"{money.volume_usd:,.0f} USD, {percent(one.maker_share)} maker, {percent(one.twap_share)} TWAP"),
+        ("round trips", trips),
+        ("per trip", f"{pair}, profit factor {ratio(trades.profit_factor)}"),
+        ("extremes", f"{usd(trades.largest_win_usd)} to {usd(trades.largest_loss_usd)}, {streaks}"),
+        ("held", f"{span(hold.median_ms)} median, {span(hold.tenth_ms)} to {span(hold.ninetieth_ms)} for eight in ten"),
+        ("returns", f"{percent(risk.total_return)} {basis}, drawdown {percent(risk.max_drawdown)}"),
+        ("risk", f"Sharpe {ratio(risk.sharpe)}, Sortino {ratio(risk.sortino)}, {tail}"),
+        ("exposure", f"{percent(one.exposure.in_market)} of the time, {size}"),
+        ("coins", ", ".join(f"{coin.coin} {percent(coin.share)} ({coin.net_usd:+,.0f})" for coin in one.coins[:6])),
+        ("markets", ", ".join(f"{kind.label} {kind.net_usd:+,.0f}" for kind in one.markets if kind.trades) or "none"),
+    ]
+    for name, text in lines:
+        typer.echo(f"  {name:<12} {text}")
+    for issue in one.issues:
+        examples = f" ({'; '.join(issue.examples[:2])})" if issue.examples else ""
+        count = f"{issue.count:,} {issue.kind}: " if issue.count > 1 else ""
+        typer.echo(f"  note         {count}{issue.text}{examples}")
+
+
+def percent(value: float | None) -> str:
+    """A fraction in percent."""
+    return "n/a" if value is None else f"{value * 100:.1f} %"
+
+
+def ratio(value: float | None) -> str:
+    """A ratio with two places."""
+    return "n/a" if value is None else f"{value:,.2f}"
+
+
+def usd(value: Decimal | None) -> str:
+    """Whole cents."""
+    return "n/a" if value is None else f"{value:,.2f}"
+
+
+def span(value_ms: int | None) -> str:
+    """A length of time in its largest unit."""
+    if value_ms is None:
+        return "n/a"
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1_000)):
+        if value_ms >= size:
+            return f"{value_ms / size:.1f} {unit}"
+    return f"{value_ms} ms"
+
+
+def _plot(one: Analysis, path: Path) -> None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        refuse("a plot needs matplotlib", "pip install 'hlfast[analytics]'")
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
+    times = [datetime.fromtimestamp(at / 1000, UTC) for at, _, _ in one.equity]
+    above.plot(times, [float(value) for _, value, _ in one.equity], color="#1f6feb", linewidth=1.2)
+    above.set_ylabel("equity, USD")
+    above.set_title(f"{one.name} ({one.equity_basis} capital)", fontsize=9)
+    below.fill_between(times, [fall * 100 for _, _, fall in one.equity], color="#cf222e", alpha=0.4)
+    below.set_ylabel("drawdown, %")
+    try:
+        figure.savefig(path, dpi=130, format="png")
+    except OSError as error:
+        refuse(f"{path}: {error}", "name a file in a directory that exists")
+    typer.echo(f"plot: {path}", err=True)

@@ -1,0 +1,167 @@
+"""Why one leader fill was copied to one follower as it was, or was not: sentences with the numbers of the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+# What each reason of the core means. A test holds this table to every reason that the core knows.
+REASONS = {
+    "none": "nothing stood in the way",
+    "unknown_coin": "the coin is not in the market table",
+    "not_a_perp": "spot and outcome coins are not copied",
+    "delisted": "the coin is delisted: nothing new is opened",
+    "coin_filtered": "the follow's coin list excludes it",
+    "below_min_value": "the leader's position is below the follow's min_value_usd",
+    "above_max_value": "the leader's position is above the follow's max_value_usd",
+    "existing_position": "the leader held it before copying began; ignored until flat or flipped",
+    "add_ignored": "mode notional takes no adds (scale_adds is off)",
+    "no_change": "the fills decided together cancel each other out",
+    "nothing_held": "the follower holds nothing of this leader's to reduce",
+    "cap": "a cap left no room",
+    "equity_unreadable": "an equity that sizing needs was unread, zero or negative",
+    "below_minimum": "too small to send: below a lot or the venue's 10 USD; kept as residual",
+    "price_beyond_band": "the best opposite quote was beyond the entry band",
+    "too_old": "the entry was older than max_age_ms",
+    "leader_dirty": "the leader's record had a gap; entries waited for the backfill",
+    "manual_position": "the follower holds a position here that the engine did not make",
+    "signer_stopped": "the follower's signer is stopped",
+    "follower_stopped": "the venue refused the follower's agent or account",
+    "breaker": "the venue saw another signer than ours: no entries until a restart",
+    "margin": "the venue has not enough margin for it",
+    "venue_limit": "the venue's open-interest or position limits",
+    "price_too_far": "the price is too far from the venue's reference",
+    "reduce_only": "the order would have increased the position it should reduce",
+    "invalid": "the venue found fault with the order itself",
+    "no_match": "the book had nothing at the limit price",
+    "unknown_text": "the venue answered with a text that nobody knows",
+    "out_of_range": "a number left the range of the arithmetic",
+    "superseded": "a newer decision took its place",
+    "venue_busy": "the account or its budget took no actions just then",
+    "leader_paused": "the leader was liquidated: nothing is opened after him until a restart",
+    "request_budget": "the account's requests at the venue are kept for reductions",
+}
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened: when (Unix ms, None if it has no moment of its own), and in words."""
+
+    what: str
+    text: str
+    at_ms: int | None = None
+
+
+class Slippage(msgspec.Struct, frozen=True, kw_only=True):
+    """Average price against the leader's, in USD of the filled size; positive costs the follower.
+
+    `rounding_usd` is the value of what was due and not ordered, at the leader's price: it is size, not price, so it
+    stands beside the sum. Quotes are not among the journal's objects, so delay, spread and impact are one number.
+    """
+
+    price_usd: Decimal
+    bps: Decimal
+    rounding_usd: Decimal
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A receipt in words."""
+
+    number: int
+    verdict: str
+    steps: tuple[Step, ...]
+    slippage: Slippage | None = None
+
+
+def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanation:
+    """Explain a receipt.
+
+    Args:
+        receipt: a row of receipts.
+        beside: `fill`, `attempts` and `cloids`, as the store's `belongings` gives them.
+    """
+    steps = [_leader(receipt, beside["fill"])]
+    if receipt["merged_into"] is None:
+        steps.append(_entitled(receipt))
+    else:
+        text = f"decided together with other fills: receipt {receipt['merged_into']} carries the order and its numbers"
+        steps.append(Step(what="merged", text=text, at_ms=receipt["decided_ms"]))
+    steps += _order(receipt, beside)
+    steps.append(_end(receipt))
+    return Explanation(
+        number=receipt["number"], verdict=_verdict(receipt), steps=tuple(steps), slippage=slippage_of(receipt)
+    )
+
+
+def _leader(receipt: Mapping[str, Any], fill: Mapping[str, Any] | None) -> Step:
+    before, after = _n(receipt["leader_before"]), _n(receipt["leader_after"])
+    text = f"{receipt['leader']} went from {before} to {after} {receipt['coin']} at {_n(receipt['leader_price'])}"
+    if receipt["merged_into"] is not None:
+        text = f"{receipt['leader']} traded {receipt['coin']}"
+    if fill is None:
+        text += f" (fill {receipt['tid']}; seen on the public tape or in a snapshot of the account)"
+    else:
+        side = "bought" if fill["side"] == "B" else "sold"
+        role = {True: "taker", False: "maker", None: "role unknown"}[fill["crossed"]]
+        text += f" (fill {receipt['tid']}: {side} {_n(fill['size'])} at {_n(fill['price'])}, {role})"
+    return Step(what="leader", text=text, at_ms=receipt["time_ms"])
+
+
+def _entitled(receipt: Mapping[str, Any]) -> Step:
+    before, after = receipt["entitled_before"], receipt["entitled_after"]
+    text = f"{receipt['follower']}'s entitled position stays {_n(after)}"
+    if before != after:
+        text = f"{receipt['follower']}'s entitled position went from {_n(before)} to {_n(after)}"
+    return Step(what="entitled", text=text, at_ms=receipt["decided_ms"])
+
+
+def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
+    steps = []
+    if receipt["ordered"]:
+        text = f"ordered {_n(receipt['ordered'])} with limit {_n(receipt['limit_price'])}, nonce {receipt['nonce']}"
+        steps.append(Step(what="order", text=text, at_ms=receipt["planned_ms"] or None))
+    for attempt in beside["attempts"]:
+        way = f"{attempt['does']} over {attempt['road']} lane {attempt['lane']}, post {attempt['post_id']}"
+        text = f"{way}, digest {attempt['digest']}"
+        steps.append(Step(what="sent", text=text, at_ms=attempt["at_ms"]))
+    if beside["cloids"]:
+        steps.append(Step(what="client ids", text=", ".join(beside["cloids"])))
+    return steps
+
+
+def _end(receipt: Mapping[str, Any]) -> Step:
+    text = f"{receipt['outcome']}: {REASONS.get(receipt['reason'], receipt['reason'])}"
+    if receipt["filled"]:
+        text += f"; filled {_n(receipt['filled'])} at {_n(receipt['average_price'])} on average"
+    if receipt["was_unknown"]:
+        text += "; the answer was missing for a while, and the venue was asked what became of it"
+    return Step(what="end", text=text, at_ms=receipt["settled_ms"])
+
+
+def _verdict(receipt: Mapping[str, Any]) -> str:
+    took = receipt["settled_ms"] - receipt["time_ms"]
+    return (
+        f"{receipt['outcome'].replace('_', ' ')}: {REASONS.get(receipt['reason'], receipt['reason'])} "
+        f"({took:,} ms after the leader's fill)"
+    )
+
+
+def slippage_of(receipt: Mapping[str, Any]) -> Slippage | None:
+    """Return what the filled part cost against the leader's price; None where nothing was filled."""
+    filled, price, average = (Decimal(receipt[name]) for name in ("filled", "leader_price", "average_price"))
+    if not filled or not price:
+        return None
+    due = Decimal(receipt["entitled_after"]) - Decimal(receipt["entitled_before"])
+    sign = 1 if Decimal(receipt["ordered"] or due) > 0 else -1
+    worse = (average - price) * sign
+    return Slippage(
+        price_usd=(worse * abs(filled)).quantize(Decimal("0.000001")),
+        bps=(worse / price * 10_000).quantize(Decimal("0.01")),
+        rounding_usd=((abs(due) - abs(Decimal(receipt["ordered"]))) * price).quantize(Decimal("0.000001")),
+    )
+
+
+def _n(value: Any) -> str:
+    return f"{Decimal(value).normalize():f}"

@@ -1,0 +1,98 @@
+"""Reads for people: receipts by filter, and what belongs to one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hlfast.store.tables import attempts, fills, follows, leaders, orders, receipts
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which receipts; None: any. Times are of the leader's fill, Unix ms, half-open."""
+
+    leader: str | None = None
+    follower: str | None = None
+    coin: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+async def find_receipts(connection: AsyncConnection, which: Filter, limit: int) -> list[dict[str, Any]]:
+    """Return the latest receipts that fit, newest first."""
+    query = sa.select(receipts).order_by(receipts.c.time_ms.desc(), receipts.c.number.desc()).limit(limit)
+    for name in ("leader", "follower", "coin", "outcome", "reason"):
+        value = getattr(which, name)
+        if value is not None:
+            query = query.where(receipts.c[name] == value)
+    if which.since_ms is not None:
+        query = query.where(receipts.c.time_ms >= which.since_ms)
+    if which.until_ms is not None:
+        query = query.where(receipts.c.time_ms < which.until_ms)
+    return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def find_receipt(connection: AsyncConnection, number: int) -> dict[str, Any] | None:
+    """Return a receipt by its number; the journal's newest where several share the database."""
+    query = sa.select(receipts).where(receipts.c.number == number).order_by(receipts.c.settled_ms.desc()).limit(1)
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else dict(row)
+
+
+async def belongings(connection: AsyncConnection, receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what else is known: the leader's fill, the attempts of the receipt's nonce and their orders."""
+    address = sa.select(leaders.c.address).where(leaders.c.name == receipt["leader"]).scalar_subquery()
+    its = sa.select(fills).where(
+        (fills.c.account == address)
+        & (fills.c.coin == receipt["coin"])
+        & (fills.c.time_ms == receipt["time_ms"])
+        & (fills.c.tid == receipt["tid"])
+    )
+    tries = sa.select(attempts).where(
+        (attempts.c.journal == receipt["journal"])
+        & (attempts.c.follower == receipt["follower"])
+        & (attempts.c.nonce == receipt["nonce"])
+        & (attempts.c.nonce != 0)
+    )
+    cloids = sa.select(orders.c.cloid).where(
+        (orders.c.journal == receipt["journal"])
+        & (orders.c.follower == receipt["follower"])
+        & (orders.c.nonce == receipt["nonce"])
+        & (orders.c.nonce != 0)
+    )
+    fill = (await connection.execute(its)).mappings().first()
+    return {
+        "fill": None if fill is None else dict(fill),
+        "attempts": [dict(row) for row in (await connection.execute(tries.order_by(attempts.c.sequence))).mappings()],
+        "cloids": list(await connection.scalars(cloids)),
+    }
+
+
+async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int, int, list[dict[str, Any]]]:
+    """Hold leader fills against receipts: each fill must have exactly one receipt for each follow of its leader.
+
+    Returns:
+        Leader fills, receipts, and the first fills whose receipts are too few or too many.
+    """
+    fill = (receipts.c.journal, receipts.c.leader, receipts.c.coin, receipts.c.time_ms, receipts.c.tid)
+    had = (
+        sa.select(
+            *fill, sa.func.count().label("had"), sa.func.count(sa.distinct(receipts.c.follower)).label("followers")
+        )
+        .group_by(*fill)
+        .subquery()
+    )
+    edges = sa.select(follows.c.leader, sa.func.count().label("due")).group_by(follows.c.leader).subquery()
+    joined = sa.outerjoin(had, edges, had.c.leader == edges.c.leader)
+    wrong = sa.select(had, edges.c.due).select_from(joined).limit(limit)
+    wrong = wrong.where((had.c.had != sa.func.coalesce(edges.c.due, 0)) | (had.c.had != had.c.followers))
+    events = await connection.scalar(sa.select(sa.func.count()).select_from(had))
+    total = await connection.scalar(sa.select(sa.func.count()).select_from(receipts))
+    found = [dict(row) for row in (await connection.execute(wrong)).mappings()]
+    return int(events or 0), int(total or 0), found

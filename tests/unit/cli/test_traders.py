@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from tests.fakes import journal
+from typer.testing import CliRunner, Result
+
+import hlfast.demo
+from hlfast.cli.line import app
+from hlfast.control.projector import Projector
+from hlfast.store.database import opened
+
+DATA = Path(hlfast.demo.__file__).parent / "data"
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(app, list(words))
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = f"sqlite:///{tmp_path_factory.mktemp('db')}/x.db"
+
+    async def fill() -> None:
+        async with opened(url) as engine:
+            await Projector(engine, Path("/"), journal.config(), read=journal.reader(30)).catch_up()
+
+    asyncio.run(fill())
+    return url
+
+
+def test_traders_shows_one_and_compares_several() -> None:
+    one = run("traders", str(DATA / "leader_acc2.jsonl.gz"))
+    assert one.exit_code == 0, one.output
+    assert "round trips  5 closed" in one.output
+    both = run("traders", *(str(DATA / f"leader_acc{number}.jsonl.gz") for number in (2, 6)))
+    assert both.exit_code == 0, both.output
+    assert "leader_acc6" in both.output
+
+
+def test_traders_as_json_holds_every_figure_exactly() -> None:
+    found = json.loads(run("traders", "--json", str(DATA / "leader_acc2.jsonl.gz")).stdout)
+    assert found["money"]["closed_pnl_usd"] == "23.852685"
+    assert len(found["heat"]) == 7
+
+
+def test_traders_names_a_bad_file_and_shows_the_others(tmp_path: Path) -> None:
+    bad = tmp_path / "none.jsonl"
+    bad.write_text("hello\n")
+    done = run("traders", str(bad), str(DATA / "leader_acc2.jsonl.gz"))
+    assert done.exit_code == 1
+    assert "none.jsonl: no fills" in done.output
+    assert "5 closed" in done.output
+
+
+@pytest.mark.parametrize("capital", ["0", "-1", "x", "nan"])
+def test_traders_refuses_a_capital_that_is_none(capital: str) -> None:
+    done = run("traders", f"--capital={capital}", str(DATA / "leader_acc2.jsonl.gz"))
+    assert done.exit_code == 2
+    assert capital in done.output
+
+
+def test_traders_plots(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    assert run("traders", str(DATA / "leader_acc2.jsonl.gz"), "--plot", str(path)).exit_code == 0
+    assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_receipts_filter_and_forms(database: str, tmp_path: Path) -> None:
+    lines = run("receipts", "-d", database, "--follower", "f1", "--coin", "ETH", "--json").stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["number"] for row in rows] == [
+        29 * 4 + 1,
+        25 * 4 + 1,
+        21 * 4 + 1,
+        17 * 4 + 1,
+        13 * 4 + 1,
+        9 * 4 + 1,
+        5 * 4 + 1,
+        4 + 1,
+    ]
+    assert {(row["follower"], row["coin"]) for row in rows} == {("f1", "ETH")}
+    table = run("receipts", "-d", database, "--reason", "too_old", "--limit", "3").output
+    assert "expired: too_old" in table
+    assert "the latest 3" in table
+    assert run("receipts", "-d", database, "--csv").stdout.count("\n") == 51
+    assert run("receipts", "-d", database, "--parquet", str(tmp_path / "r.parquet")).exit_code == 0
+    assert run("receipts", "-d", database, "--since", "2030-01-01").output.startswith("no receipts fit")
+    assert run("receipts", "-d", database, "--since", "soon").exit_code == 2
+
+
+def test_receipts_check_proves_completeness_and_finds_a_lost_one(database: str) -> None:
+    import sqlalchemy as sa
+
+    assert "30 leader fills, 120 receipts" in run("receipts", "-d", database, "--check").output
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        row = connection.execute(sa.text("SELECT * FROM receipts WHERE number = 50")).mappings().one()
+        connection.execute(sa.text("DELETE FROM receipts WHERE number = 50"))
+    done = run("receipts", "-d", database, "--check")
+    assert done.exit_code == 1
+    assert "3 receipts for 4 follows" in done.output
+    with engine.begin() as connection:
+        connection.execute(sa.text(f"INSERT INTO receipts VALUES ({', '.join(':' + key for key in row)})"), dict(row))
+    engine.dispose()
+
+
+def test_explain_tells_a_receipt_and_names_a_missing_one(database: str) -> None:
+    done = run("explain", "-d", database, "41")
+    assert done.exit_code == 0, done.output
+    assert "lead went from 10 to 11 SOL at 100.5" in done.output
+    missing = run("explain", "-d", database, "99999")
+    assert missing.exit_code == 1
+    assert "no receipt 99999" in missing.output

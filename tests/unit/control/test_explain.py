@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes import journal
+
+from hlfast.control.explain import REASONS, explain, slippage_of
+from hlfast.control.rows import Translator
+
+ROOT = Path(__file__).parents[3]
+NOTHING: dict[str, Any] = {"fill": None, "attempts": [], "cloids": []}
+
+
+def receipt(**change: Any) -> dict[str, Any]:
+    import orjson
+
+    objects = [orjson.dumps(item) for item in journal.record(3)]
+    row = dict(Translator("j", journal.config()).batch(objects, 2).rows["receipts"][0])
+    for name in (
+        "leader_before",
+        "leader_after",
+        "leader_price",
+        "entitled_before",
+        "entitled_after",
+        "ordered",
+        "limit_price",
+        "filled",
+        "average_price",
+    ):
+        row[name] = Decimal(row[name])
+    return {**row, **change}
+
+
+def test_explain_knows_every_reason_of_the_core() -> None:
+    text = (ROOT / "rust/core/src/commands.rs").read_text(encoding="utf-8")
+    names = set(re.findall(r'^    \w+ = "(\w+)",$', text, re.MULTILINE))
+    assert len(names) > 20
+    assert set(REASONS) == names
+
+
+def test_explain_tells_every_number_of_the_receipt() -> None:
+    row = receipt()
+    said = " ".join(step.text for step in explain(row, NOTHING).steps)
+    for name in (
+        "leader_before",
+        "leader_after",
+        "leader_price",
+        "entitled_before",
+        "entitled_after",
+        "ordered",
+        "limit_price",
+        "filled",
+        "average_price",
+    ):
+        assert f"{row[name].normalize():f}" in said, name
+    assert str(row["tid"]) in said
+
+
+def test_explain_of_a_merged_receipt_points_to_the_one_with_the_numbers() -> None:
+    told = explain(receipt(outcome="merged_into", merged_into=77, ordered=Decimal(0), filled=Decimal(0)), NOTHING)
+    assert "receipt 77" in " ".join(step.text for step in told.steps)
+    assert told.slippage is None
+
+
+@pytest.mark.parametrize(
+    ("ordered", "average", "usd", "bps"),
+    [("2", "101", "2", "100"), ("-2", "101", "-2", "-100"), ("2", "99.5", "-1", "-50")],
+)
+def test_slippage_by_hand(ordered: str, average: str, usd: str, bps: str) -> None:
+    row = receipt(
+        ordered=Decimal(ordered),
+        filled=Decimal(2),
+        leader_price=Decimal(100),
+        average_price=Decimal(average),
+        entitled_before=Decimal(0),
+        entitled_after=Decimal("2.5") * (1 if Decimal(ordered) > 0 else -1),
+    )
+    cost = slippage_of(row)
+    assert cost is not None
+    assert (cost.price_usd, cost.bps, cost.rounding_usd) == (Decimal(usd), Decimal(bps), Decimal(50))
