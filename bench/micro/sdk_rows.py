@@ -1,6 +1,6 @@
-"""The official SDK's side of bench/micro/signing.py; runs in the oracle environment, one process per library behind it.
+"""The official SDK's side of bench/micro/rows.py; runs in the oracle environment, one process per library behind it.
 
-Protocol: a line with a number of rounds comes in, a line with JSON {row: seconds per call} goes out, until the input ends.
+Protocol: a line with JSON [row, calls] comes in, a line goes out when they are done, until the input ends.
 `--coincurve` says that coincurve must be what eth_keys signs with; `--accelerate PATH` speeds the SDK up with hlfast from PATH.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +17,6 @@ from hyperliquid.utils import signing
 
 KEY = "0x0123456789012345678901234567890123456789012345678901234567890123"
 NONCE = 1_790_000_000_000
-
-
-def seconds(call: Callable[[int], Any], calls: int) -> float:
-    """Mean time of one call."""
-    started = time.perf_counter()
-    for n in range(calls):
-        call(n)
-    return (time.perf_counter() - started) / calls
 
 
 def request(wallet: Any, n: int) -> bytes:
@@ -53,15 +44,16 @@ def main() -> None:
     action = signing.order_wires_to_order_action(
         [{"a": 4, "b": True, "p": "1670.1", "s": "0.0147", "r": False, "t": {"limit": {"tif": "Ioc"}}}]
     )
+    rows: dict[str, Callable[[int], Any]] = {
+        "order to bytes": lambda n: request(wallet, n),
+        "sign_l1_action": lambda n: signing.sign_l1_action(wallet, action, None, NONCE + n, None, True),
+    }
     for line in sys.stdin:
-        calls = int(line)
-        row = {
-            "order to bytes": seconds(lambda n: request(wallet, n), calls),
-            "sign_l1_action": seconds(
-                lambda n: signing.sign_l1_action(wallet, action, None, NONCE + n, None, True), calls
-            ),
-        }
-        print(json.dumps(row), flush=True)
+        row, calls = json.loads(line)
+        call = rows[row]
+        for n in range(calls):
+            call(n)
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

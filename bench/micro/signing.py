@@ -1,7 +1,8 @@
-"""Signing through Python beside the official SDK: `bench/micro/signing.py [--rounds 9] [--out FILE]`.
+"""Signing through Python beside the official SDK: `bench/micro/signing.py [--rounds 9] [--artefact FILE]`.
 
-Rows of one round follow each other; each row's figure is the median over the rounds, and every ratio is taken between medians of
-the same run. The SDK runs in its own environment (`make oracle`), as installed and with coincurve, both also accelerated.
+The rows are pytest-benchmark's (rows.py), interleaved; each row's figure is the median over the rounds, and every ratio is taken
+between medians of the same run. The SDK runs in its own environment (`make oracle`), as installed and with coincurve, both also
+accelerated.
 """
 
 from __future__ import annotations
@@ -11,26 +12,12 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import coincurve
-
-from hlfast.signing import PresignPool, Signer
-
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-NATIVE_ENV, COINCURVE_ENV = ".venv-oracle", ".venv-oracle-coincurve"
-NONCE = 1_790_000_000_000
-FOLLOWERS = 100
-ACTION = {
-    "type": "order",
-    "orders": [{"a": 4, "b": True, "p": "1670.1", "s": "0.0147", "r": False, "t": {"limit": {"tif": "Ioc"}}}],
-    "grouping": "na",
-}
 PLAIN, COINCURVE = "official SDK", "official SDK, coincurve"
 TARGETS = [
     # row, against, the peer's row, at least
@@ -44,95 +31,19 @@ TARGETS = [
 ]
 
 
-class Sdk:
-    """One process of the SDK's side."""
-
-    def __init__(self, name: str, environment: str, *arguments: str) -> None:
-        self.name = name
-        command = [str(ROOT / environment / "bin" / "python"), str(HERE / "sdk_rows.py"), *arguments]
-        clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean)
-
-    def round(self, calls: int) -> dict[str, float]:
-        """Seconds per call of each of its rows."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(f"{calls}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise SystemExit(f"{self.name} ended with code {self.process.wait()}")
-        return {f"{self.name}: {row}": seconds for row, seconds in json.loads(line).items()}
-
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def seconds(call: Callable[[int], Any], calls: int) -> float:
-    """Mean time of one call."""
-    started = time.perf_counter()
-    for n in range(calls):
-        call(n)
-    return (time.perf_counter() - started) / calls
-
-
-def wait_full(pool: PresignPool, count: int) -> None:
-    """Until the pool is full: what is timed is signing, not the refill."""
-    while pool.ready < count:
-        time.sleep(0.005)
-
-
-def ours(signers: list[Signer], one: PresignPool, pool: PresignPool, serial: int) -> dict[str, float]:
-    """One round of hlfast's rows."""
-    signer = signers[0]
-    depth = 256
-    wait_full(one, depth)
-    single = seconds(
-        lambda n: signer.order_request(4, True, 1670.1, 0.0147, nonce=NONCE + serial + n, pool=one), depth - 1
-    )
-    deterministic = seconds(lambda n: signer.order_request(4, True, 1670.1, 0.0147, nonce=NONCE + n), 100)
-    wait_full(pool, FOLLOWERS * 8)
-    same = [(n, 4, True, 1670.1, 0.0147, NONCE + serial) for n in range(FOLLOWERS)]
-    shared = seconds(lambda _: pool.order_requests(same), 4) / FOLLOWERS
-    wait_full(pool, FOLLOWERS * 8)
-    each = [(n, 4, True, 1670.1, 0.0147, NONCE + serial + n) for n in range(FOLLOWERS)]
-    many = seconds(lambda _: pool.order_requests(each), 4) / FOLLOWERS
-    return {
-        "one order to bytes, presigned": single,
-        "one order to bytes, deterministic": deterministic,
-        "one of 100 orders of 100 followers": many,
-        "one of 100 orders of 100 followers, one action": shared,
-        "Signer.sign_l1 on a dict": seconds(lambda n: signer.sign_l1(ACTION, NONCE + n), 100),
-    }
-
-
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Every row, round after round."""
-    accelerate = ("--accelerate", str(ROOT / "python"))
-    peers = [
-        (Sdk(PLAIN, NATIVE_ENV), 5),
-        (Sdk(COINCURVE, COINCURVE_ENV, "--coincurve"), 30),
-        (Sdk(f"{PLAIN}, accelerated", NATIVE_ENV, *accelerate), 200),
-        (Sdk(f"{COINCURVE}, accelerated", COINCURVE_ENV, "--coincurve", *accelerate), 200),
-    ]
-    signers = [Signer.from_key(f"{n + 1:064x}") for n in range(FOLLOWERS)]
-    one, pool = PresignPool(signers[:1], 256), PresignPool(signers, 8)
-    bare = coincurve.PrivateKey(bytes.fromhex("07" * 32))
-    digest = bytes(range(32))
+def measure(turns: int, artefact: Path) -> dict[str, list[float]]:
+    """Seconds of every row, turn after turn; what pytest-benchmark wrote is left in `artefact`."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", str(HERE / "rows.py")]
+    command += ["--benchmark-only", "--benchmark-disable-gc", f"--benchmark-json={artefact}"]
+    environment = {**os.environ, "BENCH_TURNS": str(turns)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"pytest-benchmark failed:\n{done.stdout[-4000:]}\n{done.stderr[-2000:]}")
     figures: dict[str, list[float]] = {}
-    for number in range(rounds + 1):
-        row = {"bare signature": seconds(lambda _: bare.sign_recoverable(digest, hasher=None), 100)}
-        row |= ours(signers, one, pool, 1000 * number)
-        for peer, calls in peers:
-            row |= peer.round(calls)
-        if number:  # the first round warms up
-            for name, value in row.items():
-                figures.setdefault(name, []).append(value)
-    for peer, _ in peers:
-        peer.close()
+    for row in json.loads(artefact.read_text(encoding="utf-8"))["benchmarks"]:
+        what = row["extra_info"]
+        if what["turn"]:  # the first one warms up
+            figures.setdefault(what["row"], []).append(row["stats"]["median"] / what["things"])
     return figures
 
 
@@ -177,13 +88,11 @@ def main() -> None:
     """Parse, measure, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--out", type=Path)
-    args = parser.parse_args()
-    text = json.dumps(result(measure(args.rounds)), indent=1, ensure_ascii=False)
-    if args.out:
-        args.out.write_text(text + "\n", encoding="utf-8")
-    else:
-        sys.stdout.write(text + "\n")
+    parser.add_argument("--artefact", type=Path, help="keep pytest-benchmark's JSON here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        figures = measure(arguments.rounds, arguments.artefact or Path(directory) / "rows.json")
+    sys.stdout.write(json.dumps(result(figures), indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
