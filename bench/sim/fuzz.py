@@ -12,6 +12,7 @@ import asyncio
 import json
 import random
 import time
+import traceback
 from collections import Counter
 from typing import Any
 
@@ -172,7 +173,9 @@ class Arena:
         return owner
 
     def _on_trouble(self, _loop: object, context: dict[str, Any]) -> None:
-        self._troubles.append(f"{context.get('message')}: {context.get('exception')!r}")
+        error = context.get("exception")
+        where = traceback.extract_tb(error.__traceback__)[-1] if isinstance(error, BaseException) else None
+        self._troubles.append(f"{context.get('message')}: {error!r} at {where}")
 
     def _turn(self) -> None:
         """Let the loop run until blocks, frames and answers are through."""

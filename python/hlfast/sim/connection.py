@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
 import orjson
@@ -22,6 +22,10 @@ MAX_BACKLOG = 32 * 1024 * 1024  # a client this far behind is cut off rather tha
 PONG = b'{"channel":"pong"}'
 
 
+# Wider ids fit in no frame that answers them.
+PostId = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+
 class PostRequest(msgspec.Struct):
     """What a post asks for; the payload is decoded once its type is known."""
 
@@ -34,7 +38,7 @@ class ClientFrame(msgspec.Struct):
 
     method: str
     subscription: Any = None
-    id: int | None = None
+    id: PostId | None = None
     request: PostRequest | None = None
 
 
@@ -119,7 +123,7 @@ class Connection:
             self._unparsed(text)
             return
         except InvalidError:
-            self._error(f"Invalid subscription {orjson.dumps(sent).decode()}")
+            self._error(f"Invalid subscription {msgspec.json.encode(sent).decode()}")
             return
         except UnknownCoinError:
             self.abort()

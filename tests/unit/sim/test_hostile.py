@@ -193,6 +193,26 @@ def test_actions_are_answered_in_words(desk: Desk, data: st.DataObject) -> None:
     assert desk.venue.total() == before
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"method":"post","id":' + "9" * 40 + ',"request":{"type":"info","payload":{"type":"exchangeStatus"}}}',
+        '{"method":"subscribe","subscription":{"type":"userFills","user":' + "9" * 40 + "}}",
+        '{"method":"subscribe","subscription":{"type":"activeAssetData","user":"'
+        + USER
+        + '","coin":"@107","x":'
+        + "9" * 40
+        + "}}",
+    ],
+)
+def test_numbers_beyond_64_bits_are_told_on_the_error_channel(desk: Desk, text: str) -> None:
+    wire = Wire()
+    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))
+    connection.receive(text)
+    assert [json.loads(frame)["channel"] for frame in wire.written] == ["error"]
+    connection.close()
+
+
 def test_margin_beyond_64_bits_is_a_misfit() -> None:
     action = '{"type":"updateIsolatedMargin","asset":5,"isBuy":true,"ntli":18446744073709551616}'
     with pytest.raises(ParseError):
