@@ -351,6 +351,22 @@ def test_the_market_refuses_and_recovers(fault: dict[str, Any], text: str | None
     run(talk)
 
 
+def test_a_delisted_coin_settles_and_stays_away() -> None:
+    async def talk(client: Client) -> None:
+        client.fund()
+        await client.post("/exchange", client.order())
+        client.add(
+            {"kind": "delist", "coin": "ETH"}, {"kind": "delist", "coin": "ETH"}, {"kind": "delist", "coin": "?"}
+        )
+        item = (await client.post("/exchange", client.order()))[1]["response"]["data"]["statuses"][0]
+        assert item["error"].startswith("Trading is halted.")
+        state = (await client.post("/info", {"type": "clearinghouseState", "user": ADDRESS}))[1]
+        assert state["assetPositions"] == []
+        assert struck(client) == {"delist": 1}
+
+    run(talk)
+
+
 def test_thin_books_fill_takers_in_part() -> None:
     async def talk(client: Client) -> None:
         client.fund()
@@ -493,7 +509,7 @@ def test_drawn_schedules_repeat_end_in_time_and_cover_every_kind() -> None:
         kinds |= {str(fault.__struct_config__.tag) for fault in drawn}
     assert draw_faults(1, 600_000) != draw_faults(2, 600_000)
     tags = {str(kind.__struct_config__.tag) for kind in get_args(AnyFault)}
-    assert kinds == tags - {"revoke_agent", "prune_nonces"}, "what doesn't heal by itself is never drawn"
+    assert kinds == tags - {"delist", "revoke_agent", "prune_nonces"}, "what doesn't heal by itself is never drawn"
     with pytest.raises(ValueError, match="horizon_ms"):
         draw_faults(1, 1_000)
 

@@ -142,6 +142,8 @@ class Faults:
 
     def fate(self, source: str, door: Door) -> Fate | None:
         """Let the active faults decide about one request; None when none of them strikes."""
+        if not self._answers:
+            return None
         fate: Fate | None = None
         for fault, scene in self._answers:
             if fault.concerns(source, door) and scene.strikes(fault.share):

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from hlfast.sim.blocks import Block
 from hlfast.sim.faults.kinds import Address, Fault, Scene
+from hlfast.sim.listing import Listing
 from hlfast.sim.settings import check
 from hlfast.sim.universe import Asset
 
@@ -128,4 +129,20 @@ class PruneNonces(Fault, frozen=True, kw_only=True, tag="prune_nonces"):
                 scene.hit()
 
 
-KINDS = Switches | Halt | PostOnly | ThinBooks | RevokeAgent | PruneNonces
+class Delist(Fault, frozen=True, kw_only=True, tag="delist"):
+    """A perp is delisted: orders go, positions settle at the oracle's price. Nothing brings it back."""
+
+    coin: str
+
+    def begin(self, scene: Scene) -> None:
+        """Take the coin off the venue."""
+        venue = scene.server.venue
+        asset = venue.universe.by_coin.get(self.coin)
+        if asset is None or asset.is_spot or asset.is_delisted:
+            return
+        listing = Listing(venue, scene.server.trading)
+        scene.server.run_block(lambda block: listing.delist(asset, block))
+        scene.hit()
+
+
+KINDS = Delist | Switches | Halt | PostOnly | ThinBooks | RevokeAgent | PruneNonces
