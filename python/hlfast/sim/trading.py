@@ -355,6 +355,8 @@ class Trading:
             terms = order.trigger
             if terms is None or (mark < terms.price if terms.above else mark > terms.price):
                 continue
+            if order.status != "open":
+                continue  # a sibling or the position that it belonged to went with an order that fired just now
             del self._triggers[asset.asset_id][order.oid]
             order.owner.orders.pop(order.oid, None)
             order.status, order.status_ms = "triggered", block.time_ms
