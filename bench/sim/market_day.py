@@ -145,6 +145,10 @@ class MarketDay:
         action: Action = {"type": "order", "orders": rows, "grouping": "na"}
         if self.rng.random() < 0.2:
             action["builder"] = {"b": BUILDER, "f": self.rng.randint(1, 60)}
+        if self.rng.random() < 0.1:
+            tif = self.rng.choice(("Ioc", "Alo"))
+            action["orders"] = [row | {"r": False, "t": {"limit": {"tif": tif}}} for row in rows]
+            action["grouping"] = {"p": self.rng.randrange(1, 100_000)}
         self.send(address, action)
 
     def _grouped(self, address: str) -> None:

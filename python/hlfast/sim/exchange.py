@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hlfast.sim import actions as act
-from hlfast.sim import signatures
+from hlfast.sim import sequencing, signatures
 from hlfast.sim.account_actions import AccountActions
 from hlfast.sim.accounts import Account
 from hlfast.sim.actions import Envelope, tag_of
@@ -36,21 +36,13 @@ class Pending:
     reply: Callable[[Answer], None]
 
     def rank(self) -> tuple[int, int]:
-        """Order inside a block: by class, and in a class who pays the higher priority fee first."""
-        rate = getattr(_inner(self.envelope), "grouping", None)
-        return self._class(), -rate.p if isinstance(rate, act.Priority) else 0
-
-    def _class(self) -> int:
-        """Return 0 for actions without GTC or IOC, 1 for cancels, 2 for takers."""
+        """Order inside a block: actions without GTC or IOC, then cancels, then takers; higher priority fees first."""
         action = _inner(self.envelope)
-        if isinstance(action, act.CancelAction | act.CancelByCloidAction):
-            return 1
-        if isinstance(action, act.OrderAction):
-            limits = [row.t.limit for row in action.orders]
-            return 2 if any(limit is None or limit.tif != "Alo" for limit in limits) else 0
-        if isinstance(action, act.ModifyAction | act.BatchModifyAction):
-            return 2
-        return 0
+        return sequencing.rank(action), -sequencing.paid(action)
+
+    def delay_ms(self, taker_delay_ms: int) -> int:
+        """Return how much longer than makers and cancels the action waits for a block."""
+        return sequencing.delay_ms(_inner(self.envelope), taker_delay_ms)
 
 
 class Exchange:
@@ -88,7 +80,8 @@ class Exchange:
         now = self._venue.now_ms()
         self._arrivals += 1
         pending = Pending(envelope, signer, identity, digest, now, source, reply)
-        heapq.heappush(self._waiting, (now + self.settings.latency_ms + hold_ms, self._arrivals, pending))
+        waits = pending.delay_ms(self.settings.taker_delay_ms)
+        heapq.heappush(self._waiting, (now + self.settings.latency_ms + hold_ms + waits, self._arrivals, pending))
 
     def next_due_ms(self) -> int | None:
         """Return when the first waiting action is old enough for a block; None when none waits."""

@@ -22,6 +22,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     auto_fund_usd: Count = 0  # 0: an unknown signer is refused
     block_ms: Count = 20  # the venue's blocks take about 70 ms; 0: each action is a block of its own, at once
     latency_ms: Count = 0  # age that an action must reach before a block takes it
+    taker_delay_ms: Count = 0  # how much longer takers wait than cancels and post-only orders (some blocks, live)
     spread_bps: Count = 2  # of the synthetic maker, best bid to best ask
     depth_usd: Count = 20_000_000  # of the synthetic maker, on each side
     levels: Annotated[int, Meta(ge=1, le=20)] = 8

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hlfast.sim.actions import convert_envelope
 from hlfast.sim.funding import hourly_rate
 from hlfast.sim.numbers import SCALE, parse
 from sim.desk import START_MS, Desk, Wallet
@@ -346,3 +347,53 @@ def test_resting_order_without_margin_is_canceled_when_met(desk: Desk) -> None:
     desk.control(op="set_book", coin="ETH", mid="2015", depth_usd=0)
     desk.order(other, "ETH", "A", "2000", "0.5")
     assert "marginCanceled" in {row["status"] for row in desk.info("historicalOrders", user=wallet.address)}
+
+
+def test_class_and_priority_fee_order_a_block() -> None:
+    desk = Desk(block_ms=1_000)
+    wallet = desk.wallet(1)
+    stake = account(desk, wallet).stake
+    stake.undelegated = 10 * SCALE
+    stake.history.append({})
+    account(desk, wallet).touch()
+    desk.venue.audit.bring(150, 10 * SCALE)
+    sent = [
+        {"type": "order", "orders": [desk.row("ETH", "B", "2100", "1")], "grouping": "na"},
+        {"type": "order", "orders": [desk.row("ETH", "B", "2100", "1")], "grouping": {"p": 90_000}},
+        {"type": "cancel", "cancels": [{"a": 1, "o": 1}]},
+        {"type": "order", "orders": [desk.row("ETH", "B", "2000", "1", tif="Alo")], "grouping": "na"},
+        {"type": "batchModify", "modifies": [{"oid": 1, "order": desk.row("ETH", "B", "2000", "1", tif="Alo")}]},
+    ]
+    for action in sent:
+        desk.server.exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda _: None)
+    block = desk.venue.begin_block()
+    ranks = [tuple(pending.rank()) for pending in desk.server.exchange.due(block.time_ms)]
+    assert ranks == [(0, 0), (0, 0), (1, 0), (2, -90_000), (2, 0)]
+
+
+def test_priority_fee_is_burned_from_the_undelegated_stake(desk: Desk) -> None:
+    wallet = desk.wallet(1)
+    row = desk.row("ETH", "B", "2100", "1")
+    answer = desk.orders(wallet, row, grouping={"p": 80_000})["response"]["data"]["statuses"]
+    assert answer[0]["error"].startswith("Insufficient delegatable balance for priority order")
+    desk.control(op="fund", address=wallet.address, token="HYPE", amount="1")
+    deposit = {"type": "cDeposit", "signatureChainId": "0x66eee", "hyperliquidChain": "Testnet", "wei": SCALE}
+    desk.act(wallet, deposit | {"nonce": desk.nonce + 1})
+    assert "filled" in desk.orders(wallet, row, grouping={"p": 80_000})["response"]["data"]["statuses"][0]
+    fill = desk.info("userFills", user=wallet.address)[0]
+    hype = desk.venue.mark(desk.venue.universe.by_coin["@107"])
+    burned = SCALE - account(desk, wallet).stake.undelegated
+    assert burned == parse(fill["px"]) * 80_000 // SCALE * SCALE // hype
+    mixed = desk.orders(wallet, desk.row("ETH", "B", "2100", "1", tif="Gtc"), grouping={"p": 1})
+    assert "only for batches of IOC" in mixed["response"]["data"]["statuses"][0]["error"]
+
+
+def test_takers_wait_longer_unless_they_pay() -> None:
+    desk = Desk(block_ms=1_000, taker_delay_ms=360)
+    wallet = desk.wallet(1)
+    row = desk.row("ETH", "B", "2100", "1")
+    for grouping in ("na", {"p": 40_000}, {"p": 80_000}):
+        action = {"type": "order", "orders": [row], "grouping": grouping}
+        desk.server.exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda _: None)
+    taken = [len(desk.server.exchange.due(desk.now_ms + after)) for after in (0, 179, 180, 359, 360)]
+    assert taken == [1, 0, 1, 0, 1]
