@@ -92,7 +92,9 @@ class Server:
             RuntimeError: the clock doesn't run.
         """
         if self._loop is None:
-            raise RuntimeError("the venue's clock doesn't run: call `run` first, or set block_ms and latency_ms to 0")
+            raise RuntimeError(
+                "the venue's clock doesn't run: call `run` first, or set block_ms, latency_ms and taker_delay_ms to 0"
+            )
         return self._loop.call_later(delay_s, callback)
 
     def stop(self) -> None:
@@ -177,7 +179,8 @@ class Server:
 
     def _queue(self, envelope: Envelope, source: str, reply: Callable[[Answer], None], hold_ms: int) -> None:
         self.exchange.receive(envelope, source, reply, hold_ms)
-        if self.settings.block_ms == 0 and self.settings.latency_ms == 0 and hold_ms == 0:
+        settings = self.settings
+        if not (settings.block_ms or settings.latency_ms or settings.taker_delay_ms or hold_ms):
             self._run_waiting()
         else:
             self._arm()
