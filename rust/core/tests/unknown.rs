@@ -280,3 +280,17 @@ fn lookups_leave_no_rhythm_of_reads_behind() {
     let reads = world.spent.iter().filter(|(at, _, messages)| *at > since && *messages == 0).count();
     assert!(reads <= 6, "{reads} reads in a quiet minute, of two accounts every 30 s");
 }
+
+#[test]
+fn a_follower_stopped_while_its_order_is_unknown_still_gets_its_receipt() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    world.queue.clear();
+    let fence = silence(&mut world, 2_100).remove(0);
+    world.step(OwnedEvent::StopSigner(0));
+    world.serve(fence);
+    world.pass(10_000);
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Blocked, "signer_stopped"));
+    world.assert_receipts(1, 1);
+    world.assert_replay();
+}

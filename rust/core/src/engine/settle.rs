@@ -140,6 +140,10 @@ impl Engine {
         for coin in coins {
             self.settle_coin(post, &attempt, results, coin, was_unknown, now_ms, out);
         }
+        // Whatever it left is not tried again for a follower that was stopped meanwhile: its receipts must not wait for that.
+        if let Some(reason) = self.state.follower(follower).and_then(|state| state.stopped) {
+            self.end_work(follower, reason, now_ms, out);
+        }
         self.state.waiting.insert(follower);
     }
 
@@ -309,9 +313,15 @@ impl Engine {
         }
         state.stopped = Some(reason);
         out.changed = true;
-        let coins: Vec<CoinId> = state.coins.keys().copied().collect();
         let text = format!("Nothing is sent for this follower any more: {}.", reason.name());
         alert_follower(out, Level::Critical, "follower_stopped", follower, text);
+        self.end_work(follower, reason, now_ms, out);
+    }
+
+    /// Ends what nothing in flight stands for: parts that wait are given back, receipts say why.
+    fn end_work(&mut self, follower: u32, reason: Reason, now_ms: u64, out: &mut Commands) {
+        let Some(state) = self.state.follower_mut(follower) else { return };
+        let coins: Vec<CoinId> = state.coins.keys().copied().collect();
         for coin in coins {
             self.give_back(follower, coin, |entry| entry.post.is_none());
             let Some(lot) = self.state.lot_mut(follower, coin) else { continue };
