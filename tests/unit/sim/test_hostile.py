@@ -213,6 +213,12 @@ def test_numbers_beyond_64_bits_are_told_on_the_error_channel(desk: Desk, text: 
     connection.close()
 
 
+def test_signatures_beyond_64_bits_are_a_misfit() -> None:
+    # A multi-sig action is packed with the signatures inside it.
+    with pytest.raises(ParseError):
+        parse_envelope('{"action":{"type":"noop"},"nonce":1,"signature":{"r":"0x1","s":"0x1","v":' + "9" * 40 + "}}")
+
+
 def test_margin_beyond_64_bits_is_a_misfit() -> None:
     action = '{"type":"updateIsolatedMargin","asset":5,"isBuy":true,"ntli":18446744073709551616}'
     with pytest.raises(ParseError):

@@ -162,7 +162,7 @@ class Signature(msgspec.Struct, gc=False):
 
     r: str
     s: str
-    v: int
+    v: I64
 
 
 class Action(msgspec.Struct, tag_field="type", omit_defaults=True, rename="camel"):
