@@ -13,7 +13,7 @@ PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo gameday test lint rust-test py-test bench fmt clean setup oracle fuzz
+.PHONY: demo gameday planted test lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -46,6 +46,12 @@ GAMEDAY ?= --seeds 20000 --hours 3200
 gameday: setup
 	$(BIN)/hlfast gameday $(GAMEDAY)
 	$(BIN)/hlfast gameday --drill
+
+# Builds the extension with defects that can be switched on, and lets seeds find each of them.
+planted: setup
+	cargo build --quiet --release --locked -p hlfast-py --features planted --target-dir target/planted
+	cp target/planted/release/libhlfast_py.so target/planted/_core.abi3.so
+	$(BIN)/python -m tests.gameday.planted target/planted/_core.abi3.so
 
 test: lint rust-test py-test
 

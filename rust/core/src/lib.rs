@@ -14,6 +14,7 @@ pub mod market;
 pub mod metrics;
 pub mod num;
 pub mod order;
+pub mod planted;
 pub mod risk;
 pub mod sign;
 pub mod state;

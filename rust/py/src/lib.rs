@@ -8,6 +8,8 @@ mod journal;
 mod keys;
 mod metrics;
 mod pack;
+#[cfg(feature = "planted")]
+mod planted;
 mod pool;
 mod signing;
 
@@ -21,5 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
     metrics::register(module)?;
     journal::register(module)?;
+    #[cfg(feature = "planted")]
+    planted::register(module)?;
     keys::register(module)
 }

@@ -1,5 +1,6 @@
 //! Rule 1: what a leader's change does to E.
 use super::sizing::scale_down;
+use crate::planted::{Bug, planted};
 use crate::state::Held;
 
 /// A leader's position going from one size to another.
@@ -38,6 +39,8 @@ impl Held {
         match classify(before, after) {
             Move::None | Move::Increase => {}
             Move::Reduce => self.entitled = scale_down(self.entitled, after, before),
+            Move::Flat if planted(Bug::FlatLeavesDust) => self.entitled /= 8,
+            Move::Flip if planted(Bug::FlipKeepsOldSide) => {}
             Move::Flat | Move::Flip => *self = Held::default(),
         }
     }

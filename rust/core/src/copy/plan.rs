@@ -3,6 +3,7 @@ use super::price::{Quote, bounded, is_beyond, reduction};
 use super::sizing::worth;
 use crate::market::Asset;
 use crate::num::{Px, Usd};
+use crate::planted::{Bug, planted};
 
 /// Venue rule: 10 dollars at least; half a dollar more keeps an order legal under both its limit and the mark.
 pub const MIN_VALUE: Usd = Usd::from_raw(10_500_000);
@@ -103,7 +104,8 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
     let [normal, emergency] = job.reduce_bands;
     let bands = if job.emergency { [emergency, emergency] } else { [normal, emergency] };
     let Some(price) = reduction(&job.asset, job.quote, job.fallback, is_buy, bands) else { return Half::NoPrice };
-    let order = |size: i64| Half::Order(Draft { size: if is_buy { size } else { -size }, price, reduce_only: true });
+    let buys = is_buy != planted(Bug::SignFlipOnClose);
+    let order = |size: i64| Half::Order(Draft { size: if buys { size } else { -size }, price, reduce_only: true });
     let own = job.own.abs();
     // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only.
     let exempt = job.is_whole;

@@ -7,6 +7,7 @@ use crate::copy::entitle::{Move, classify};
 use crate::copy::sizing::{cap_units, opening_ratio, scale_down, step, to_position, worth};
 use crate::market::Kind;
 use crate::num::{Pos, Px};
+use crate::planted::{Bug, planted};
 use crate::state::{Change, Entry, Held, Pending};
 
 /// An adopted position has no fill whose age could count: it may wait this long for its first order.
@@ -315,7 +316,8 @@ impl Engine {
     /// What a follower should hold of a coin: Σ E within the account's caps.
     pub(super) fn target(&self, follower: u32, coin: u32) -> i128 {
         let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
-        clamp(self.net(follower, coin), lot.and_then(|lot| lot.ceiling))
+        let ceiling = lot.and_then(|lot| lot.ceiling).filter(|_| !planted(Bug::CapForgotten));
+        clamp(self.net(follower, coin), ceiling)
     }
 
     /// An edge's exit may turn the net to the other side: what it had covered is then opened, as part of the exit. It adds

@@ -7,6 +7,7 @@ use crate::feed::frame::{FillRow, TapeRow};
 use crate::feed::scan::FrameError;
 use crate::feed::seen::identity;
 use crate::num::Pos;
+use crate::planted::{Bug, planted};
 use crate::state::{Change, Fanout, Gap, LeaderCoin};
 
 /// Unknown fills this much older than the cursor are for the audit, never for trading.
@@ -153,7 +154,7 @@ impl Engine {
         if known.is_none() {
             self.first_seen(leader, coin, start, first.price.raw());
         }
-        if gap_from.is_some() || !chained {
+        if (gap_from.is_some() || !chained) && !planted(Bug::GapIgnored) {
             self.open_gap(leader, coin, known.unwrap_or(start), start, out);
         }
         let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));

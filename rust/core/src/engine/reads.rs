@@ -8,6 +8,7 @@ use crate::feed::account::{
     AccountState, parse_backfill, parse_order_status, parse_spot_dollars, parse_state, parse_unified,
 };
 use crate::num::Pos;
+use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
 use crate::state::{Asked, Change, Fanout, Gap, LeaderCoin};
 use crate::wire::Address;
@@ -230,6 +231,9 @@ impl Engine {
         let mut rows = Vec::new();
         if parse_backfill(body, &mut rows).is_err() {
             return false;
+        }
+        if planted(Bug::BackfillIgnored) {
+            rows.clear();
         }
         self.apply_rows(leader, body, &mut rows, now_ms, out);
         self.backfill_done(leader, now_ms);

@@ -2,6 +2,7 @@
 use super::Engine;
 use crate::commands::{CoinId, Commands, Numbers, Outcome, Reason, Receipt};
 use crate::feed::frame::FillRow;
+use crate::planted::{Bug, planted};
 use crate::state::{Change, Pending};
 
 /// How something ended.
@@ -32,6 +33,10 @@ pub(super) fn executed(pending: &Pending) -> Ending {
 impl Engine {
     pub(super) fn finish(&mut self, coin: CoinId, pending: &Pending, ending: Ending, now_ms: u64, out: &mut Commands) {
         out.changed = true;
+        if planted(Bug::ReceiptTwice) && pending.was_unknown {
+            let once = Pending { was_unknown: false, ..pending.clone() };
+            self.finish(coin, &once, ending, now_ms, out);
+        }
         if !pending.from_fill {
             return;
         }

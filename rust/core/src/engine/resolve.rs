@@ -10,6 +10,7 @@ use crate::feed::answer::Answer;
 use crate::num::Px;
 use crate::order::attempt::{ANSWER_MS, LOOKUP_LAG_MS, Phase, backoff_ms};
 use crate::order::text::{Class, classify};
+use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
 use crate::state::{Asked, Gap, Lot};
 
@@ -74,6 +75,12 @@ impl Engine {
         out.changed = true;
     }
 
+    /// What a defect does: an unknown outcome counts as none.
+    pub(super) fn bury(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let legs = self.state.attempts.get(&post).map_or(0, |attempt| attempt.legs.len());
+        self.settle(post, &vec![LegResult::nothing(None); legs], now_ms, out);
+    }
+
     fn set_deadline(&mut self, post: u64, at_ms: u64) {
         let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
         self.state.deadlines.remove(&(attempt.deadline_ms, post));
@@ -94,6 +101,7 @@ impl Engine {
                 self.send_batch(now_ms, out);
             }
             Answer::Refused(text) => match classify(text.of(frame), &account.agent, &account.account) {
+                Class::NonceUsed if planted(Bug::UsedNonceIsDead) => self.bury(post, now_ms, out),
                 Class::NonceUsed | Class::TooLate => self.look_up(post, now_ms, out),
                 Class::StopFollower | Class::Foreign => {
                     self.stop_follower(follower, crate::commands::Reason::FollowerStopped, now_ms, out);
@@ -118,6 +126,9 @@ impl Engine {
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         let asked = self.state.asks.values().any(|asked| matches!(asked, Asked::Order { post: of, .. } if *of == post));
         if asked {
+            if planted(Bug::LookupForgotten) {
+                return;
+            }
             // The answer may take longer than this, and say nothing: whoever looks then must look again.
             self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
             return;
@@ -148,7 +159,7 @@ impl Engine {
                 let misses = misses.saturating_add(1);
                 attempt.phase = Phase::Lookup { since_ms, misses };
                 let lagged = now_ms >= since_ms.saturating_add(LOOKUP_LAG_MS);
-                if lagged && misses >= 2 {
+                if (lagged && misses >= 2) || planted(Bug::NotFoundIsDead) {
                     order.found = Some(0);
                 }
             }
@@ -193,6 +204,20 @@ impl Engine {
         state.reads.clear();
         state.backfills.clear();
         state.deadlines.clear();
+        if planted(Bug::UnknownForgottenAtRestart) {
+            state.attempts.clear();
+            for lot in state.followers.iter_mut().flat_map(|follower| follower.coins.values_mut()) {
+                lot.in_flight = None;
+            }
+        }
+        if planted(Bug::DedupeInMemoryOnly) {
+            for leader in &mut state.leaders {
+                leader.seen = crate::feed::seen::Seen::default();
+                for coin in leader.coins.values_mut() {
+                    coin.last_ms = 0;
+                }
+            }
+        }
         for follower in &mut state.followers {
             follower.read.iter_mut().for_each(|read| *read = false);
             follower.unresolved = 0;
@@ -256,6 +281,7 @@ impl Engine {
     fn on_deadline(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         match attempt.phase {
+            Phase::Sent if planted(Bug::SilenceIsDead) => self.bury(post, now_ms, out),
             Phase::Sent => self.doubt(post, now_ms, out),
             Phase::Fencing { .. } => self.fence(post, now_ms, out),
             Phase::Lookup { .. } => self.ask_orders(post, now_ms, out),

@@ -1,6 +1,7 @@
 //! When accounts are read: each has one next time, whoever wants it.
 use super::Engine;
 use super::reads::SECOND_LOOK_MS;
+use crate::planted::{Bug, planted};
 
 impl Engine {
     /// Has an account read at a time, or earlier if that was wanted before: one read of an account waits, however many
@@ -8,6 +9,7 @@ impl Engine {
     pub(super) fn read_at(&mut self, at_ms: u64, leader: bool, account: u32) -> bool {
         let waits = self.state.reads.iter().find(|(_, kind, who)| (*kind, *who) == (leader, account)).copied();
         match waits {
+            _ if planted(Bug::ReadsMultiply) => {}
             Some((due, ..)) if due <= at_ms => return true,
             Some(later) => {
                 self.state.reads.remove(&later);

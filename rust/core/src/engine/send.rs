@@ -8,6 +8,7 @@ use crate::event::LaneId;
 use crate::num::{Pos, Px, Sz};
 use crate::order::attempt::{ANSWER_MS, FENCE_TTL_MS, InFlight, Leg, OPEN_TTL_MS, Phase, REDUCE_TTL_MS};
 use crate::order::identity::{CLOID_MESSAGE, CloidParts, cloid_message, cloid_of, next_nonce};
+use crate::planted::{Bug, planted};
 use crate::sign::{Digest, Preimage, keccak256, keccak256_many, l1_digest, l1_digests};
 use crate::wire::{Action, Address, Cloid, Grouping, Order, Tif, encode_action};
 
@@ -77,7 +78,8 @@ impl Engine {
         let legs: Vec<Leg> = drafts.iter().map(leg).collect();
         let event_ms = legs.first().map_or(now_ms, |leg| self.event_ms(follower, leg.coin, now_ms));
         let Some(state) = self.state.follower_mut(follower) else { return };
-        let nonce = next_nonce(event_ms, now_ms, state.last_nonce);
+        let nonce =
+            if planted(Bug::NonceFromTheClock) { now_ms } else { next_nonce(event_ms, now_ms, state.last_nonce) };
         state.last_nonce = nonce;
         state.in_flight = state.in_flight.saturating_add(1);
         for leg in &legs {
@@ -102,7 +104,13 @@ impl Engine {
             lane,
             reduces,
             nonce,
-            expires_after: now_ms.saturating_add(if reduces { REDUCE_TTL_MS } else { OPEN_TTL_MS }),
+            expires_after: now_ms.saturating_add(if planted(Bug::NoExpiry) {
+                3_600_000
+            } else if reduces {
+                REDUCE_TTL_MS
+            } else {
+                OPEN_TTL_MS
+            }),
             sent_ms: now_ms,
             legs,
             phase: Phase::Sent,
@@ -167,7 +175,11 @@ impl Engine {
                 nonce: attempt.nonce,
                 expires_after: attempt.expires_after,
                 vault: self.vault(draft.follower),
-                digest: *digest,
+                digest: if planted(Bug::DigestByPlace) {
+                    batch.digests.get(out.attempts.len()).copied().unwrap_or_default()
+                } else {
+                    *digest
+                },
                 action: span.clone(),
                 cloids: first_cloid..out.cloids.len(),
             });
@@ -185,7 +197,7 @@ impl Engine {
                 let asset = self.state.market.asset(*coin).map_or(u32::MAX, |asset| asset.id);
                 let Some(account) = self.config.followers.get(draft.follower as usize) else { continue };
                 let Some(lot) = self.state.lot_mut(draft.follower, *coin) else { continue };
-                lot.attempts = lot.attempts.saturating_add(1);
+                lot.attempts = if planted(Bug::ClientIdRepeats) { 1 } else { lot.attempts.saturating_add(1) };
                 let (follow, time_ms, tid) =
                     lot.pending.last().map_or((None, 0, 0), |p| (Some(p.follow), p.time_ms, p.tid));
                 let leader = follow.and_then(|follow| self.config.follows.get(follow as usize));
@@ -263,7 +275,7 @@ impl Engine {
             is_buy: leg.size > 0,
             price: Px::from_raw(leg.price),
             size: Sz::from_raw(leg.size.saturating_abs()),
-            reduce_only: leg.reduce_only,
+            reduce_only: leg.reduce_only && !planted(Bug::ReductionMayOpen),
             tif: Tif::Ioc,
             cloid: Some(Cloid(leg.cloid)),
         })

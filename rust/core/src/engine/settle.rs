@@ -7,6 +7,7 @@ use crate::feed::answer::{Answer, Status, parse_body};
 use crate::num::{Px, Sz};
 use crate::order::attempt::{InFlight, Phase};
 use crate::order::text::{Class, classify};
+use crate::planted::{Bug, planted};
 
 /// The venue takes nothing now: ask again after this. Its own rhythm for an exhausted address is one request in 10 s.
 const WAIT_MS: u64 = 10_000;
@@ -29,6 +30,10 @@ impl Engine {
     pub(super) fn on_http_answer(&mut self, post: u64, status: u16, body: &[u8], now_ms: u64, out: &mut Commands) {
         let mut statuses = Vec::new();
         // Only a 200 is an answer of the exchange; a 5xx may come while the action executes.
+        if status >= 500 && planted(Bug::ServerErrorIsDead) {
+            self.bury(post, now_ms, out);
+            return;
+        }
         let answer = if status == 200 { parse_body(body, &mut statuses) } else { Answer::Unknown };
         self.on_answer(post, answer, body, &statuses, now_ms, out);
     }
@@ -73,7 +78,8 @@ impl Engine {
         let result = |status: &Status, size: i64| match status {
             Status::Filled { size: filled, price } => {
                 // More than asked would be the venue's error; the position is read again either way.
-                let filled = filled.raw().min(size.saturating_abs());
+                let asked = size.saturating_abs();
+                let filled = if planted(Bug::FilledInFull) { asked } else { filled.raw().min(asked) };
                 Some(LegResult { filled: if size < 0 { -filled } else { filled }, price: *price, class: None })
             }
             Status::Error(text) => {
@@ -84,7 +90,9 @@ impl Engine {
         match statuses {
             // One error may stand for the whole batch: it failed before any order was looked at.
             [only @ Status::Error(_)] => attempt.legs.iter().map(|leg| result(only, leg.size)).collect(),
-            _ if statuses.len() == attempt.legs.len() => {
+            _ if statuses.len() == attempt.legs.len()
+                || (planted(Bug::CountOfStatusesIgnored) && statuses.len() > attempt.legs.len()) =>
+            {
                 statuses.iter().zip(&attempt.legs).map(|(status, leg)| result(status, leg.size)).collect()
             }
             _ => None,
@@ -152,11 +160,17 @@ impl Engine {
         match class {
             Some(Class::Wait(_)) => {
                 if let Some(state) = self.state.follower_mut(follower) {
-                    state.hold_until_ms = now_ms.saturating_add(WAIT_MS);
+                    state.hold_until_ms =
+                        now_ms.saturating_add(if planted(Bug::WaitsForEver) { 3_600_000 } else { WAIT_MS });
                     // Perhaps its requests are used up: look at once.
                     state.requests_ms = 0;
                 }
                 self.read_soon(follower, now_ms);
+            }
+            Some(Class::StopFollower) if planted(Bug::OneStopsAll) => {
+                for each in (0..).take(self.state.followers.len()) {
+                    self.stop_follower(each, Reason::FollowerStopped, now_ms, out);
+                }
             }
             Some(Class::StopFollower) => self.stop_follower(follower, Reason::FollowerStopped, now_ms, out),
             Some(Class::Foreign) if !self.state.breaker => {

@@ -7,6 +7,7 @@ use crate::copy::plan::{Half, Job, Opening, Plan, plan};
 use crate::copy::price::{QUOTE_AGE_MS, Quote};
 use crate::copy::sizing::{UNIT, to_position};
 use crate::order::attempt::{MAX_IN_FLIGHT, Phase, backoff_ms};
+use crate::planted::{Bug, planted};
 use crate::risk::budget::{MAX_POSTS, Purpose};
 use crate::state::{Entry, Lot, Pending};
 
@@ -253,7 +254,9 @@ impl Engine {
 
     /// Entries whose time is over give their part of E back. True if there were any.
     fn expire_entries(&mut self, follower: u32, coin: CoinId, now_ms: u64) -> bool {
-        self.give_back(follower, coin, |entry| entry.post.is_none() && entry.deadline_ms < now_ms)
+        self.give_back(follower, coin, |entry| {
+            entry.post.is_none() && entry.deadline_ms < now_ms && !planted(Bug::StaleEntries)
+        })
     }
 
     /// Gives parts of E back, newest first, as far as they were not bought. "Not bought" is the distance between Σ E and the
@@ -349,7 +352,7 @@ impl Engine {
     /// Tries again later, waiting longer each time.
     pub(super) fn back_off(&mut self, follower: u32, coin: CoinId, now_ms: u64) {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
-        lot.wants = true;
+        lot.wants = !planted(Bug::LostResidual);
         lot.misses = lot.misses.saturating_add(1);
         lot.retry_ms = now_ms.saturating_add(backoff_ms(lot.misses));
         let due = lot.retry_ms.min(lot.next_expiry_ms());

@@ -22,6 +22,7 @@ use hlfast_core::journal::json::level_name;
 use hlfast_core::journal::step::write_step;
 use hlfast_core::journal::{Kind, Snapshot, Start};
 use hlfast_core::metrics::{Metrics, Stage};
+use hlfast_core::planted::{Bug, planted};
 use hlfast_core::sign::Signer;
 use hlfast_core::wire::write_json_string;
 
@@ -264,7 +265,7 @@ impl Runtime {
         if settles {
             failpoint::reach("ack_recorded");
         }
-        if !self.commands.attempts.is_empty() {
+        if !self.commands.attempts.is_empty() && !planted(Bug::SentBeforeWritten) {
             self.journal.write()?;
             self.metrics.stage(Stage::Journal, monotonic_ns().saturating_sub(decided_ns));
             if received_ns > 0 {
@@ -315,7 +316,7 @@ impl Runtime {
     /// True when [`Runtime::sync`] must come before [`Runtime::dispatch`].
     #[must_use]
     pub fn needs_sync(&self) -> bool {
-        !self.commands.attempts.is_empty() && self.journal.needs_sync()
+        !self.commands.attempts.is_empty() && self.journal.needs_sync() && !planted(Bug::SyncLeftOut)
     }
 
     /// Waits until everything written is on stable storage.
