@@ -123,6 +123,8 @@ def _follower(problems: Problems, at: str, follower: Follower) -> Follower:
     if order is not None and position is not None and order > 2 * position:
         what = "is more than twice max_position_usd: no order can be that large"
         problems.append(Problem(f"{at}.max_order_usd", what, "lower it"))
+    if follower.disaster_stop_bps is not None:
+        values.whole(problems, f"{at}.disaster_stop_bps", follower.disaster_stop_bps, 100, 9000)
     if account == agent:
         what = "is the account itself; a master key is never used"
         fix = "approve an API wallet (agent) for the account and write its address"

@@ -89,6 +89,7 @@ class Follower(Frozen, frozen=True):
     max_order_usd: str | None = None
     max_position_usd: str | None = None  # per coin, on the net
     max_gross_usd: str | None = None  # Σ |position| over coins
+    disaster_stop_bps: int | None = None  # a stop per copied position rests at the venue, so far from its entry
 
 
 class Follow(Frozen, frozen=True):

@@ -59,6 +59,10 @@ pub enum AttemptKind {
     Fence,
     /// The same orders under the same nonce, expiry and client ids over another lane: the venue executes one of both.
     Resend,
+    /// One reduce-only order that sleeps at the venue until the price is far against the position.
+    Stop,
+    /// Takes one of those back; its client id is the order's.
+    Cancel,
 }
 
 /// The kind of road an attempt takes.

@@ -148,6 +148,7 @@ pub(crate) struct RawFollower {
     pub max_order_usd: Option<String>,
     pub max_position_usd: Option<String>,
     pub max_gross_usd: Option<String>,
+    pub disaster_stop_bps: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -37,6 +37,8 @@ pub struct CheckedFollower {
     pub max_position: Option<Usd>,
     /// Cap of all positions together.
     pub max_gross: Option<Usd>,
+    /// How far from the entry a stop rests at the venue; `None`: there is none.
+    pub disaster_stop_bps: Option<u32>,
 }
 
 /// How a leader's size becomes a follower's.
@@ -200,6 +202,7 @@ fn check_follower(at: &str, raw: &RawFollower, names: &mut Register) -> Result<C
         max_order: limit(at, "max_order_usd", raw.max_order_usd.as_deref())?,
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
+        disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
     })
 }
 
@@ -323,6 +326,15 @@ fn check_coins(at: &str, raw: &RawFollow) -> Result<(), ConfigError> {
         }
         None => Ok(()),
     }
+}
+
+fn stop_distance(at: &str, bps: u32) -> Result<u32, ConfigError> {
+    // Nearer than 1 % it would fire in the course of a day; further than 90 % there is next to nothing left to save.
+    if (100..=9_000).contains(&bps) {
+        return Ok(bps);
+    }
+    let problem = format!("{bps} is outside 100 to 9000 basis points: leave it out for no stop");
+    Err(ConfigError::new(format!("{at}.disaster_stop_bps"), problem))
 }
 
 fn band(at: &str, name: &str, bps: u32, least: u32) -> Result<u32, ConfigError> {

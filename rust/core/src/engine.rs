@@ -1,6 +1,7 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
 mod chase;
 mod decide;
+mod drift;
 mod ingest;
 mod leaders;
 mod reads;
@@ -12,6 +13,7 @@ mod send;
 mod settle;
 mod snapshot;
 mod status;
+mod stops;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};

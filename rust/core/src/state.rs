@@ -8,6 +8,7 @@ use crate::event::{LaneId, SourceId};
 use crate::feed::seen::Seen;
 use crate::market::Market;
 use crate::order::attempt::InFlight;
+use crate::order::stop::Stop;
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -115,6 +116,8 @@ pub struct Follower {
     pub requests_left: Option<i64>,
     /// When they were read.
     pub requests_ms: u64,
+    /// Stops that rest at the venue, by coin.
+    pub stops: BTreeMap<CoinId, Stop>,
 }
 
 /// A follower's position and work on one coin: its serial lane.
@@ -316,6 +319,15 @@ pub enum Asked {
         /// Place in the attempt.
         leg: u32,
     },
+    /// What became of one stop.
+    Stop {
+        /// Whose.
+        follower: u32,
+        /// The coin.
+        coin: CoinId,
+        /// Client order id.
+        cloid: [u8; 16],
+    },
     /// Where an account's balances live.
     Mode {
         /// Leader, otherwise follower.
@@ -366,6 +378,10 @@ pub struct State {
     pub due: BTreeSet<(u64, u32)>,
     /// When an attempt is looked at again.
     pub deadlines: BTreeSet<(u64, u64)>,
+    /// When a stop is looked at: time, follower, coin.
+    pub stop_dues: BTreeSet<(u64, u32, CoinId)>,
+    /// Stops' actions in flight: their post id → follower, coin and the order's client id.
+    pub stop_posts: BTreeMap<u64, (u32, CoinId, [u8; 16])>,
     /// Leaders whose missing fills are to be read once the budget has room.
     pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.

@@ -142,6 +142,8 @@ fn settings_are_refused_by_name() {
         ("/follows/0/follower", json!("nobody"), "follows[0].follower"),
         ("/follows/1/follower", json!("F0"), "follows[1]"),
         ("/followers/0/max_gross_usd", json!("0.0"), "followers[0].max_gross_usd"),
+        ("/followers/0/disaster_stop_bps", json!(99), "followers[0].disaster_stop_bps"),
+        ("/followers/0/disaster_stop_bps", json!(9_001), "followers[0].disaster_stop_bps"),
         ("/followers/0/account", json!("0x12"), "followers[0].account"),
         ("/followers/0/account", json!(format!("0x{}", "0".repeat(40))), "followers[0].account"),
         ("/followers/0/account", json!(leader_address(0)), "followers[0].account"),
@@ -177,7 +179,7 @@ fn snapshots_of_another_kind_are_refused() {
     engine(1).encode_state(&mut bytes);
     assert_eq!(engine(2).decode_state(&bytes), Err(StateError::OtherConfig));
     assert_eq!(engine(1).decode_state(&[]), Err(StateError::Damaged));
-    assert_eq!(engine(1).decode_state(&[9, 0]), Err(StateError::Version(9)));
+    assert_eq!(engine(1).decode_state(&[99, 0]), Err(StateError::Version(99)));
     assert_eq!(engine(1).decode_state(&bytes[..bytes.len() - 1]), Err(StateError::Damaged));
     assert_eq!(engine(1).restore_context(&[7]), Err(StateError::Context));
     assert_eq!(engine(1).restore_context(&[1, 2, 3]), Err(StateError::Context));

@@ -28,7 +28,8 @@ fn address(number: usize) -> String {
 fn config() -> Config {
     let follower = |at: usize| {
         json!({"name": format!("F{at}"), "account": address(0x2000 + at), "agent": address(0x3000 + at), "vault": at == 1,
-            "max_order_usd": null, "max_position_usd": if at == 1 { json!("900") } else { Value::Null }, "max_gross_usd": null})
+            "max_order_usd": null, "max_position_usd": if at == 1 { json!("900") } else { Value::Null }, "max_gross_usd": null,
+            "disaster_stop_bps": if at == 0 { json!(1_000) } else { Value::Null }})
     };
     let follow = |leader: usize, at: usize| {
         json!({"leader": format!("L{leader}"), "follower": format!("F{at}"), "mode": "ratio", "ratio": "0.5", "weight": null,
@@ -72,7 +73,7 @@ impl World {
         for attempt in &out.attempts {
             let key = (attempt.signer, attempt.nonce);
             match attempt.kind {
-                AttemptKind::Open | AttemptKind::Reduce => {
+                AttemptKind::Open | AttemptKind::Reduce | AttemptKind::Stop | AttemptKind::Cancel => {
                     let last = &mut self.last[attempt.signer as usize];
                     assert!(attempt.nonce > *last, "nonces rise");
                     *last = attempt.nonce;

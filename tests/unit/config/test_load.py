@@ -210,6 +210,8 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("huge ratio", put("follows.0.ratio", "1001"), "follows[0].ratio", "more than 1000"),
     ("huge cap", put("followers.0.max_order_usd", "9999999999"), "followers[0].max_order_usd", "smaller number"),
     ("zero cap", put("followers.0.max_position_usd", "0"), "followers[0].max_position_usd", "is zero"),
+    ("near stop", put("followers.0.disaster_stop_bps", 99), "followers[0].disaster_stop_bps", "write 100 to 9000"),
+    ("far stop", put("followers.0.disaster_stop_bps", 9001), "followers[0].disaster_stop_bps", "write 100 to 9000"),
     ("cap below minimum", put("followers.0.max_order_usd", "9"), "followers[0].max_order_usd", "minimum order of $10"),
     ("edge below minimum", put("follows.1.notional_usd", "5"), "follows[1].notional_usd", "minimum order of $10"),
     (

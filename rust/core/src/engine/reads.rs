@@ -1,11 +1,11 @@
 //! What the core wants to know of accounts: asked within the venue's budget, spread over time, compared with what it believes.
-use super::{Engine, alert_follower, alert_leader};
+use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::config_check::Mode;
 use crate::copy::entitle::{Move, classify};
 use crate::event::FrameClass;
 use crate::feed::account::{
-    AccountState, parse_backfill, parse_order_status, parse_spot_dollars, parse_state, parse_unified,
+    AccountState, parse_backfill, parse_order_status, parse_spot_dollars, parse_state, parse_stop_status, parse_unified,
 };
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
@@ -14,7 +14,7 @@ use crate::state::{Asked, Change, Fanout, Gap, LeaderCoin};
 use crate::wire::Address;
 
 /// Questions without an answer at one time.
-const MAX_ASKS: usize = 32;
+pub(super) const MAX_ASKS: usize = 32;
 /// A read that differs from what is believed is repeated after this before it counts: the served state is about 0.2 s old, and
 /// fills may be on their way.
 pub(super) const SECOND_LOOK_MS: u64 = 1_000;
@@ -51,6 +51,7 @@ impl Engine {
                 self.subscribe(coin, out);
             }
         }
+        self.start_stops(now_ms);
         self.on_tick(now_ms, out);
     }
 
@@ -186,6 +187,11 @@ impl Engine {
                 self.on_order_fate(post, leg, fate, now_ms, out);
                 true
             }
+            Asked::Stop { follower, coin, cloid } => {
+                let fate = if good { parse_stop_status(body).ok() } else { None };
+                self.on_stop_fate((follower, coin, cloid), fate, now_ms, out);
+                true
+            }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
             Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
@@ -216,7 +222,7 @@ impl Engine {
                 );
                 self.backfill_done(leader, now_ms)
             }
-            Asked::Order { .. } => false,
+            Asked::Order { .. } | Asked::Stop { .. } => false,
         };
     }
 
@@ -520,68 +526,6 @@ impl Engine {
         leaders.dedup();
         for leader in leaders {
             self.push_adoptions(leader, now_ms);
-        }
-    }
-
-    /// True: the read differs from what the engine believes and must be looked at again.
-    fn compare_follower(
-        &mut self,
-        follower: u32,
-        coin: CoinId,
-        actual: i64,
-        read_ms: u64,
-        first: bool,
-        out: &mut Commands,
-    ) -> bool {
-        let known = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
-        if known.is_none() && actual == 0 {
-            return false;
-        }
-        let Some(lot) = self.state.lot_entry(follower, coin) else { return false };
-        let believed = lot.own.saturating_add(lot.manual);
-        let flying = lot.in_flight.is_some() || !lot.doubted.is_empty();
-        if flying || read_ms <= lot.settled_ms || believed == actual {
-            lot.suspect = None;
-            return false;
-        }
-        if !first && lot.suspect != Some(actual) {
-            lot.suspect = Some(actual);
-            return true;
-        }
-        lot.suspect = None;
-        let before = (lot.own, lot.manual);
-        // Less than the engine holds, on the same side: somebody reduced or closed it. Anything else is not ours.
-        let shrunk = lot.own != 0
-            && (actual == 0 || (actual > 0) == (lot.own > 0))
-            && actual.unsigned_abs() < lot.own.unsigned_abs();
-        if shrunk {
-            lot.own = actual;
-            lot.manual = 0;
-        } else {
-            lot.manual = actual.saturating_sub(lot.own);
-        }
-        let text = format!(
-            "{}: the account holds {}, the engine made {} of it and {} was known as manual.",
-            self.coin_name(coin),
-            Pos::from_raw(actual),
-            Pos::from_raw(before.0),
-            Pos::from_raw(before.1)
-        );
-        let level = if first { Level::Info } else { Level::Warning };
-        alert_follower(out, level, "position_drift", follower, text);
-        if shrunk {
-            self.shrink_entitled(follower, coin, before.0, actual);
-        }
-        false
-    }
-
-    /// What somebody else closed is not opened again: E shrinks in the same proportion.
-    fn shrink_entitled(&mut self, follower: u32, coin: CoinId, before: i64, after: i64) {
-        let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
-        for follow in follows {
-            let mut held = self.state.held(follow, coin);
-            held.entitled = crate::copy::sizing::scale_down(held.entitled, after, before);
-            self.state.set_held(follow, coin, held);
         }
     }
 }

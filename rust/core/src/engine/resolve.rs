@@ -15,7 +15,7 @@ use crate::risk::budget::Purpose;
 use crate::state::{Asked, Gap, Lot};
 
 /// Block time may run behind our estimate by this much; an expiry counts only after it.
-const EXPIRY_MARGIN_MS: u64 = 2_000;
+pub(super) const EXPIRY_MARGIN_MS: u64 = 2_000;
 /// Followers worked on in one tick, for budget and lanes that came back.
 const TICK_WORK: usize = 128;
 
@@ -192,6 +192,7 @@ impl Engine {
 
     pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
         out.changed = true;
+        self.reopen_stops();
         let state = &mut self.state;
         state.started = false;
         state.breaker = false;
@@ -272,6 +273,7 @@ impl Engine {
         self.work_waiting(now_ms, out);
         self.send_batch(now_ms, out);
         self.schedule_reads(now_ms, out);
+        self.tend_stops(now_ms, out);
         if !self.state.fanouts.is_empty() {
             // A former process, or a shell that stopped asking: the event goes on.
             out.more = true;

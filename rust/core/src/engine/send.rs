@@ -306,7 +306,7 @@ impl Engine {
     }
 
     /// Makes one attempt beside the batch and takes its message from the budget.
-    fn hand_out(
+    pub(super) fn hand_out(
         &mut self,
         follower: u32,
         (lane, road, kind): (LaneId, Road, AttemptKind),

@@ -56,7 +56,9 @@ impl Engine {
             return FrameClass::Taken;
         }
         let post = self.state.resends.remove(&post).unwrap_or(post);
-        let Some(attempt) = self.state.attempts.get(&post) else { return FrameClass::Other };
+        let Some(attempt) = self.state.attempts.get(&post) else {
+            return self.on_stop_answer(post, answer, frame, statuses, now_ms, out);
+        };
         out.changed = true;
         let follower = attempt.follower;
         match answer {
@@ -156,7 +158,7 @@ impl Engine {
     }
 
     /// What a refusal means beyond its own order.
-    fn act_on(&mut self, follower: u32, class: Option<Class>, now_ms: u64, out: &mut Commands) {
+    pub(super) fn act_on(&mut self, follower: u32, class: Option<Class>, now_ms: u64, out: &mut Commands) {
         match class {
             Some(Class::Wait(_)) => {
                 if let Some(state) = self.state.follower_mut(follower) {
@@ -205,6 +207,7 @@ impl Engine {
         let price = legs.clone().map(|(_, result)| result.price).rfind(|price| !price.is_zero());
         let class = legs.filter(|(leg, result)| leg.size != result.filled).find_map(|(_, result)| result.class);
         let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
+        let before = lot.own;
         lot.own = lot.own.saturating_add(filled);
         lot.in_flight = lot.in_flight.filter(|flying| *flying != post);
         lot.doubted.retain(|doubted| *doubted != post);
@@ -218,6 +221,8 @@ impl Engine {
             pending.complete = full;
         }
         let newer = lot.pending.last().is_some_and(|pending| pending.planned_ms == 0);
+        self.touch_stop(attempt.follower, coin, before, now_ms);
+        let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
         if full {
             lot.misses = 0;
             lot.chases = false;

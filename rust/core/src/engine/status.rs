@@ -3,8 +3,9 @@ use serde_json::{Map, Value, json};
 
 use super::Engine;
 use crate::copy::sizing::to_position;
-use crate::num::{Pos, Usd};
+use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
+use crate::order::stop::StopStage;
 use crate::state::{Follower, Gap, Leader};
 
 /// The core's numbers for metrics.
@@ -115,13 +116,18 @@ impl Engine {
             .iter()
             .map(|(coin, lot)| {
                 let target = to_position(self.target(at, *coin)).unwrap_or(0);
-                let entry = json!({
+                let mut entry = json!({
                     "own": Pos::from_raw(lot.own).to_string(),
                     "target": Pos::from_raw(target).to_string(),
                     "manual": Pos::from_raw(lot.manual).to_string(),
                     "in_flight": lot.in_flight.is_some(),
                     "unknown": lot.doubted.len(),
                 });
+                if let Some(stop) = follower.stops.get(coin) {
+                    let resting = stop.orders.iter().filter(|order| matches!(order.stage, StopStage::Resting { .. }));
+                    let prices = resting.map(|order| Px::from_raw(order.trigger).to_string()).collect();
+                    entry.as_object_mut().map(|entry| entry.insert("stops".into(), prices));
+                }
                 (self.coin_name(*coin).to_owned(), entry)
             })
             .collect();

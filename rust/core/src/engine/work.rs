@@ -88,11 +88,12 @@ impl Engine {
 
     /// Posts that may still be answered fill the venue's room for them; an unknown one only while its fence is on its way.
     fn has_full_lanes(&self) -> bool {
-        if !self.budget.is_limited() || self.state.attempts.len() < MAX_POSTS {
+        let stops = self.state.stop_posts.len();
+        if !self.budget.is_limited() || self.state.attempts.len().saturating_add(stops) < MAX_POSTS {
             return false;
         }
         let unanswered = self.state.attempts.values().filter(|attempt| attempt.phase == Phase::Sent).count();
-        unanswered.saturating_add(self.state.fences.len()) >= MAX_POSTS
+        unanswered.saturating_add(self.state.fences.len()).saturating_add(stops) >= MAX_POSTS
     }
 
     pub(super) fn is_read(&self, follower: u32) -> bool {

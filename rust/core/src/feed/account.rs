@@ -98,7 +98,7 @@ pub fn parse_order_status(body: &[u8]) -> Result<Fate, AnswerError> {
         Some("order") => {}
         _ => return Err("no status"),
     }
-    let status = value.pointer("/order/status").and_then(Value::as_str).ok_or("no order status")?;
+    let status = order_word(&value)?;
     let size = |name| {
         let found = text(value.pointer(name)).ok_or("order without sizes")?;
         Sz::parse(found).map_err(|_| "bad order size")
@@ -112,6 +112,42 @@ pub fn parse_order_status(body: &[u8]) -> Result<Fate, AnswerError> {
         rejected if rejected == "rejected" || rejected.ends_with("Rejected") => Ok(Fate::Over(Sz::ZERO)),
         _ => original.checked_sub(rest).map(Fate::Over).ok_or("order with more left than it had"),
     }
+}
+
+fn order_word(value: &Value) -> Result<&str, AnswerError> {
+    value.pointer("/order/status").and_then(Value::as_str).ok_or("no order status")
+}
+
+/// What became of an order that rested. Its sizes can't tell: the venue takes from what is left of a resting reduce-only
+/// order whatever its position loses otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopFate {
+    /// The venue does not know the client id.
+    Unknown,
+    /// It rests, or has just woken.
+    Open,
+    /// It woke and was executed.
+    Filled,
+    /// Cancelled or refused.
+    Gone,
+}
+
+/// Parses the `orderStatus` of an order that rested.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_stop_status(body: &[u8]) -> Result<StopFate, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    match value.get("status").and_then(Value::as_str) {
+        Some("unknownOid") => return Ok(StopFate::Unknown),
+        Some("order") => {}
+        _ => return Err("no status"),
+    }
+    Ok(match order_word(&value)? {
+        "open" | "triggered" => StopFate::Open,
+        "filled" => StopFate::Filled,
+        _ => StopFate::Gone,
+    })
 }
 
 /// Parses `userFillsByTime`; the rows' coins are spans of `body`.

@@ -26,7 +26,7 @@ pub enum Status {
 /// What an answer proves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
-    /// One status per order, in the buffer.
+    /// One status per order, or per order to cancel, in the buffer.
     Statuses,
     /// Accepted, nothing more to say (`noop`, leverage).
     Accepted,
@@ -135,7 +135,7 @@ fn accepted(scan: &mut Scan<'_>, statuses: &mut Vec<Status>) -> Result<Answer> {
     }
     match (kind, data) {
         (b"default", _) => Ok(Answer::Accepted),
-        (b"order", Some(at)) => order_statuses(&mut scan.seek(at), statuses),
+        (b"order" | b"cancel", Some(at)) => order_statuses(&mut scan.seek(at), statuses),
         _ => Ok(Answer::Unknown),
     }
 }

@@ -137,6 +137,8 @@ fn attempt(sequence: u64, recorded: &RecordedAttempt) -> Vec<u8> {
                 AttemptKind::Reduce => "reduce",
                 AttemptKind::Fence => "fence",
                 AttemptKind::Resend => "resend",
+                AttemptKind::Stop => "stop",
+                AttemptKind::Cancel => "cancel",
             },
         )
         .number("lane", attempt.lane)

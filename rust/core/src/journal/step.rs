@@ -228,6 +228,8 @@ fn write_attempt(out: &mut Vec<u8>, attempt: &Attempt, cloids: &[Cloid]) {
         AttemptKind::Reduce => 1,
         AttemptKind::Fence => 2,
         AttemptKind::Resend => 3,
+        AttemptKind::Stop => 4,
+        AttemptKind::Cancel => 5,
     });
     put_u64(out, attempt.post_id);
     put_u64(out, attempt.nonce);
@@ -252,6 +254,8 @@ fn read_attempt(cursor: &mut Cursor<'_>) -> Result<RecordedAttempt, Short> {
             1 => AttemptKind::Reduce,
             2 => AttemptKind::Fence,
             3 => AttemptKind::Resend,
+            4 => AttemptKind::Stop,
+            5 => AttemptKind::Cancel,
             _ => return Err(Short),
         },
         post_id: cursor.u64()?,

@@ -133,6 +133,24 @@ fn attempts_receipts_and_alerts_come_back() {
 }
 
 #[test]
+fn every_kind_of_attempt_comes_back_by_its_name() {
+    use AttemptKind::{Cancel, Fence, Open, Reduce, Resend, Stop};
+    let names = ["open", "reduce", "fence", "resend", "stop", "cancel"];
+    for (kind, name) in [Open, Reduce, Fence, Resend, Stop, Cancel].into_iter().zip(names) {
+        let mut commands = commands();
+        commands.attempts[0].kind = kind;
+        let payload = payload(&Event::Tick, &commands);
+        assert_eq!(read_step(&payload).unwrap().attempts[0].attempt.kind, kind);
+        let mut bytes = Vec::new();
+        let begun = record::begin(&mut bytes);
+        bytes.extend_from_slice(&payload);
+        record::seal(&mut bytes, begun, Kind::Step, 9, 8, &NO_LINK).unwrap();
+        let attempt = objects(&record::parse(&bytes).unwrap().0).unwrap().remove(1);
+        assert!(String::from_utf8(attempt).unwrap().contains(&format!("\"does\":\"{name}\"")));
+    }
+}
+
+#[test]
 fn a_payload_cut_anywhere_or_followed_by_bytes_is_refused() {
     let mut payload = payload(&Event::Frame { source: 1, bytes: b"frame" }, &commands());
     for cut in 0..payload.len() {

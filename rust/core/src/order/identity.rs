@@ -1,5 +1,5 @@
 //! Nonces and client order ids: both follow from what was journalled, never from a wall clock.
-use crate::sign::Chain;
+use crate::sign::{Chain, keccak256};
 use crate::wire::Address;
 
 /// The venue accepts nonces two days back; one hour keeps a late event's nonce well inside.
@@ -60,6 +60,15 @@ pub fn cloid_message(parts: &CloidParts<'_>, chain: Chain) -> [u8; CLOID_MESSAGE
         rest = after;
     }
     message
+}
+
+/// The client order id of a stop: of another kind of message than an order's, and of a nonce that its signer uses once.
+#[must_use]
+pub fn stop_cloid(follower: &Address, asset: u32, nonce: u64, chain: Chain) -> [u8; 16] {
+    let parts = CloidParts { follower, leader: &Address([0; 20]), event: (asset, nonce, 0), leg: 0, attempt: 0 };
+    let mut message = cloid_message(&parts, chain);
+    message.iter_mut().zip(b"hlfast/s").for_each(|(place, byte)| *place = *byte);
+    cloid_of(&keccak256(&message))
 }
 
 /// The client order id in a hash.

@@ -1,4 +1,5 @@
 //! From an intent to its outcome: identities, states, and what the venue's words mean.
 pub mod attempt;
 pub mod identity;
+pub mod stop;
 pub mod text;

@@ -16,6 +16,7 @@
 )]
 
 mod digest;
+mod resting;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -25,6 +26,8 @@ use hlfast_core::engine::Engine;
 use hlfast_core::event::{Event, FrameClass, SourceKind};
 use hlfast_core::num::{Pos, Px};
 use serde_json::{Value, json};
+
+pub use resting::RestingStop;
 
 pub const NOW: u64 = 1_795_161_600_000;
 
@@ -79,6 +82,8 @@ pub struct SentOrder {
     pub size: i64,
     pub reduce_only: bool,
     pub cloid: String,
+    /// The price that wakes a stop; 0: it is none.
+    pub trigger: i64,
 }
 
 #[derive(Debug, Clone)]
@@ -114,6 +119,8 @@ pub struct World {
     pub leader_positions: BTreeMap<(String, String), i64>,
     pub used: HashSet<(u32, u64)>,
     pub cloids: BTreeMap<String, (i64, i64)>,
+    /// Stops that the venue holds or held, in the order of their coming.
+    pub stops: Vec<RestingStop>,
     pub equity: BTreeMap<String, String>,
     pub answer_reads: bool,
     /// What the venue says of each account's requests.
@@ -196,6 +203,7 @@ impl World {
             leader_positions: BTreeMap::new(),
             used: HashSet::new(),
             cloids: BTreeMap::new(),
+            stops: Vec::new(),
             equity: BTreeMap::new(),
             answer_reads: true,
             requests_left: 9_000,
@@ -278,7 +286,7 @@ impl World {
                 digest::digest_of(attempt, &json),
                 "signed over something else than what is sent"
             );
-            let orders = self.read_orders(&json);
+            let orders = self.read_orders(attempt, &json);
             assert_eq!(orders.len(), attempt.cloids.len());
             self.check(attempt, &orders);
             self.spent.push((self.now, 1 + orders.len() as u64 / 40, 1));
@@ -308,27 +316,6 @@ impl World {
 }
 
 impl World {
-    fn read_orders(&self, action: &Value) -> Vec<SentOrder> {
-        if action["type"] == "noop" {
-            return Vec::new();
-        }
-        assert_eq!(action["type"], "order");
-        let rows = action["orders"].as_array().unwrap();
-        rows.iter()
-            .map(|o| {
-                assert_eq!(o["t"]["limit"]["tif"], "Ioc");
-                SentOrder {
-                    coin: self.coins[o["a"].as_u64().unwrap() as usize].clone(),
-                    is_buy: o["b"].as_bool().unwrap(),
-                    price: px(o["p"].as_str().unwrap()),
-                    size: pos(o["s"].as_str().unwrap()),
-                    reduce_only: o["r"].as_bool().unwrap(),
-                    cloid: o["c"].as_str().unwrap().to_owned(),
-                }
-            })
-            .collect()
-    }
-
     /// What must hold for every action ever sent.
     fn check(&mut self, attempt: &Attempt, orders: &[SentOrder]) {
         if attempt.kind == AttemptKind::Fence {
@@ -353,7 +340,8 @@ impl World {
         assert!(last.is_none_or(|s| s.attempt.nonce < attempt.nonce), "nonces rise");
         assert!(!orders.is_empty());
         for order in orders {
-            assert!(!self.sent.iter().any(|s| s.orders.iter().any(|o| o.cloid == order.cloid)), "a client id twice");
+            let known = self.sent.iter().any(|s| s.orders.iter().any(|o| o.cloid == order.cloid));
+            assert_eq!(known, attempt.kind == AttemptKind::Cancel, "a client id twice, or a cancel of nothing");
             assert!(order.size > 0);
         }
     }
@@ -374,6 +362,7 @@ impl World {
             self.reply.clone()
         };
         let post = sent.attempt.post_id;
+        let is_stop = matches!(sent.attempt.kind, AttemptKind::Stop | AttemptKind::Cancel);
         let answer = match reply {
             Reply::Silence => return,
             Reply::Refuse(text) => json!({"status": "err", "response": text}),
@@ -381,6 +370,7 @@ impl World {
                 json!({"status": "err", "response": format!("Invalid nonce: duplicate nonce {}", sent.attempt.nonce)})
             }
             _ if sent.orders.is_empty() => json!({"status": "ok", "response": {"type": "default"}}),
+            ref reply if is_stop => self.take_stop(&sent, reply),
             ref reply => {
                 let statuses: Vec<Value> =
                     sent.orders.iter().map(|order| self.execute(&sent.attempt, order, reply)).collect();
@@ -426,6 +416,9 @@ impl World {
     fn info(&self, request: &Value) -> Value {
         let user = request["user"].as_str().unwrap_or_default().to_owned();
         match request["type"].as_str().unwrap() {
+            "orderStatus" if self.stop(&request["oid"]).is_some() => {
+                self.stop(&request["oid"]).unwrap().status(self.now)
+            }
             "clearinghouseState" => {
                 let all = self.positions.iter().chain(&self.leader_positions);
                 let rows: Vec<Value> = all

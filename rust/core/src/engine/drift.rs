@@ -1,0 +1,86 @@
+//! An account that differs from what the engine believes: whose doing that was, and what becomes of E.
+use super::{Engine, alert_follower};
+use crate::commands::{CoinId, Commands, Level};
+use crate::num::Pos;
+
+impl Engine {
+    /// True: the read differs from what the engine believes and must be looked at again.
+    pub(super) fn compare_follower(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        actual: i64,
+        read_ms: u64,
+        first: bool,
+        out: &mut Commands,
+    ) -> bool {
+        let known = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        if known.is_none() && actual == 0 {
+            return false;
+        }
+        let Some(lot) = self.state.lot_entry(follower, coin) else { return false };
+        let flying = lot.in_flight.is_some() || !lot.doubted.is_empty();
+        if flying || read_ms <= lot.settled_ms {
+            lot.suspect = None;
+            return false;
+        }
+        if self.take_adrift(follower, coin, actual, read_ms) {
+            return false;
+        }
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
+        if lot.own.saturating_add(lot.manual) == actual {
+            lot.suspect = None;
+            return false;
+        }
+        if !first && lot.suspect != Some(actual) {
+            lot.suspect = Some(actual);
+            self.doubt_stop(follower, coin, read_ms);
+            return true;
+        }
+        let before = (lot.own, lot.manual);
+        // Less than the engine holds, on the same side: somebody reduced or closed it. Anything else is not ours.
+        let shrunk = lot.own != 0
+            && (actual == 0 || (actual > 0) == (lot.own > 0))
+            && actual.unsigned_abs() < lot.own.unsigned_abs();
+        // What a stop closed was the engine's, whatever else there is: its fate comes first.
+        let plain = shrunk && lot.manual == 0;
+        lot.suspect = Some(actual);
+        if !plain && self.is_stop_unproven(follower, coin) {
+            return true;
+        }
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
+        lot.suspect = None;
+        if shrunk {
+            lot.own = actual;
+            lot.manual = 0;
+        } else {
+            lot.manual = actual.saturating_sub(lot.own);
+        }
+        let text = format!(
+            "{}: the account holds {}, the engine made {} of it and {} was known as manual.",
+            self.coin_name(coin),
+            Pos::from_raw(actual),
+            Pos::from_raw(before.0),
+            Pos::from_raw(before.1)
+        );
+        let level = if first { Level::Info } else { Level::Warning };
+        alert_follower(out, level, "position_drift", follower, text);
+        if shrunk {
+            self.shrink_entitled(follower, coin, before.0, actual);
+            self.account_stop(follower, coin, before.0, read_ms);
+        } else {
+            self.touch_stop(follower, coin, before.0, read_ms);
+        }
+        false
+    }
+
+    /// What somebody else closed is not opened again: E shrinks in the same proportion.
+    pub(super) fn shrink_entitled(&mut self, follower: u32, coin: CoinId, before: i64, after: i64) {
+        let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
+        for follow in follows {
+            let mut held = self.state.held(follow, coin);
+            held.entitled = crate::copy::sizing::scale_down(held.entitled, after, before);
+            self.state.set_held(follow, coin, held);
+        }
+    }
+}

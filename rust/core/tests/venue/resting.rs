@@ -1,0 +1,125 @@
+//! Orders as the venue reads them, and stops that rest there: placed, cancelled, hit.
+use hlfast_core::commands::{Attempt, AttemptKind};
+use hlfast_core::num::Pos;
+use serde_json::{Value, json};
+
+use super::{Reply, Sent, SentOrder, World, pos, px};
+
+/// A stop as the venue holds it.
+#[derive(Debug, Clone)]
+pub struct RestingStop {
+    pub account: String,
+    pub order: SentOrder,
+    /// `open`, `filled` or `canceled`.
+    pub word: &'static str,
+}
+
+impl RestingStop {
+    pub fn status(&self, now_ms: u64) -> Value {
+        let left = if self.word == "filled" { 0 } else { self.order.size };
+        let sizes =
+            json!({"origSz": Pos::from_raw(self.order.size).to_string(), "sz": Pos::from_raw(left).to_string()});
+        json!({"status": "order", "order": {"order": sizes, "status": self.word, "statusTimestamp": now_ms}})
+    }
+}
+
+impl World {
+    pub(super) fn read_orders(&self, attempt: &Attempt, action: &Value) -> Vec<SentOrder> {
+        if action["type"] == "noop" {
+            return Vec::new();
+        }
+        if matches!(attempt.kind, AttemptKind::Stop | AttemptKind::Cancel) {
+            return vec![self.read_stop(attempt, action)];
+        }
+        assert_eq!(action["type"], "order");
+        let rows = action["orders"].as_array().unwrap();
+        rows.iter()
+            .map(|o| {
+                assert_eq!(o["t"]["limit"]["tif"], "Ioc");
+                SentOrder {
+                    coin: self.coins[o["a"].as_u64().unwrap() as usize].clone(),
+                    is_buy: o["b"].as_bool().unwrap(),
+                    price: px(o["p"].as_str().unwrap()),
+                    size: pos(o["s"].as_str().unwrap()),
+                    reduce_only: o["r"].as_bool().unwrap(),
+                    cloid: o["c"].as_str().unwrap().to_owned(),
+                    trigger: 0,
+                }
+            })
+            .collect()
+    }
+
+    fn read_stop(&self, attempt: &Attempt, action: &Value) -> SentOrder {
+        if attempt.kind == AttemptKind::Cancel {
+            assert_eq!(action["type"], "cancelByCloid");
+            let [cancel] = action["cancels"].as_array().unwrap().as_slice() else { panic!("one cancel: {action}") };
+            assert!(action.get("f").is_none(), "a fast cancel is refused for trigger orders");
+            let mut sent = self.sent.iter().flat_map(|sent| &sent.orders);
+            let order = sent.find(|order| order.cloid == cancel["cloid"]).expect("a cancel of nothing").clone();
+            assert_eq!(self.coins[cancel["asset"].as_u64().unwrap() as usize], order.coin);
+            return order;
+        }
+        assert_eq!((&action["type"], &action["grouping"]), (&json!("order"), &json!("na")));
+        let [row] = action["orders"].as_array().unwrap().as_slice() else { panic!("one stop: {action}") };
+        let trigger = &row["t"]["trigger"];
+        assert_eq!((&row["r"], &trigger["isMarket"], &trigger["tpsl"]), (&json!(true), &json!(true), &json!("sl")));
+        SentOrder {
+            coin: self.coins[row["a"].as_u64().unwrap() as usize].clone(),
+            is_buy: row["b"].as_bool().unwrap(),
+            price: px(row["p"].as_str().unwrap()),
+            size: pos(row["s"].as_str().unwrap()),
+            reduce_only: true,
+            cloid: row["c"].as_str().unwrap().to_owned(),
+            trigger: px(trigger["triggerPx"].as_str().unwrap()),
+        }
+    }
+
+    pub fn stop(&self, cloid: &Value) -> Option<&RestingStop> {
+        self.stops.iter().find(|stop| *cloid == stop.order.cloid)
+    }
+
+    /// What rests for an account: coin, sign and size of what it would trade, waking price.
+    pub fn open_stops(&self, follower: usize) -> Vec<(String, i64, i64)> {
+        let account = self.account(follower as u32);
+        let open = self.stops.iter().filter(|stop| stop.word == "open" && stop.account == account);
+        let row = |order: &SentOrder| {
+            (order.coin.clone(), if order.is_buy { order.size } else { -order.size }, order.trigger)
+        };
+        open.map(|stop| row(&stop.order)).collect()
+    }
+
+    pub(super) fn take_stop(&mut self, sent: &Sent, reply: &Reply) -> Value {
+        let order = &sent.orders[0];
+        let answer = |kind: &str, status: Value| json!({"status": "ok", "response": {"type": kind, "data": {"statuses": [status]}}});
+        if sent.attempt.kind == AttemptKind::Cancel {
+            let open = self.stops.iter_mut().find(|stop| stop.word == "open" && stop.order.cloid == order.cloid);
+            let Some(stop) = open else {
+                let text = "Order was never placed, already canceled, or filled. asset=1";
+                return answer("cancel", json!({"error": text}));
+            };
+            stop.word = "canceled";
+            return answer("cancel", json!("success"));
+        }
+        if let Reply::Text(text) = reply {
+            return answer("order", json!({"error": text}));
+        }
+        let account = self.account(sent.attempt.follower);
+        self.stops.push(RestingStop { account, order: order.clone(), word: "open" });
+        answer("order", json!({"resting": {"oid": 9, "cloid": order.cloid}}))
+    }
+
+    /// The mark price reaches every stop of a coin: what only reduces takes what there is, in the order of their coming.
+    pub fn hit_stops(&mut self, coin: &str) {
+        for at in 0..self.stops.len() {
+            let stop = self.stops[at].clone();
+            if stop.word != "open" || stop.order.coin != coin {
+                continue;
+            }
+            let position = self.positions.entry((stop.account, stop.order.coin)).or_default();
+            let reduces = *position != 0 && (*position > 0) != stop.order.is_buy;
+            let size = if reduces { stop.order.size.min(position.abs()) } else { 0 };
+            *position += if stop.order.is_buy { size } else { -size };
+            self.stops[at].word = if size > 0 { "filled" } else { "canceled" };
+        }
+    }
+}
