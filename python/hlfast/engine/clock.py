@@ -1,7 +1,8 @@
 """Estimated venue time, from the monotonic clock and the venue's own timestamps.
 
 The wall clock is read once. After that an operating-system step cannot move decisions; only samples of the venue can,
-and those no faster than `SLEW_PPM`.
+and those no faster than `SLEW_PPM`, but for one thing: when an answer comes, the venue's clock has passed the time in
+it. An estimate that two answers prove to be behind is put forward at once, for everything sent until then has expired.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ class VenueClock:
         refused: samples not believed.
     """
 
-    __slots__ = ("_advanced_ns", "_monotonic", "_samples", "_target_ns", "_wall_offset_ns", "offset_ns", "refused")
+    __slots__ = (
+        "_advanced_ns", "_floors", "_monotonic", "_samples", "_target_ns", "_wall_offset_ns", "offset_ns", "refused",
+    )  # fmt: skip
 
     def __init__(
         self, monotonic: Callable[[], int] = REAL.monotonic_ns, wall: Callable[[], int] = REAL.wall_ns
@@ -42,6 +45,7 @@ class VenueClock:
         self._monotonic = monotonic
         self._wall_offset_ns = wall() - monotonic()
         self._samples: deque[int] = deque(maxlen=_WINDOW)
+        self._floors: deque[int] = deque(maxlen=_WINDOW)
         self._target_ns = self._wall_offset_ns
         self._advanced_ns = monotonic()
         self.offset_ns = self._wall_offset_ns
@@ -71,7 +75,11 @@ class VenueClock:
             self.refused += 1
             return
         self._samples.append(sample)
+        self._floors.append(venue_ms * _MS_NS - recv_ns)
         self._target_ns = max(self._samples)
+        if len(self._floors) > 1:
+            # The second highest: one wrong answer moves nothing.
+            self.offset_ns = max(self.offset_ns, sorted(self._floors)[-2])
 
     def advance(self) -> None:
         """Move the estimate toward the samples by what the slew limit allows. Called on each tick."""

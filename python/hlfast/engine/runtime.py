@@ -31,6 +31,9 @@ _READY_MOST_S: Final = 0.25
 _CLOCK_WEIGHT: Final = 2
 _CHECK_TICKS: Final = 250 // TICK_MS
 _CLOCK_TICKS: Final = 15_000 // TICK_MS
+# An answer that was so long on its way says little: the venue is asked again sooner.
+_LATE_NS: Final = 500_000_000
+_CLOCK_SOON_TICKS: Final = 1_000 // TICK_MS
 _META_TICKS: Final = 600_000 // TICK_MS
 
 
@@ -95,6 +98,7 @@ class Runtime:
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._ticks = 0
+        self._probes_soon = False
         self._errands: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -237,7 +241,7 @@ class Runtime:
             self._tell(alert)
         if self._ticks % _CHECK_TICKS == 0:
             self.watchdog.check(self._monotonic_ns())
-        if self._ticks % _CLOCK_TICKS == 0:
+        if self._ticks % (_CLOCK_SOON_TICKS if self._probes_soon else _CLOCK_TICKS) == 0:
             self._run(self._probe_clock())
         if self._ticks % _META_TICKS == 0:
             self._run(self._refresh_metadata())
@@ -296,6 +300,7 @@ class Runtime:
         try:
             if status == 200:
                 self.clock.observe(sent_ns, recv_ns, msgspec.json.decode(body, type=_VenueTime).time)
+                self._probes_soon = recv_ns - sent_ns > _LATE_NS
                 return
         except msgspec.DecodeError:
             pass

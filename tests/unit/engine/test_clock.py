@@ -62,6 +62,27 @@ def test_clock_slews_no_faster_than_one_per_cent() -> None:
     assert clock.skew_ms() == 1_000, "it arrives, and stays"
 
 
+def test_clock_is_put_forward_when_two_answers_prove_it_behind() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 10, rtt_ms=11_000)  # the answer was eleven seconds on its way back
+    assert clock.skew_ms() == -5_490
+    hands.pass_ms(1_000)
+    sample(hands, clock, WALL + 12_010)
+    assert clock.skew_ms() == -5_490, "one answer may be wrong"
+    hands.pass_ms(980)
+    sample(hands, clock, WALL + 13_010)
+    assert clock.skew_ms() == -10, "half a round trip is left to the slew"
+
+
+def test_clock_is_not_put_forward_by_one_wrong_answer() -> None:
+    hands, clock = make()
+    for number in range(20):
+        wrong = 20_000 if number == 10 else 0
+        sample(hands, clock, WALL + hands.ns // MS - 5_000 + 10 + wrong)
+        hands.pass_ms(980)
+        assert abs(clock.skew_ms()) <= 10, number
+
+
 def test_clock_never_runs_back_when_the_venue_is_behind() -> None:
     hands, clock = make()
     sample(hands, clock, WALL + 5_010)
