@@ -1,7 +1,9 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
+mod caps;
 mod chase;
 mod decide;
 mod drift;
+mod gates;
 mod ingest;
 mod leaders;
 mod reads;

@@ -1,0 +1,58 @@
+//! Followers: one account and one agent each, and what the account may hold.
+use super::register::Register;
+use super::values::{limit, parse_address};
+use crate::config::{ConfigError, RawFollower};
+use crate::num::Usd;
+use crate::wire::Address;
+
+/// An account that copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckedFollower {
+    /// Its name.
+    pub name: String,
+    /// The account traded for.
+    pub account: Address,
+    /// The signer.
+    pub agent: Address,
+    /// The account goes into the hash.
+    pub vault: bool,
+    /// Cap of one order.
+    pub max_order: Option<Usd>,
+    /// Cap of one coin's net position.
+    pub max_position: Option<Usd>,
+    /// Cap of all positions together.
+    pub max_gross: Option<Usd>,
+    /// How far from the entry a stop rests at the venue; `None`: there is none.
+    pub disaster_stop_bps: Option<u32>,
+}
+
+pub(super) fn check_follower(
+    at: &str,
+    raw: &RawFollower,
+    names: &mut Register,
+) -> Result<CheckedFollower, ConfigError> {
+    names.name(at, &raw.name)?;
+    let account = parse_address(&format!("{at}.account"), &raw.account)?;
+    names.account(&format!("{at}.account"), account)?;
+    let agent = parse_address(&format!("{at}.agent"), &raw.agent)?;
+    names.agent(&format!("{at}.agent"), agent)?;
+    Ok(CheckedFollower {
+        name: raw.name.clone(),
+        account,
+        agent,
+        vault: raw.vault,
+        max_order: limit(at, "max_order_usd", raw.max_order_usd.as_deref())?,
+        max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
+        max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
+        disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
+    })
+}
+
+fn stop_distance(at: &str, bps: u32) -> Result<u32, ConfigError> {
+    // Nearer than 1 % it would fire in the course of a day; further than 90 % there is next to nothing left to save.
+    if (100..=9_000).contains(&bps) {
+        return Ok(bps);
+    }
+    let problem = format!("{bps} is outside 100 to 9000 basis points: leave it out for no stop");
+    Err(ConfigError::new(format!("{at}.disaster_stop_bps"), problem))
+}
