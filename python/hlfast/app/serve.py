@@ -15,7 +15,7 @@ import msgspec
 import uvloop
 
 from hlfast._core import Engine
-from hlfast.config.model import Config, Keys
+from hlfast.config.model import Config, Keys, for_core
 from hlfast.engine.asks import CONCURRENCY as READS
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.limits import refuse_unsafe
@@ -90,7 +90,7 @@ async def _serve(config: Config, *, json: bool) -> int:
         if config.journal.durability == "relaxed":
             _say('durability = "relaxed": a power loss may lose the last 10 ms of the journal; kill -9 loses nothing')
         clock = VenueClock()
-        engine = Engine(msgspec.json.encode(config), config.journal.directory, clock.now_ms())
+        engine = Engine(for_core(config), config.journal.directory, clock.now_ms())
         lease = SignerLease(config.venue.base_url, sorted({follower.agent for follower in config.followers}))
         _load_keys(engine, config.keys, log)
         async with HttpRoad(config.venue.base_url, connections=_HTTP_SOCKETS) as road:

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import msgspec
 
 from hlfast._core import Engine
-from hlfast.config.model import Config, Follower
+from hlfast.config.model import Config, Follower, for_core
 from hlfast.errors import HlfastError, KeyFileError
 from hlfast.feeds.user_fills import WATCHED_USERS
 from hlfast.keys import LoadedKeys, load_keys
@@ -116,7 +116,7 @@ def check_keys(config: Config) -> list[Finding]:
 def _read_keys(config: Config, scratch: str) -> LoadedKeys:
     # The engine's last reference goes with this frame, and its threads are joined then: nobody writes into `scratch`
     # any more when the caller removes it.
-    return load_keys(Engine(msgspec.json.encode(config), scratch, int(time.time() * 1000)), config.keys)
+    return load_keys(Engine(for_core(config), scratch, int(time.time() * 1000)), config.keys)
 
 
 async def check_clock(info: Info) -> list[Finding]:

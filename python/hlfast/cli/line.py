@@ -25,6 +25,7 @@ _PLACES = {
     "receipts": "hlfast.cli.records:receipts",
     "explain": "hlfast.cli.records:explain",
     "traders": "hlfast.cli.traders:traders",
+    "discover": "hlfast.cli.discover:discover",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
 }
@@ -138,6 +139,11 @@ def _explain() -> None:
 
 @app.command("traders", help="Analyse traders by their fills: addresses or files.")
 def _traders() -> None:
+    pass
+
+
+@app.command("discover", help="Find traders worth copying, judge them, keep the results.")
+def _discover() -> None:
     pass
 
 

@@ -27,7 +27,7 @@ from hlfast.store.reads import Filter, belongings, find_receipt, find_receipts, 
 Database = Annotated[
     str,
     typer.Option(
-        "--database", "-d", envvar="HLFAST_DATABASE", help="sqlite:///file.db or postgresql://user@host/name."
+        "--database", "-d", envvar="HLFAST_STORE__URL", help="sqlite:///file.db or postgresql://user@host/name."
     ),
 ]
 _FORMATS = "%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"
@@ -36,7 +36,7 @@ _ALIGNED = ("ordered", "filled")
 
 def project(
     config: ConfigPath = DEFAULT_PATH,
-    database: Database = DEFAULT_URL,
+    database: Annotated[str | None, typer.Option("--database", "-d", help="Default: the settings' store.url.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep on until a signal.")] = False,
 ) -> None:
     """Write the journal into a database, exactly once. Run it beside [bold]hlfast run[/bold]; the engine won't notice.
@@ -45,7 +45,7 @@ def project(
     """
     settings = load_or_exit(config)
     directory = Path(settings.journal.directory)
-    asyncio.run(_project(directory, settings, database, follow=follow))
+    asyncio.run(_project(directory, settings, database or settings.store.url, follow=follow))
 
 
 async def _project(directory: Path, settings: Any, database: str, *, follow: bool) -> None:

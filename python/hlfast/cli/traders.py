@@ -18,23 +18,33 @@ from hlfast.research.figures import Analysis
 from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
 from hlfast.research.from_venue import fetch_blocking
 
+_DATABASE = "sqlite:///hlfast.db"
 _MAINNET = "https://api.hyperliquid.xyz"
 
 
 def traders(
-    targets: Annotated[list[str], typer.Argument(help="Addresses, or files of fill rows (JSON, JSON lines, .gz).")],
+    targets: Annotated[
+        list[str] | None, typer.Argument(help="Addresses, or files of fill rows (JSON, JSON lines, .gz).")
+    ] = None,
     capital: Annotated[
         str | None, typer.Option(help="USD before the first fill, for returns of files; default: the largest exposure.")
     ] = None,
     venue: Annotated[str, typer.Option(help="Base URL for addresses.")] = _MAINNET,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a trader, with every figure.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of one trader's equity and drawdown.")] = None,
+    database: Annotated[
+        str, typer.Option("--database", "-d", envvar="HLFAST_STORE__URL", help="Of those that were found.")
+    ] = _DATABASE,
 ) -> None:
     """Analyse traders by their public fills: profit, trades, risk, habits, and what is missing in the record.
 
     Several are compared in one table; one is shown whole. Formulas: docs/analytics.md. A trader with more than 10,000
-    fills is cut by the venue, and the output says so.
+    fills is cut by the venue, and the output says so. Without names it lists those that [bold]hlfast discover[/bold]
+    judged, best first.
     """
+    if not targets:
+        _list_found(database, as_json=as_json)
+        return
     analyses = []
     beside = Beside(capital=_capital(capital))
     for target in targets:
@@ -53,6 +63,20 @@ def traders(
         _plot(analyses[0], plot)
     if len(analyses) < len(targets):
         raise typer.Exit(EXIT_WRONG)
+
+
+def _list_found(database: str, *, as_json: bool) -> None:
+    # The store is an extra of its own; files and addresses do without it.
+    from hlfast.cli.found import kept_traders, show_judged
+
+    kept = kept_traders(database)
+    if as_json:
+        for one in kept:
+            typer.echo(msgspec.json.encode(one).decode())
+    elif kept:
+        show_judged(kept)
+    else:
+        typer.echo("nobody was judged yet; hlfast discover finds traders")
 
 
 def _capital(text: str | None) -> Decimal | None:

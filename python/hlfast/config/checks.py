@@ -7,8 +7,9 @@ import re
 import msgspec
 
 from hlfast.config import values
+from hlfast.config.beside import check_beside
 from hlfast.config.follows import check_follows
-from hlfast.config.model import Config, EngineSettings, Follower, Keys, Leader
+from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.problems import Problem, redact
 from hlfast.config.values import Problems, venue_network
 
@@ -21,7 +22,7 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     """Check everything that needs more than one field or a range; runs after the types are known to be right."""
     problems: Problems = []
     _check_venue(problems, config)
-    _check_engine(problems, config.engine, within_limits=config.venue.limits == "venue")
+    _check_engine(problems, config, within_limits=config.venue.limits == "venue")
     values.whole(problems, "journal.snapshot_every", config.journal.snapshot_every, 100, 100_000_000)
     if not config.journal.directory.strip():
         problems.append(Problem("journal.directory", "is empty", "name a directory on a local disk"))
@@ -33,6 +34,7 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     followers = tuple(_follower(problems, f"followers[{at}]", one) for at, one in enumerate(config.followers))
     _check_identities(problems, leaders, followers)
     check_follows(problems, config.follows, leaders, followers)
+    check_beside(problems, config)
     return msgspec.structs.replace(config, leaders=leaders, followers=followers), problems
 
 
@@ -62,7 +64,8 @@ def _check_venue(problems: Problems, config: Config) -> None:
     values.no_repeats(problems, settings, "is the same dex", "leave it out")
 
 
-def _check_engine(problems: Problems, engine: EngineSettings, *, within_limits: bool) -> None:
+def _check_engine(problems: Problems, config: Config, *, within_limits: bool) -> None:
+    engine = config.engine
     for field, least, most in (
         ("user_connections", 1, 100),
         ("tape_connections", 1, 100),
@@ -75,8 +78,10 @@ def _check_engine(problems: Problems, engine: EngineSettings, *, within_limits: 
     ):
         values.whole(problems, f"engine.{field}", getattr(engine, field), least, most)
     total = engine.user_connections + engine.lane_connections + (engine.tape_connections if engine.tape else 0)
+    total += config.discovery.enabled and config.discovery.tape_s > 0
     if within_limits and total > VENUE_CONNECTIONS:
-        what = f"user, tape and lane connections are {total} together; the venue allows {VENUE_CONNECTIONS} an address"
+        sorts = "user, tape, lane and discovery's" if config.discovery.enabled else "user, tape and lane"
+        what = f"{sorts} connections are {total} together; the venue allows {VENUE_CONNECTIONS} an address"
         problems.append(Problem("engine.user_connections", what, "use fewer connections"))
 
 

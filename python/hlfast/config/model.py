@@ -1,4 +1,4 @@
-"""The settings as plain frozen structs, importable by every layer; the core reads `msgspec.json.encode(Config)`.
+"""The settings as plain frozen structs, importable by every layer; the core reads `for_core(config)`.
 
 Money, sizes and ratios are decimal strings (exact in TOML, JSON and the core); bands are whole basis points; times are
 whole milliseconds. An absent limit means none; an explicit zero is refused by the loader and again by the core.
@@ -6,7 +6,8 @@ whole milliseconds. An absent limit means none; an explicit zero is refused by t
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
@@ -22,6 +23,14 @@ class Venue(Frozen, frozen=True):
     ws_url: str | None = None  # None: base_url with http→ws and /ws
     limits: Literal["venue", "off"] = "venue"  # "off" is refused on the real venue's hosts
     dexs: tuple[str, ...] = ()  # builder-deployed perp dexs to load besides the main one
+
+    @property
+    def stream_url(self) -> str:
+        """Where its WebSocket is."""
+        if self.ws_url is not None:
+            return self.ws_url
+        scheme, host, path, query, _ = urlsplit(self.base_url)
+        return urlunsplit((scheme.replace("http", "ws", 1), host, path.rstrip("/") + "/ws", query, ""))
 
 
 class EngineSettings(Frozen, frozen=True):
@@ -116,6 +125,40 @@ class Follow(Frozen, frozen=True):
     emergency_band_bps: int = 300
 
 
+class Store(Frozen, frozen=True):
+    """The database that records and research are written to."""
+
+    url: str = "sqlite:///hlfast.db"
+
+
+class AutoFollow(Frozen, frozen=True):
+    """Discovered traders followed without being asked, within these caps."""
+
+    enabled: bool = False
+    followers: tuple[str, ...] = ()  # names of those who follow
+    least_grade: Literal["A", "B", "C"] = "A"
+    most_risk: Literal["low", "medium", "high"] = "medium"
+    most_leaders: int = 3  # followed this way at one time
+    notional_usd: str = "100"  # per leader position
+    max_position_usd: str = "200"  # per coin and leader
+
+
+class Discovery(Frozen, frozen=True):
+    """The search for traders worth copying: beside the engine, and the defaults of `hlfast discover`."""
+
+    enabled: bool = False
+    every_s: int = 21_600  # between the beginnings of two searches; the first one is at the start
+    refresh_s: int = 86_400  # older results are made anew
+    tape_s: int = 60  # listening to the public trades; 0: not at all
+    coins: tuple[str, ...] = ()  # on the tape; empty: the fifty with most volume
+    leaderboard: str = "venue"  # "venue", "off", a file or a URL
+    most: int = 20  # traders analysed in one search
+    least_equity_usd: str = "10000"
+    capital_usd: str = "10000"  # of the follower that traders are judged for
+    weight_per_minute: int = 300  # of the venue's 1,200 for one source address; the engine has the others
+    auto_follow: AutoFollow = AutoFollow()
+
+
 class Config(Frozen, frozen=True):
     """Everything `hlfast run` needs."""
 
@@ -128,3 +171,15 @@ class Config(Frozen, frozen=True):
     engine: EngineSettings = EngineSettings()
     keys: Keys = Keys()
     metrics: Metrics = Metrics()
+    store: Store = Store()
+    discovery: Discovery = Discovery()
+
+
+# What runs beside the engine: the core decides nothing by it and refuses what it does not know.
+_BESIDE: Final = ("store", "discovery")
+
+
+def for_core(config: Config) -> bytes:
+    """Return the settings as the core reads them."""
+    settings = msgspec.to_builtins(config)
+    return msgspec.json.encode({name: value for name, value in settings.items() if name not in _BESIDE})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 from hlfast.config.model import Config
 from hlfast.engine.door import Door
@@ -23,14 +22,6 @@ Post = Callable[[bytes], Awaitable[tuple[int, bytes]]]
 
 # Without the venue's limits a restart storm of ours is still bounded.
 _DIALS_WITHOUT_LIMITS: Final = 6_000
-
-
-def ws_url_of(config: Config) -> str:
-    """Where the venue's WebSocket is: as configured, or the base URL with http→ws and /ws."""
-    if config.venue.ws_url is not None:
-        return config.venue.ws_url
-    scheme, host, path, query, _ = urlsplit(config.venue.base_url)
-    return urlunsplit((scheme.replace("http", "ws", 1), host, path.rstrip("/") + "/ws", query, ""))
 
 
 class Ways:
@@ -55,7 +46,7 @@ class Ways:
         self._door = door
         self._log = log
         self._on_lane_up = on_lane_up
-        self._url = ws_url_of(config)
+        self._url = config.venue.stream_url
         self._ssl = ssl.create_default_context() if self._url.startswith("wss:") else None
         self._dials = DialBudget(
             DIALS_PER_MINUTE if config.venue.limits == "venue" else _DIALS_WITHOUT_LIMITS, clock=ports.monotonic_ns

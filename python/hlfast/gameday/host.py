@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from hlfast._core import Engine
-from hlfast.config.model import Config
+from hlfast.config.model import Config, for_core
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.runtime import Runtime
 from hlfast.gameday.loop import Life
@@ -91,7 +91,7 @@ class Host:
             JournalError: as from `hlfast run`: in use, damaged, or of other decisions.
         """
         clock = VenueClock(self.ports.monotonic_ns, self.ports.wall_ns)
-        settings = msgspec.json.encode(self.config)
+        settings = for_core(self.config)
         self.engine = Engine.simulated(settings, self.config.journal.directory, clock.now_ms(), self._seed)
         load_keys(self.engine, self.config.keys)
         log = EventLog(self.lines, _LOG_EVENTS)

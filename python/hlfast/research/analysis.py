@@ -17,6 +17,7 @@ from hlfast.research.risk import drawdowns, risk_of
 # A chart needs no more points, and a report of a year of days has fewer.
 _MOST_POINTS = 2_000
 _MOST_HOLDING_TIMES = 10_000
+_MOST_DAYS = 730
 
 
 class Beside(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,8 @@ def analyse(history: History, beside: Beside | None = None) -> Analysis:
         equity_basis=equity.basis,
         capital_usd=capital,
         equity=_points(equity),
+        daily=tuple((int(day), plain(usd)) for day, usd in days.tail(_MOST_DAYS).iter_rows()),
+        order_values=_order_values(orders),
         holding_times_ms=tuple(judged["held_ms"].tail(_MOST_HOLDING_TIMES)),
         issues=issues + beside.issues + _equity_issues(equity, steps, capital),
     )
@@ -187,6 +190,20 @@ def _sizes(legs: pl.DataFrame, judged: pl.DataFrame, orders: pl.Series) -> Sizes
         ninetieth_order_usd=cents(orders.quantile(0.9, interpolation="nearest")) or Decimal(0),
         median_peak_usd=cents(peaks.cast(pl.Float64).median()) if len(peaks) else None,
         largest_peak_usd=plain(peaks.max()) if len(peaks) else None,
+    )
+
+
+def _order_values(orders: pl.Series) -> tuple[tuple[Decimal, int, Decimal], ...]:
+    """Count orders by value, so that another follower's minimum can be applied without the fills."""
+    rows = (
+        pl.DataFrame({"usd": orders})
+        .filter(pl.col("usd") > 0)
+        .group_by((pl.col("usd").log10() * 10).floor().cast(pl.Int32).alias("step"))
+        .agg(pl.len().alias("count"), pl.col("usd").sum())
+        .sort("step")
+    )
+    return tuple(
+        (Decimal(f"{10 ** (step / 10):.6g}"), count, Decimal(f"{usd:.2f}")) for step, count, usd in rows.iter_rows()
     )
 
 

@@ -7,9 +7,12 @@ follower's scale), assumed in what it adds (cost in basis points of every order 
 from __future__ import annotations
 
 from decimal import Decimal
+from statistics import median
 
 import msgspec
 import polars as pl
+
+from hlfast.research.figures import Analysis
 
 MIN_ORDER_USD = Decimal(10)
 
@@ -44,17 +47,46 @@ def copyable(legs: pl.DataFrame, trader_usd: Decimal, follower_usd: Decimal, cos
     """
     if trader_usd <= 0 or follower_usd <= 0:
         raise ValueError(f"capitals must be above zero, got {trader_usd} and {follower_usd}")
-    costs = costs or Costs()
     ratio = follower_usd / trader_usd
     # A row without an order id is an order of its own.
     alone = -pl.int_range(1, pl.len() + 1)
     orders = legs.group_by(pl.col("oid").fill_null(alone)).agg(pl.col("usd").sum(), pl.col("closed_pnl").sum())
     floor = pl.lit(MIN_ORDER_USD / ratio).cast(pl.Decimal(38, 10))
-    large = orders.filter(pl.col("usd") >= floor)
-    total, copied = Decimal(orders["usd"].sum()), Decimal(large["usd"].sum())
+    copied = Decimal(orders.filter(pl.col("usd") >= floor)["usd"].sum())
+    return _kept(ratio, Decimal(orders["usd"].sum()), copied, Decimal(orders["closed_pnl"].sum()), costs or Costs())
+
+
+def copyable_of(one: Analysis, follower_usd: Decimal, costs: Costs | None = None) -> Copyable:
+    """`copyable` from the figures alone, for any follower. Orders in the step around the minimum count as too small.
+
+    Raises:
+        ValueError: the follower's capital is not above zero.
+    """
+    if follower_usd <= 0:
+        raise ValueError(f"capitals must be above zero, got {follower_usd}")
+    ratio = follower_usd / capital_of(one)
+    floor = MIN_ORDER_USD / ratio
+    total = sum((usd for _, _, usd in one.order_values), Decimal(0))
+    copied = sum((usd for least, _, usd in one.order_values if least >= floor), Decimal(0))
+    return _kept(ratio, total, copied, one.money.closed_pnl_usd, costs or Costs())
+
+
+def capital_of(one: Analysis) -> Decimal:
+    """Return what the trader worked with, above zero.
+
+    His median equity during the record, else the latest known, else his largest exposure (a leverage of 1).
+    """
+    points = [(at, usd) for at, usd, _ in one.equity if usd > 0]
+    during = [usd for at, usd in points if one.first_ms <= at <= one.last_ms]
+    if during:
+        return Decimal(median(during))
+    return points[-1][1] if points else max(one.exposure.largest_gross_usd, Decimal(1))
+
+
+def _kept(ratio: Decimal, total: Decimal, copied: Decimal, closed_pnl: Decimal, costs: Costs) -> Copyable:
     # Profit is made by positions, not by orders: what can't be copied takes its share of it away.
     share = copied / total if total else Decimal(0)
-    gross = Decimal(orders["closed_pnl"].sum()) * ratio
+    gross = closed_pnl * ratio
     cost = copied * ratio * (costs.fee_bps + costs.slippage_bps) / 10_000
     kept = (gross * share if gross > 0 else gross) - cost
     cent = Decimal("0.01")

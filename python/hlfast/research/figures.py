@@ -147,6 +147,8 @@ class Analysis(Figures, frozen=True):
     equity_basis: Basis
     capital_usd: Decimal
     equity: tuple[tuple[int, Decimal, float], ...]  # (Unix ms, equity USD, drawdown)
+    daily: tuple[tuple[int, Decimal], ...]  # (day since 1970, realised profit after fees and funding), latest 730 days
+    order_values: tuple[tuple[Decimal, int, Decimal], ...]  # (from USD, orders, their value), ten steps a decade
     holding_times_ms: tuple[int, ...]  # of the latest 10,000 round trips
     issues: tuple[Issue, ...]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -12,7 +12,7 @@ import polars as pl
 from hlfast.research.analysis import Beside
 from hlfast.research.equity import equity_from_portfolio
 from hlfast.research.history import MONEY, History, history_from_rows, horizon_issue
-from hlfast.venue.accounts import LedgerUpdate
+from hlfast.venue.accounts import LedgerUpdate, PortfolioWindow
 from hlfast.venue.http import HttpRoad
 from hlfast.venue.info import Info
 from hlfast.venue.limits import WeightBudget
@@ -23,10 +23,17 @@ _MOST_PAGES = 20
 _EQUITY_WINDOW = "allTime"
 
 
-async def fetch(info: Info, address: str) -> tuple[History, Beside]:
+async def fetch(
+    info: Info, address: str, portfolio: Mapping[str, PortfolioWindow] | None = None
+) -> tuple[History, Beside]:
     """Read fills, TWAP slices, funding and portfolio of an address. Everything is asked anew: nothing is cached here.
 
     Costs about 120 weight for each 2,000 fills and 45 for each 500 funding payments; `info`'s limiter spreads it out.
+
+    Args:
+        info: the venue.
+        address: an account's, lower case; an agent's has no fills.
+        portfolio: if it was read before.
 
     Raises:
         VenueError, NoAnswerError: as `Info`.
@@ -38,7 +45,8 @@ async def fetch(info: Info, address: str) -> tuple[History, Beside]:
     history = history_from_rows(address, rows, address=address)
     first = rows[0]["time"] if rows else 0
     cut = horizon_issue(history, served=served)
-    window = (await info.portfolio(address)).get(_EQUITY_WINDOW)
+    windows = await info.portfolio(address) if portfolio is None else portfolio
+    window = windows.get(_EQUITY_WINDOW)
     equity = None if window is None else equity_from_portfolio(window.account_value_history, window.pnl_history)
     funding = await _funding(info, address, first)
     return history, Beside(funding=funding, equity=equity, issues=(cut,) if cut else ())

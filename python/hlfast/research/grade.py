@@ -8,6 +8,7 @@ from hlfast.research.copyable import Copyable
 from hlfast.research.figures import Analysis, Figures
 
 Grade = Literal["A", "B", "C", "D", "F"]
+RISKS = ("low", "medium", "high")
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # Below these nothing is known, whatever the figures: the grade is F, and the reason says so.

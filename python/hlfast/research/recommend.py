@@ -9,9 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from hlfast.research.figures import Figures
-from hlfast.research.grade import Graded
-
-_RISKS = ("low", "medium", "high")
+from hlfast.research.grade import RISKS, Graded
 
 
 class Profile(Figures, frozen=True):
@@ -60,7 +58,7 @@ def recommend(
 
 def _suited(one: Graded, profile: Profile) -> tuple[float, tuple[str, ...]]:
     score, warnings = one.score, []
-    above = _RISKS.index(one.risk) - _RISKS.index(profile.risk)
+    above = RISKS.index(one.risk) - RISKS.index(profile.risk)
     if above > 0:
         score -= 15 * above
         warnings.append(f"risk is {one.risk}, above the profile's {profile.risk}")

@@ -192,6 +192,10 @@ traders = sa.Table(
     _col("last_seen_ms", _MS),
     _col("grade", sa.Text, null=True),
     _col("score", sa.Float, null=True),
+    _col("why", sa.Text, null=True),  # what made him a candidate
+    _col("refreshed_ms", _MS, null=True),  # of the judgement or the dismissal
+    _col("dismissed", sa.Text, null=True),  # why he was not analysed, or not kept
+    _col("judgement", sa.JSON, null=True),
 )
 analytics = sa.Table("analytics", metadata, _key("address", sa.Text), _key("made_ms"), _col("figures", sa.JSON))
 recommendations = sa.Table(
@@ -205,6 +209,19 @@ recommendations = sa.Table(
     _col("share", sa.Float, null=True),
     _col("viewed_ms", _MS, null=True),
     _col("accepted_ms", _MS, null=True),
+    _col("details", sa.JSON, null=True),  # grade, compatibility, warnings
+)
+# Discovered traders that are to be followed without being asked, and what became of it.
+auto_follows = sa.Table(
+    "auto_follows",
+    metadata,
+    _key("address", sa.Text),
+    _key("follower", sa.Text),
+    _col("leader", sa.Text),
+    _col("planned_ms", _MS),
+    _col("applied_ms", _MS, null=True),
+    _col("refused", sa.Text, null=True),
+    _col("policy", sa.JSON),
 )
 
 strategies = sa.Table(

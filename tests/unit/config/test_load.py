@@ -58,12 +58,10 @@ def _is_table(value: Any) -> bool:
 
 
 def _scalar(value: Any) -> str:
-    if isinstance(value, list) and value and isinstance(value[0], dict):
-        return (
-            "["
-            + ", ".join("{" + ", ".join(f"{k} = {json.dumps(v)}" for k, v in row.items()) + "}" for row in value)
-            + "]"
-        )
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {_scalar(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_scalar, value)) + "]"
     return json.dumps(value)
 
 
@@ -105,7 +103,7 @@ MAINNET = all_of(put("network", "mainnet"), put("venue.base_url", "https://api.h
 BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     # what is shown, the change, the setting that must be named, and what must be said
     ("unknown section", put("venu", 1), "venu", 'did you mean "venue"?'),
-    ("unknown section far off", put("zzz", 1), "zzz", "known are: engine, followers"),
+    ("unknown section far off", put("zzz", 1), "zzz", "known are: discovery, engine, followers"),
     ("unknown field", put("venue.limit", "off"), "venue.limit", 'did you mean "limits"?'),
     ("unknown field in a row", put("follows.1.notional", "5"), "follows[1].notional", 'did you mean "notional_usd"?'),
     ("unknown leader field", put("leaders.0.adress", "0x"), "leaders[0].adress", 'did you mean "address"?'),
@@ -126,6 +124,34 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("text for switch", put("engine.tape", "perhaps"), "engine.tape", "must be true or false"),
     ("value for table", put("venue", 5), "venue", "must be a table"),
     ("value for list", put("venue.dexs", "xyz"), "venue.dexs", "must be a list"),
+    ("unknown database", put("store.url", "mysql://x"), "store.url", 'write "sqlite:///file.db"'),
+    ("search too often", put("discovery.every_s", 5), "discovery.every_s", "write 60 to"),
+    (
+        "search without room",
+        put("discovery.weight_per_minute", 1_200),
+        "discovery.weight_per_minute",
+        "write 60 to 900",
+    ),
+    ("no capital", put("discovery.capital_usd", "5"), "discovery.capital_usd", "minimum"),
+    ("no source", put("discovery", {"tape_s": 0, "leaderboard": "off"}), "discovery.leaderboard", "no trader can be"),
+    (
+        "auto-follow by nobody",
+        put("discovery.auto_follow.enabled", True),
+        "discovery.auto_follow.followers",
+        "is empty",
+    ),
+    (
+        "auto-follow by a stranger",
+        put("discovery.auto_follow.followers", ["mian"]),
+        "discovery.auto_follow.followers[0]",
+        'did you mean "main"?',
+    ),
+    (
+        "auto-follow beyond its position",
+        put("discovery.auto_follow", {"notional_usd": "500", "max_position_usd": "100"}),
+        "discovery.auto_follow.notional_usd",
+        "lower it",
+    ),
     ("host of the other network", put("venue.base_url", "https://api.hyperliquid.xyz"), "network", "mainnet"),
     ("mainnet on testnet's host", put("network", "mainnet"), "network", "testnet"),
     ("limits off on testnet", put("venue.limits", "off"), "venue.limits", 'write "venue"'),

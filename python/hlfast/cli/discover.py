@@ -1,0 +1,211 @@
+"""`hlfast discover`: find traders worth copying, judge them, keep them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from hlfast.cli.found import show_judged
+from hlfast.cli.line import EXIT_WRONG, refuse
+from hlfast.cli.settings import load_or_exit
+from hlfast.config.beside import check_beside
+from hlfast.config.model import Config, Discovery, Journal, Store, Venue
+from hlfast.config.problems import Problem
+from hlfast.errors import HlfastError
+from hlfast.research.discovery import Search, Searched
+from hlfast.research.following import FollowPlan, judged_of, plan_follows
+from hlfast.store.database import opened
+from hlfast.store.traders import AutoFollowed, builtins_of, find_auto_follows, find_traders, save_auto_follow
+from hlfast.venue.http import HttpRoad
+from hlfast.venue.info import Info
+from hlfast.venue.limits import WeightBudget
+
+_MAINNET = "https://api.hyperliquid.xyz"
+
+
+def discover(  # noqa: PLR0913, PLR0917 # one parameter an option of the command line
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Settings file; its [discovery] gives what no option does.")
+    ] = None,
+    venue: Annotated[str | None, typer.Option(help=f"Base URL; default {_MAINNET}, or the settings'.")] = None,
+    database: Annotated[str | None, typer.Option("--database", "-d", help="Where results go.")] = None,
+    tape: Annotated[int | None, typer.Option(help="Seconds to listen to the public trades; 0: not.")] = None,
+    coins: Annotated[str | None, typer.Option(help="On the tape, such as BTC,ETH; default: the fifty busiest.")] = None,
+    leaderboard: Annotated[str | None, typer.Option(help='"venue", "off", a file or a URL.')] = None,
+    most: Annotated[int | None, typer.Option(help="Traders analysed in one search.")] = None,
+    capital: Annotated[str | None, typer.Option(help="USD of the follower they are judged for.")] = None,
+    older: Annotated[int | None, typer.Option(help="Make results anew that are older than these hours.")] = None,
+    every: Annotated[int | None, typer.Option(help="Search again every so many minutes, until a signal.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a search.")] = False,
+) -> None:
+    """Find traders on the public tape and the leaderboard, analyse them, grade them A to F, and keep the results.
+
+    Reads public data only, within a share of the venue's weight (discovery.weight_per_minute); one trader takes up to
+    three minutes of it. docs/discovery.md has the formula. [bold]hlfast traders[/bold] lists what is kept.
+    """
+    given: dict[str, Any] = {"tape_s": tape, "leaderboard": leaderboard, "most": most, "capital_usd": capital}
+    given |= {"coins": None if coins is None else tuple(coin.strip() for coin in coins.split(",") if coin.strip())}
+    given |= {"refresh_s": None if older is None else older * 3600, "every_s": None if every is None else every * 60}
+    settings = _settings(config, venue, database, {name: value for name, value in given.items() if value is not None})
+    asyncio.run(_discover(settings, repeat=every is not None, as_json=as_json))
+
+
+def _settings(path: Path | None, venue: str | None, database: str | None, given: dict[str, Any]) -> Config:
+    """The settings of the file, or none but the defaults, with the options over them."""
+    base = _WITHOUT_FILE if path is None else load_or_exit(path)
+    config = msgspec.structs.replace(
+        base,
+        venue=base.venue if venue is None else Venue(base_url=venue, limits=base.venue.limits),
+        store=base.store if database is None else Store(url=database),
+        discovery=msgspec.structs.replace(base.discovery, **given),
+    )
+    problems: list[Problem] = []
+    check_beside(problems, config)
+    if problems:
+        refuse(problems[0].line(), "hlfast discover --help lists the options")
+    return config
+
+
+_WITHOUT_FILE = Config(
+    network="mainnet",
+    venue=Venue(base_url=_MAINNET),
+    journal=Journal(directory="journal"),
+    leaders=(),
+    followers=(),
+    follows=(),
+    discovery=Discovery(),
+)
+
+
+async def _discover(config: Config, *, repeat: bool, as_json: bool) -> None:
+    loop = asyncio.get_running_loop()
+    async with opened(config.store.url) as engine, _search(config, engine) as search, _stopping() as stop:
+        while True:
+            begun = loop.time()
+            await _search_once(search, config, engine, as_json=as_json, keep_on=repeat)
+            if not repeat:
+                return
+            pause = max(0.0, config.discovery.every_s - (loop.time() - begun))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+            if stop.is_set():
+                return
+
+
+@contextlib.asynccontextmanager
+async def _search(config: Config, engine: AsyncEngine) -> AsyncIterator[Search]:
+    limiter = WeightBudget(config.discovery.weight_per_minute) if config.venue.limits == "venue" else None
+    async with HttpRoad(config.venue.base_url, connections=2) as road:
+        yield Search(
+            Info(road, limiter=limiter),
+            engine,
+            config.discovery,
+            base_url=config.venue.base_url,
+            ws_url=config.venue.stream_url,
+            clock_ms=_now_ms,
+            tell=lambda line: typer.echo(line, err=True),
+        )
+
+
+@contextlib.asynccontextmanager
+async def _stopping() -> AsyncIterator[asyncio.Event]:
+    """An event that a signal sets; a second signal interrupts as usual."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal(number: int) -> None:
+        stop.set()
+        loop.remove_signal_handler(number)
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def _search_once(search: Search, config: Config, engine: AsyncEngine, *, as_json: bool, keep_on: bool) -> None:
+    try:
+        found = await search.run()
+    except HlfastError as error:
+        typer.echo(f"the search ended early; what was judged is kept: {error}", err=True)
+        if not keep_on:
+            raise typer.Exit(EXIT_WRONG) from None
+        return
+    plan = await _plan(config, engine) if config.discovery.auto_follow.enabled else None
+    if as_json:
+        typer.echo(msgspec.json.encode({**builtins_of(found), "auto_follow": builtins_of(plan)}).decode())
+        return
+    show_searched(found)
+    if plan is not None:
+        _show_plan(plan)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _plan(config: Config, engine: AsyncEngine) -> FollowPlan:
+    """Decide which follows the caps allow, and write the plan down."""
+    now_ms = _now_ms()
+    async with engine.begin() as connection:
+        kept = [judged_of(trader.judgement) for trader in await find_traders(connection)]
+        followed = {one.address for one in await find_auto_follows(connection) if one.applied_ms is not None}
+        plan = plan_follows([one for one in kept if one is not None], config, followed, now_ms)
+        for one in plan.follows:
+            await save_auto_follow(
+                connection,
+                AutoFollowed(
+                    address=one.address,
+                    follower=one.follow.follower,
+                    leader=one.follow.leader,
+                    planned_ms=now_ms,
+                    policy=builtins_of(one.follow),
+                    refused=NOT_APPLIED,
+                ),
+            )
+    return plan
+
+
+NOT_APPLIED = "this release plans follows and does not apply them: write them into the settings and start again"
+
+
+def show_searched(found: Searched) -> None:
+    """Print what a search found."""
+    if found.heard is not None:
+        heard = found.heard
+        bad = f", {heard.bad_frames + heard.bad_rows} unusable" if heard.bad_frames + heard.bad_rows else ""
+        typer.echo(f"tape         {heard.trades:,} trades of about {heard.addresses:,} addresses{bad}")
+    if found.leaderboard_rows or found.leaderboard_bad:
+        bad = f", {found.leaderboard_bad:,} unusable" if found.leaderboard_bad else ""
+        typer.echo(f"leaderboard  {found.leaderboard_rows:,} traders{bad}")
+    counts = f"{len(found.judged)} judged, {len(found.dismissed)} dismissed at a glance, {len(found.failed)} failed"
+    typer.echo(f"looked at    {counts}; {found.fresh} known and not old")
+    for note in found.notes:
+        typer.echo(f"note         {note}")
+    for address, why in found.failed:
+        typer.echo(f"failed       {address}: {why}")
+    show_judged(found.judged)
+
+
+def _show_plan(plan: FollowPlan) -> None:
+    for one in plan.follows:
+        follow = one.follow
+        sized = f"{follow.notional_usd} USD a position, at most {follow.max_position_usd}"
+        typer.echo(f"auto-follow  {follow.follower} would follow {one.address} as {follow.leader}, {sized}: {one.why}")
+    if plan.follows:
+        typer.echo(f"auto-follow  {NOT_APPLIED}")
+    else:
+        first = f"; {plan.passed_over[0][0]} {plan.passed_over[0][1]}" if plan.passed_over else ""
+        typer.echo(f"auto-follow  nobody within the caps ({len(plan.passed_over)} passed over{first})")

@@ -1,0 +1,58 @@
+"""Judged traders of the store, and how they are shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from hlfast.cli.traders import percent
+from hlfast.research.discovery import Judged
+from hlfast.research.following import judged_of
+from hlfast.store.database import opened
+from hlfast.store.traders import find_traders
+
+
+def kept_traders(database: str) -> list[Judged]:
+    """Return the judgements of the store, best score first."""
+
+    async def run() -> list[Judged]:
+        async with opened(database) as engine, engine.connect() as connection:
+            read = [judged_of(trader.judgement) for trader in await find_traders(connection)]
+            return [one for one in read if one is not None]
+
+    return asyncio.run(run())
+
+
+def show_judged(judged: Sequence[Judged]) -> None:
+    """Print one row a judged trader and, below it, the first thing to know of him."""
+    if not judged:
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in ("trader", "grade", "score", "risk", "style", "role", "trips", "net USD", "kept", "drawdown"):
+        table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=name != "trader", overflow="fold")
+    for one in judged:
+        graded = one.graded
+        table.add_row(
+            one.address,
+            graded.grade,
+            f"{graded.score:.0f}",
+            graded.risk,
+            graded.style + (", bot" if graded.bot_like else ""),
+            graded.role,
+            f"{one.trips:,}",
+            f"{one.net_usd:,.0f}",
+            percent(one.kept.kept_share),
+            percent(one.max_drawdown),
+        )
+    console = Console()
+    Console(width=None if console.is_terminal else 140).print(table)
+    for one in judged:
+        quiet = "" if one.graded.active else "; did not trade for a week"
+        typer.echo(f"{one.address[:8]}…{one.address[-4:]}  {one.graded.reasons[0]}{quiet}")
+
+
+_WORDS = ("trader", "grade", "risk", "style", "role")
