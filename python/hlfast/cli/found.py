@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlfast.cli.traders import percent
 from hlfast.research.discovery import Judged
+from hlfast.research.figures import Analysis
 from hlfast.research.following import judged_of
 from hlfast.store.database import opened
-from hlfast.store.traders import find_traders
+from hlfast.store.traders import find_traders, latest_figures
+
+# Figures of one are up to 200 kB; nobody below the best of these is recommended.
+MOST_COMPARED = 200
 
 
 def kept_traders(database: str) -> list[Judged]:
@@ -25,6 +31,17 @@ def kept_traders(database: str) -> list[Judged]:
             return [one for one in read if one is not None]
 
     return asyncio.run(run())
+
+
+async def read_figures(connection: AsyncConnection) -> dict[str, Analysis]:
+    """Return the figures of the best judged traders; those of another version are left out."""
+    found: dict[str, Analysis] = {}
+    for trader in await find_traders(connection, limit=MOST_COMPARED):
+        try:
+            found[trader.address] = msgspec.convert(await latest_figures(connection, trader.address), Analysis)
+        except msgspec.ValidationError:
+            continue
+    return found
 
 
 def show_judged(judged: Sequence[Judged]) -> None:

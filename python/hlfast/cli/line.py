@@ -26,6 +26,7 @@ _PLACES = {
     "explain": "hlfast.cli.records:explain",
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
+    "recommend": "hlfast.cli.recommend:recommend",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
 }
@@ -139,6 +140,11 @@ def _explain() -> None:
 
 @app.command("traders", help="Analyse traders by their fills: addresses or files.")
 def _traders() -> None:
+    pass
+
+
+@app.command("recommend", help="Whom to copy with how much, and why: from what discover found.")
+def _recommend() -> None:
     pass
 
 

@@ -46,7 +46,7 @@ def traders(
         _list_found(database, as_json=as_json)
         return
     analyses = []
-    beside = Beside(capital=_capital(capital))
+    beside = Beside(capital=parse_capital(capital, "--capital"))
     for target in targets:
         try:
             analyses.append(_analyse(target, beside, venue))
@@ -79,7 +79,8 @@ def _list_found(database: str, *, as_json: bool) -> None:
         typer.echo("nobody was judged yet; hlfast discover finds traders")
 
 
-def _capital(text: str | None) -> Decimal | None:
+def parse_capital(text: str | None, option: str) -> Decimal | None:
+    """Read an amount of USD above zero; a command's option that is none ends it."""
     if text is None:
         return None
     try:
@@ -87,7 +88,7 @@ def _capital(text: str | None) -> Decimal | None:
     except ArithmeticError:
         value = Decimal("NaN")
     if not value.is_finite() or value <= 0:
-        refuse(f'--capital is "{text}"', "write USD above zero, such as 25000")
+        refuse(f'{option} is "{text}"', "write USD above zero, such as 25000")
     return value
 
 

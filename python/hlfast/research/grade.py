@@ -14,11 +14,13 @@ DAY_MS = 24 * HOUR_MS
 # Below these nothing is known, whatever the figures: the grade is F, and the reason says so.
 FEWEST_TRIPS = 20
 FEWEST_DAYS = 14
+# A follower who keeps nothing has copied a loss, however steadily the trader earns: below D, that is F.
+_MOST_WITHOUT_KEEPING = 34.0
 _GRADES: tuple[tuple[float, Grade], ...] = ((80, "A"), (65, "B"), (50, "C"), (35, "D"))
 
 
 class Graded(Figures, frozen=True):
-    """A judgement with its parts. Points add up to `score` (0 to 100)."""
+    """A judgement with its parts. Points add up to `score` (0 to 100) unless a rule bounds it."""
 
     grade: Grade
     score: float
@@ -43,6 +45,8 @@ def grade(one: Analysis, kept: Copyable, now_ms: int) -> Graded:
     reasons = _reasons(one, kept)
     known = one.trades.closed >= FEWEST_TRIPS and one.days >= FEWEST_DAYS
     score = sum(points.values()) if known else 0.0
+    if kept.kept_usd <= 0:
+        score = min(score, _MOST_WITHOUT_KEEPING)
     if not known:
         trips = f"{one.trades.closed} round trips in {one.days:.0f} days"
         reasons = (f"{trips}: fewer than {FEWEST_TRIPS} trips or {FEWEST_DAYS} days tell nothing", *reasons)

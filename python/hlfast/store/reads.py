@@ -96,3 +96,28 @@ async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int,
     total = await connection.scalar(sa.select(sa.func.count()).select_from(receipts))
     found = [dict(row) for row in (await connection.execute(wrong)).mappings()]
     return int(events or 0), int(total or 0), found
+
+
+class LeaderOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How many receipts of one leader ended in one way, and what the filled ones cost on average."""
+
+    leader: str
+    outcome: str
+    reason: str
+    count: int
+    slippage_bps: float | None
+
+
+async def leader_outcomes(connection: AsyncConnection, since_ms: int) -> list[LeaderOutcome]:
+    """Return what became of each leader's fills from a time on, most frequent first."""
+    average, price, ordered = (
+        sa.cast(receipts.c[name], sa.Float) for name in ("average_price", "leader_price", "ordered")
+    )
+    worse = sa.case((ordered < 0, price - average), else_=average - price)
+    filled = (sa.cast(receipts.c.filled, sa.Float) != 0) & (price > 0)
+    bps = sa.func.avg(sa.case((filled, worse / price * 10_000)))
+    kind = (receipts.c.leader, receipts.c.outcome, receipts.c.reason)
+    query = sa.select(*kind, sa.func.count().label("count"), bps.label("slippage_bps"))
+    query = query.where(receipts.c.settled_ms >= since_ms).group_by(*kind)
+    query = query.order_by(receipts.c.leader, sa.desc("count"), receipts.c.outcome, receipts.c.reason)
+    return [LeaderOutcome(**row) for row in (await connection.execute(query)).mappings()]
