@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hlfast.cli.found import show_judged
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
+from hlfast.cli.stopping import stopping
 from hlfast.config.beside import check_beside
 from hlfast.config.model import Config, Discovery, Journal, Store, Venue
 from hlfast.config.problems import Problem
@@ -88,7 +88,7 @@ _WITHOUT_FILE = Config(
 
 async def _discover(config: Config, *, repeat: bool, as_json: bool) -> None:
     loop = asyncio.get_running_loop()
-    async with opened(config.store.url) as engine, _search(config, engine) as search, _stopping() as stop:
+    async with opened(config.store.url) as engine, _search(config, engine) as search, stopping() as stop:
         while True:
             begun = loop.time()
             await _search_once(search, config, engine, as_json=as_json, keep_on=repeat)
@@ -114,25 +114,6 @@ async def _search(config: Config, engine: AsyncEngine) -> AsyncIterator[Search]:
             clock_ms=_now_ms,
             tell=lambda line: typer.echo(line, err=True),
         )
-
-
-@contextlib.asynccontextmanager
-async def _stopping() -> AsyncIterator[asyncio.Event]:
-    """An event that a signal sets; a second signal interrupts as usual."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        stop.set()
-        loop.remove_signal_handler(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 async def _search_once(search: Search, config: Config, engine: AsyncEngine, *, as_json: bool, keep_on: bool) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
-import signal
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -16,13 +17,21 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import DEFAULT_PATH, ConfigPath, load_or_exit
+from hlfast.cli.stopping import stopping
+from hlfast.config.model import Config
+from hlfast.control.accounts import WEIGHT_PER_MINUTE as ACCOUNTS_WEIGHT
+from hlfast.control.accounts import AccountReader, Reading
 from hlfast.control.explain import explain as explained
 from hlfast.control.projector import Projector
 from hlfast.store.database import DEFAULT_URL, opened
 from hlfast.store.reads import Filter, belongings, find_receipt, find_receipts, incomplete
+from hlfast.venue.http import HttpRoad
+from hlfast.venue.info import Info
+from hlfast.venue.limits import WeightBudget
 
 Database = Annotated[
     str,
@@ -38,29 +47,57 @@ def project(
     config: ConfigPath = DEFAULT_PATH,
     database: Annotated[str | None, typer.Option("--database", "-d", help="Default: the settings' store.url.")] = None,
     follow: Annotated[bool, typer.Option("--follow", help="Keep on until a signal.")] = False,
+    accounts: Annotated[
+        bool,
+        typer.Option("--accounts", help="Read equity and funding at the venue too; --follow does every accounts_s."),
+    ] = False,
 ) -> None:
     """Write the journal into a database, exactly once. Run it beside [bold]hlfast run[/bold]; the engine won't notice.
 
     It may be killed and started again at any time. [bold]receipts[/bold] and [bold]explain[/bold] read what it wrote.
     """
     settings = load_or_exit(config)
-    directory = Path(settings.journal.directory)
-    asyncio.run(_project(directory, settings, database or settings.store.url, follow=follow))
+    if database is not None:
+        settings = msgspec.structs.replace(settings, store=msgspec.structs.replace(settings.store, url=database))
+    asyncio.run(_project(settings, follow=follow, accounts=accounts))
 
 
-async def _project(directory: Path, settings: Any, database: str, *, follow: bool) -> None:
-    async with opened(database) as engine:
-        projector = Projector(engine, directory, settings)
+async def _project(settings: Config, *, follow: bool, accounts: bool) -> None:
+    async with opened(settings.store.url) as engine, _reader(settings, engine) as reader:
+        projector = Projector(engine, Path(settings.journal.directory), settings)
         if follow:
-            stop = asyncio.Event()
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, stop.set)
-            await projector.follow(stop, lambda line: typer.echo(line, err=True))
+            async with stopping() as stop:
+                tasks = [projector.follow(stop, _complain)]
+                if settings.store.accounts_s:
+                    tasks.append(reader.follow(settings.store.accounts_s, stop, _complain))
+                await asyncio.gather(*tasks)
         progress = await projector.catch_up()
         typer.echo(
             f"{progress.receipts:,} receipts written; the database stands at journal record {progress.sequence:,}"
         )
+        if accounts and not follow:
+            _tell_reading(await reader.read())
+
+
+@contextlib.asynccontextmanager
+async def _reader(settings: Config, engine: AsyncEngine) -> AsyncIterator[AccountReader]:
+    limiter = WeightBudget(ACCOUNTS_WEIGHT) if settings.venue.limits == "venue" else None
+    async with HttpRoad(settings.venue.base_url, connections=2) as road:
+        yield AccountReader(Info(road, limiter=limiter), engine, settings, lambda: time.time_ns() // 1_000_000)
+
+
+def _tell_reading(reading: Reading) -> None:
+    typer.echo(
+        f"{reading.equity:,} equity points and {reading.funding:,} funding payments of {reading.accounts} accounts"
+    )
+    for account, why in reading.failed:
+        _complain(f"{account} was not read: {why}")
+    if reading.failed:
+        raise typer.Exit(EXIT_WRONG)
+
+
+def _complain(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 def receipts(  # noqa: PLR0913, PLR0917 # one parameter an option of the command line

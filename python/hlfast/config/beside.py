@@ -17,6 +17,8 @@ def check_beside(problems: Problems, config: Config) -> None:
     if not config.store.url.startswith(_SCHEMES):
         fix = 'write "sqlite:///file.db" or "postgresql://user:password@host/name"'
         problems.append(Problem("store.url", "names no database known here", fix))
+    if config.store.accounts_s:
+        values.whole(problems, "store.accounts_s", config.store.accounts_s, 60, 7 * 86_400)
     _check_discovery(problems, config.discovery)
     _check_auto_follow(problems, config.discovery.auto_follow, config.followers)
 

@@ -129,6 +129,7 @@ class Store(Frozen, frozen=True):
     """The database that records and research are written to."""
 
     url: str = "sqlite:///hlfast.db"
+    accounts_s: int = 3_600  # between readings of leaders' and followers' equity and funding; 0: never
 
 
 class AutoFollow(Frozen, frozen=True):
