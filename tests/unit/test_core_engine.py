@@ -7,7 +7,6 @@ import os
 import shutil
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from hlfast import _core
@@ -18,7 +17,7 @@ PONG = b'{"channel":"pong"}'
 
 
 def config(ratio: str = "0.5") -> bytes:
-    return msgspec.json.encode(
+    return model.for_core(
         model.Config(
             network="testnet",
             venue=model.Venue(base_url="http://127.0.0.1:1", limits="off"),

@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from hlfast.cli.findings import Finding, examine, ok, wrong
+from hlfast.cli.finding import Finding, ok, wrong
+from hlfast.cli.findings import examine
 from hlfast.cli.line import EXIT_WRONG
 from hlfast.cli.settings import DEFAULT_PATH, ConfigPath
 from hlfast.config.load import SettingsRefusedError, load

@@ -7,11 +7,11 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal
-
-import msgspec
+from typing import Final
 
 from hlfast._core import Engine
+from hlfast.cli.finding import Finding, ok, warning, wrong
+from hlfast.cli.permissions import check_permissions
 from hlfast.config.model import Config, Follower, for_core
 from hlfast.errors import HlfastError, KeyFileError
 from hlfast.feeds.user_fills import WATCHED_USERS
@@ -20,37 +20,12 @@ from hlfast.venue.accounts import ExtraAgent, Role
 from hlfast.venue.info import Info
 from hlfast.venue.metadata import Assets, UnknownCoinError
 
-Level = Literal["ok", "warning", "wrong"]
 # Orders carry an expiry of one to three seconds after their making; a clock this far off makes them stillborn.
 _SKEW_WRONG_MS: Final = 1_000
 _SKEW_WARNING_MS: Final = 250
 _AGENT_WARNING_MS: Final = 7 * 86_400_000
 _BUDGET_WARNING: Final = 1_000
 _SUBSCRIPTIONS: Final = 1_000  # of one source address (2026-08)
-
-
-class Finding(msgspec.Struct, frozen=True, gc=False):
-    """One line of the result."""
-
-    level: Level
-    about: str
-    text: str
-    fix: str = ""
-
-
-def ok(about: str, text: str) -> Finding:
-    """Make a finding that needs nothing."""
-    return Finding("ok", about, text)
-
-
-def wrong(about: str, text: str, fix: str) -> Finding:
-    """Make a finding that must be mended before running."""
-    return Finding("wrong", about, text, fix)
-
-
-def warning(about: str, text: str, fix: str) -> Finding:
-    """Make a finding that does not stop anything yet."""
-    return Finding("warning", about, text, fix)
 
 
 async def examine(config: Config, info: Info, tell: Callable[[Finding], None]) -> None:
@@ -73,6 +48,7 @@ def _questions(config: Config, info: Info) -> Iterator[tuple[str, Awaitable[list
         yield f"leader {leader.name}", check_leader(info, leader.name, leader.address)
     for follower in config.followers:
         yield f"follower {follower.name}", check_follower(info, follower, int(time.time() * 1000))
+        yield f"follower {follower.name}", check_permissions(config, info, follower)
 
 
 async def _guarded(about: str, question: Awaitable[list[Finding]]) -> list[Finding]:

@@ -8,6 +8,7 @@ import msgspec
 
 from hlfast.config import values
 from hlfast.config.beside import check_beside
+from hlfast.config.execution import check_execution
 from hlfast.config.follows import check_follows
 from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.problems import Problem, redact
@@ -35,7 +36,9 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     _check_identities(problems, leaders, followers)
     check_follows(problems, config.follows, leaders, followers)
     check_beside(problems, config)
-    return msgspec.structs.replace(config, leaders=leaders, followers=followers), problems
+    check_execution(problems, config)
+    builder = config.builder and msgspec.structs.replace(config.builder, address=config.builder.address.lower())
+    return msgspec.structs.replace(config, leaders=leaders, followers=followers, builder=builder), problems
 
 
 def _check_venue(problems: Problems, config: Config) -> None:

@@ -81,6 +81,13 @@ class Metrics(Frozen, frozen=True):
     port: int = 9464
 
 
+class Builder(Frozen, frozen=True):
+    """Who gets a share of what orders pay. Each account's master approves it once (`approveBuilderFee`)."""
+
+    address: str
+    fee_tenths_bps: int  # 10 are one basis point; the venue allows 100
+
+
 class Leader(Frozen, frozen=True):
     """An address to copy."""
 
@@ -99,6 +106,8 @@ class Follower(Frozen, frozen=True):
     max_position_usd: str | None = None  # per coin, on the net
     max_gross_usd: str | None = None  # Σ |position| over coins
     disaster_stop_bps: int | None = None  # a stop per copied position rests at the venue, so far from its entry
+    builder_fee_tenths_bps: int | None = None  # instead of the builder's own; 0: none
+    max_priority_bps: int | None = None  # most that an entry bids to be earlier, where that saves more than it costs
 
 
 class Follow(Frozen, frozen=True):
@@ -172,6 +181,7 @@ class Config(Frozen, frozen=True):
     engine: EngineSettings = EngineSettings()
     keys: Keys = Keys()
     metrics: Metrics = Metrics()
+    builder: Builder | None = None
     store: Store = Store()
     discovery: Discovery = Discovery()
 

@@ -131,6 +131,14 @@ pub struct Metrics {
     pub port: u16,
 }
 
+/// Who gets a share of every fee.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawBuilder {
+    pub address: String,
+    pub fee_tenths_bps: u32,
+}
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawLeader {
@@ -149,6 +157,8 @@ pub(crate) struct RawFollower {
     pub max_position_usd: Option<String>,
     pub max_gross_usd: Option<String>,
     pub disaster_stop_bps: Option<u32>,
+    pub builder_fee_tenths_bps: Option<u32>,
+    pub max_priority_bps: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -203,6 +213,7 @@ pub(crate) struct RawConfig {
     pub engine: EngineSettings,
     pub keys: Keys,
     pub metrics: Metrics,
+    pub builder: Option<RawBuilder>,
 }
 
 /// Everything the engine needs, valid by construction.

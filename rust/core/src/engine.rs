@@ -11,11 +11,13 @@ mod receipts;
 mod requests;
 mod resolve;
 mod rhythm;
+mod rotation;
 mod send;
 mod settle;
 mod snapshot;
 mod status;
 mod stops;
+mod surcharges;
 mod work;
 
 use std::collections::{BTreeMap, HashMap};

@@ -9,6 +9,7 @@ use crate::feed::seen::Seen;
 use crate::market::Market;
 use crate::order::attempt::InFlight;
 use crate::order::stop::Stop;
+use crate::order::surcharge::Drift;
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Leader {
     pub unrealised: i64,
     /// Balances live in the spot state; `None`: not read yet.
     pub unified: Option<bool>,
+    /// Events that all edges have decided: who goes first moves on with each.
+    pub turns: u64,
 }
 
 /// How far the repair of a broken chain is.
@@ -118,6 +121,10 @@ pub struct Follower {
     pub requests_ms: u64,
     /// Stops that rest at the venue, by coin.
     pub stops: BTreeMap<CoinId, Stop>,
+    /// The venue refused its builder's fee: none is asked until a restart.
+    pub without_builder: bool,
+    /// The venue refused its bid to be earlier: none is made until a restart.
+    pub without_priority: bool,
 }
 
 /// A follower's position and work on one coin: its serial lane.
@@ -374,6 +381,8 @@ pub struct State {
     pub chunks: u32,
     /// Followers with work that something outside holds back.
     pub waiting: BTreeSet<u32>,
+    /// The one of them that was served first on the last tick that had room: next time it is the one after it.
+    pub first_served: u32,
     /// When a follower's work is looked at again.
     pub due: BTreeSet<(u64, u32)>,
     /// When an attempt is looked at again.
@@ -386,6 +395,8 @@ pub struct State {
     pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.
     pub reads: BTreeSet<(u64, bool, u32)>,
+    /// How fast coins run away from leaders' prices.
+    pub drift: BTreeMap<CoinId, Drift>,
     /// Connections that are up, with the time.
     pub tapes: BTreeMap<SourceId, u64>,
     /// WebSocket lanes that are up.

@@ -15,7 +15,7 @@ import pytest
 
 from hlfast.cli import findings
 from hlfast.cli.findings import Finding, examine
-from hlfast.config.model import Config, EngineSettings, Follow, Follower, Journal, Keys, Leader, Venue
+from hlfast.config.model import Builder, Config, EngineSettings, Follow, Follower, Journal, Keys, Leader, Venue
 from hlfast.signing import Signer
 from hlfast.venue.http import HttpRoad
 from hlfast.venue.info import Info
@@ -239,3 +239,36 @@ async def test_a_journal_that_cannot_be_written_is_named(config: Config, tmp_pat
         closed = tmp_path / "closed"
         closed.mkdir(mode=0o500)
         assert findings.check_journal(change(config, journal=Journal(directory=str(closed)))).level == "wrong"
+
+
+@pytest.mark.parametrize(
+    ("own", "allowed", "level", "told"),
+    [
+        (None, 25, "ok", "25 tenths of a basis point, 25 approved"),
+        (None, 24, "wrong", "has approved 24 tenths"),
+        (7, 7, "ok", "7 tenths"),
+        (0, 0, None, ""),
+    ],
+)
+async def test_the_builders_fee_must_be_approved(
+    config: Config, own: int | None, allowed: int, level: str | None, told: str
+) -> None:
+    follower = msgspec.structs.replace(config.followers[0], builder_fee_tenths_bps=own)
+    builder = Builder(address=OTHER, fee_tenths_bps=25)
+    venue = FakeVenue()
+    venue.answers["maxBuilderFee"] = allowed
+    found = await look(change(config, builder=builder, followers=(follower,)), venue)
+    mine = [finding for finding in found if finding.about == "builder main"]
+    assert [finding.level for finding in mine] == ([level] if level else [])
+    assert all(told in finding.text for finding in mine)
+    if level == "wrong":
+        assert "maxFeeRate 0.025%" in mine[0].fix
+
+
+@pytest.mark.parametrize(("undelegated", "level"), [("12.50", "ok"), ("0.0", "warning")])
+async def test_a_bid_needs_a_stake(config: Config, undelegated: str, level: str) -> None:
+    follower = msgspec.structs.replace(config.followers[0], max_priority_bps=4)
+    venue = FakeVenue()
+    venue.answers["delegatorSummary"] = {"delegated": "1.0", "undelegated": undelegated, "nDelegations": 0}
+    found = await look(change(config, followers=(follower,)), venue)
+    assert [finding.level for finding in found if finding.about == "priority main"] == [level]

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -102,8 +103,23 @@ MAINNET = all_of(put("network", "mainnet"), put("venue.base_url", "https://api.h
 
 BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     # what is shown, the change, the setting that must be named, and what must be said
+    (
+        "builder fee without a builder",
+        put("followers.0.builder_fee_tenths_bps", 5),
+        "followers[0].builder_fee_tenths_bps",
+        "has no builder",
+    ),
+    (
+        "builder fee above the venue's",
+        put("builder", {"address": "0x" + "b1" * 20, "fee_tenths_bps": 101}),
+        "builder.fee_tenths_bps",
+        "write 1 to 100",
+    ),
+    ("builder without address", put("builder", {"fee_tenths_bps": 5}), "builder.address", "is missing"),
+    ("builder no address", put("builder", {"address": "0x1", "fee_tenths_bps": 5}), "builder.address", "40 hexa"),
+    ("priority too high", put("followers.1.max_priority_bps", 9), "followers[1].max_priority_bps", "write 1 to 8"),
     ("unknown section", put("venu", 1), "venu", 'did you mean "venue"?'),
-    ("unknown section far off", put("zzz", 1), "zzz", "known are: discovery, engine, followers"),
+    ("unknown section far off", put("zzz", 1), "zzz", "known are: builder, discovery, engine, followers"),
     ("unknown field", put("venue.limit", "off"), "venue.limit", 'did you mean "limits"?'),
     ("unknown field in a row", put("follows.1.notional", "5"), "follows[1].notional", 'did you mean "notional_usd"?'),
     ("unknown leader field", put("leaders.0.adress", "0x"), "leaders[0].adress", 'did you mean "address"?'),
@@ -391,9 +407,9 @@ def _sections() -> dict[str, dict[str, str]]:
         hints = get_type_hints(struct)
         for field in msgspec.structs.fields(struct):
             hint = hints[field.name]
-            inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
+            inner = get_args(hint)[0] if get_origin(hint) in {tuple, UnionType} else hint
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
-                walk(inner, f"{prefix}{field.name}{'[]' if inner is not hint else ''}.")
+                walk(inner, f"{prefix}{field.name}{'[]' if get_origin(hint) is tuple else ''}.")
                 continue
             default = (
                 "required"

@@ -1,9 +1,10 @@
 //! Followers: one account and one agent each, and what the account may hold.
 use super::register::Register;
+use super::surcharges::{builder_of, priority_of};
 use super::values::{limit, parse_address};
 use crate::config::{ConfigError, RawFollower};
 use crate::num::Usd;
-use crate::wire::Address;
+use crate::wire::{Address, Builder};
 
 /// An account that copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +25,16 @@ pub struct CheckedFollower {
     pub max_gross: Option<Usd>,
     /// How far from the entry a stop rests at the venue; `None`: there is none.
     pub disaster_stop_bps: Option<u32>,
+    /// Who gets a share of its fees.
+    pub builder: Option<Builder>,
+    /// The most it bids to be earlier.
+    pub max_priority_bps: Option<u32>,
 }
 
 pub(super) fn check_follower(
     at: &str,
     raw: &RawFollower,
+    builder: Option<Builder>,
     names: &mut Register,
 ) -> Result<CheckedFollower, ConfigError> {
     names.name(at, &raw.name)?;
@@ -45,6 +51,8 @@ pub(super) fn check_follower(
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
         disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
+        builder: builder_of(at, raw, builder)?,
+        max_priority_bps: priority_of(at, raw)?,
     })
 }
 

@@ -3,6 +3,7 @@ mod followers;
 mod follows;
 mod leaders;
 mod register;
+mod surcharges;
 mod values;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use followers::check_follower;
 use follows::check_follow;
 use leaders::check_leader;
 use register::Register;
+use surcharges::check_builder;
 use values::{find, index};
 
 pub use followers::CheckedFollower;
@@ -29,11 +31,12 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         .map(|(i, leader)| check_leader(&format!("leaders[{i}]"), leader, &mut names))
         .collect::<Result<Vec<_>, ConfigError>>()?;
     names.begin_followers();
+    let builder = check_builder(raw.builder.as_ref())?;
     let followers = raw
         .followers
         .iter()
         .enumerate()
-        .map(|(i, follower)| check_follower(&format!("followers[{i}]"), follower, &mut names))
+        .map(|(i, follower)| check_follower(&format!("followers[{i}]"), follower, builder, &mut names))
         .collect::<Result<Vec<_>, ConfigError>>()?;
     let leader_ix = index(leaders.iter().map(|leader| leader.name.as_str()));
     let follower_ix = index(followers.iter().map(|follower| follower.name.as_str()));

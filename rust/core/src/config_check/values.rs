@@ -18,6 +18,14 @@ pub(super) fn band(at: &str, name: &str, bps: u32, least: u32) -> Result<u32, Co
     Err(ConfigError::new(format!("{at}.{name}"), format!("{bps} is outside {least} to 4000 basis points")))
 }
 
+/// A whole number in its range.
+pub(super) fn within(at: &str, name: &str, value: u32, low: u32, high: u32) -> Result<u32, ConfigError> {
+    if (low..=high).contains(&value) {
+        return Ok(value);
+    }
+    Err(ConfigError::new(format!("{at}.{name}"), format!("{value} is outside {low} to {high}")))
+}
+
 pub(super) fn limit(at: &str, name: &str, text: Option<&str>) -> Result<Option<Usd>, ConfigError> {
     let Some(text) = text else { return Ok(None) };
     let setting = || format!("{at}.{name}");

@@ -1,6 +1,7 @@
 //! One leader change, edge by edge: what it does to E, and which receipts that settles at once.
 use super::gates::Refusal;
 use super::receipts::{Ending, bare};
+use super::rotation::in_turn;
 use super::{Engine, FIRST_CHUNK, LAST_CHUNK, NEXT_CHUNK};
 use crate::commands::{Commands, Numbers, Outcome, Reason};
 use crate::config_check::{CheckedFollow, Mode};
@@ -40,8 +41,10 @@ impl Engine {
         let mut left = size;
         while left > 0 {
             let Some(fanout) = self.state.fanouts.front_mut() else { break };
-            let follows = self.follows_of_leader.get(fanout.leader as usize).map_or(&[][..], Vec::as_slice);
-            let Some(follow) = follows.get(fanout.next).copied() else {
+            let leader = fanout.leader;
+            let follows = self.follows_of_leader.get(leader as usize).map_or(&[][..], Vec::as_slice);
+            let turns = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.turns);
+            let Some(follow) = in_turn(follows, turns, fanout.next) else {
                 self.state.fanouts.pop_front();
                 continue;
             };
@@ -55,8 +58,11 @@ impl Engine {
             }
             if let Some(fanout) = self.state.fanouts.front_mut() {
                 fanout.changes = changes;
-                if last {
-                    self.state.fanouts.pop_front();
+            }
+            if last {
+                self.state.fanouts.pop_front();
+                if let Some(leader) = self.state.leader_mut(leader) {
+                    leader.turns = leader.turns.wrapping_add(1);
                 }
             }
             if let Some(follower) = self.config.follows.get(follow as usize).map(|edge| edge.follower) {

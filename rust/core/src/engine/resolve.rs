@@ -1,5 +1,6 @@
 //! Silence after a send is *unknown*: fence it, ask for it, and only then go on. Also what a new process does first.
 use super::reads::STATE_WEIGHT;
+use super::rotation::after;
 use super::send::post_weight;
 use super::settle::LegResult;
 use super::{Engine, alert_follower};
@@ -225,6 +226,8 @@ impl Engine {
             follower.hold_until_ms = 0;
             // A key may have been mended since: whoever still can't sign is stopped again.
             follower.stopped = None;
+            follower.without_builder = false;
+            follower.without_priority = false;
             for lot in follower.coins.values_mut() {
                 lot.doubt();
                 lot.pending.iter_mut().for_each(|pending| pending.was_unknown |= pending.post.is_some());
@@ -290,24 +293,29 @@ impl Engine {
         }
     }
 
-    /// Budget, lanes or an account came back: reductions first.
+    /// Budget, lanes or an account came back: reductions first, and among equals everybody is the first in turn.
     fn work_waiting(&mut self, now_ms: u64, out: &mut Commands) {
         if self.state.waiting.is_empty() {
             return;
         }
         let mut left = TICK_WORK;
+        let mut first = None;
         for reductions in [true, false] {
-            let waiting: Vec<u32> = self.state.waiting.iter().copied().collect();
-            for follower in waiting {
+            for follower in after(&self.state.waiting, self.state.first_served) {
                 let gate = self.gate(follower, now_ms);
                 let allowed = if reductions { gate.reduce && self.has_reduction(follower) } else { gate.open };
                 if left == 0 || !allowed {
                     continue;
                 }
                 left -= 1;
+                first = first.or(Some(follower));
                 self.state.waiting.remove(&follower);
                 self.work(follower, now_ms, out);
             }
+        }
+        if let Some(first) = first {
+            self.state.first_served = first;
+            out.changed = true;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::order::attempt::{ANSWER_MS, FENCE_TTL_MS, InFlight, Leg, OPEN_TTL_MS,
 use crate::order::identity::{CLOID_MESSAGE, CloidParts, cloid_message, cloid_of, next_nonce};
 use crate::planted::{Bug, planted};
 use crate::sign::{Digest, Preimage, keccak256, keccak256_many, l1_digest, l1_digests};
-use crate::wire::{Action, Address, Cloid, Grouping, Order, Tif, encode_action};
+use crate::wire::{Action, Address, Cloid, Order, Tif, encode_action};
 
 /// One follower's action before it has bytes.
 #[derive(Debug)]
@@ -67,6 +67,7 @@ impl Engine {
         self.state.next_post = post.saturating_add(1);
         let reduces = drafts.iter().all(|(_, draft)| draft.reduce_only);
         let Some((lane, _)) = self.lane(follower, None) else { return };
+        let surcharge = self.surcharge(follower, drafts);
         let leg = |(coin, draft): &(CoinId, Draft)| Leg {
             coin: *coin,
             size: draft.size,
@@ -113,6 +114,7 @@ impl Engine {
             }),
             sent_ms: now_ms,
             legs,
+            surcharge,
             phase: Phase::Sent,
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
             former: false,
@@ -238,7 +240,7 @@ impl Engine {
             batch.orders.clear();
             batch.orders.extend(attempt.legs.iter().filter_map(|leg| self.order(leg)));
             let (json_at, msgpack_at) = (out.bytes.len(), batch.msgpack.len());
-            let action = Action::Order { orders: &batch.orders, grouping: Grouping::Na, builder: None };
+            let action = self.order_action(attempt, &batch.orders);
             encode_action(&action, &mut batch.msgpack, &mut out.bytes);
             batch.spans.push(json_at..out.bytes.len());
             packed.push(msgpack_at..batch.msgpack.len());
@@ -295,7 +297,7 @@ impl Engine {
         }
         let cloids: Vec<Cloid> = attempt.legs.iter().map(|leg| Cloid(leg.cloid)).collect();
         let (follower, nonce, expires_after) = (attempt.follower, attempt.nonce, attempt.expires_after);
-        let action = Action::Order { orders: &orders, grouping: Grouping::Na, builder: None };
+        let action = self.order_action(attempt, &orders);
         let way = (lane, road, AttemptKind::Resend);
         let again = self.hand_out(follower, way, &action, (nonce, expires_after), &cloids, out);
         self.state.resends.insert(again, post);

@@ -185,6 +185,7 @@ impl Engine {
                 alert_follower(out, Level::Warning, "order_invalid", follower, text);
             }
             Some(Class::Skip(Reason::ReduceOnly)) => self.read_soon(follower, now_ms),
+            Some(class @ (Class::WithoutBuilder | Class::WithoutPriority)) => self.drop_surcharge(follower, class, out),
             _ => {}
         }
     }
@@ -200,6 +201,10 @@ impl Engine {
         now_ms: u64,
         out: &mut Commands,
     ) {
+        // A looked-up order tells its limit, not what it cost.
+        if !was_unknown {
+            self.learn_drift(post, attempt, results, coin, now_ms);
+        }
         let legs = attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
         let full = legs.clone().all(|(leg, result)| leg.size == result.filled);
         let filled = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled));
@@ -266,6 +271,7 @@ impl Engine {
         let retry = match class {
             // Partly filled, or proven dead: the same thing again.
             None | Some(Class::Retry(_) | Class::Wait(_) | Class::TooLate | Class::NonceUsed) => true,
+            Some(Class::WithoutBuilder | Class::WithoutPriority) => true,
             Some(Class::Skip(_) | Class::Bug(_) | Class::StopFollower | Class::Foreign | Class::Unknown) => false,
         };
         if retry {
@@ -276,8 +282,11 @@ impl Engine {
             };
             lot.let_go(post, |pending| pending.reason = missed.unwrap_or(pending.reason));
             self.back_off(follower, coin, now_ms);
-            // A newer leader event is a reason to look at the book again at once.
-            if newer && let Some(lot) = self.state.lot_mut(follower, coin) {
+            // A newer leader event is a reason to look at the book again at once; and the book said nothing yet.
+            let unseen = matches!(class, Some(Class::WithoutBuilder | Class::WithoutPriority));
+            if (newer || unseen)
+                && let Some(lot) = self.state.lot_mut(follower, coin)
+            {
                 lot.retry_ms = now_ms;
             }
             return;

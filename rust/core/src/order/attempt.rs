@@ -1,6 +1,7 @@
 //! An action that was sent and what is known of it.
 use serde::{Deserialize, Serialize};
 
+use super::surcharge::Surcharge;
 use crate::commands::{AttemptKind, CoinId};
 use crate::event::LaneId;
 
@@ -72,6 +73,8 @@ pub struct InFlight {
     pub sent_ms: u64,
     /// Its orders.
     pub legs: Vec<Leg>,
+    /// What it pays beside the venue's fee.
+    pub surcharge: Surcharge,
     /// How much is known.
     pub phase: Phase,
     /// When it is looked at again.

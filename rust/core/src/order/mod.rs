@@ -2,4 +2,5 @@
 pub mod attempt;
 pub mod identity;
 pub mod stop;
+pub mod surcharge;
 pub mod text;

@@ -11,6 +11,10 @@ pub enum Class {
     Wait(Reason),
     /// This trade won't do; the next may.
     Skip(Reason),
+    /// Its builder may not charge the account: the same thing again, without.
+    WithoutBuilder,
+    /// The account can't pay its bid to be earlier: the same thing again, without.
+    WithoutPriority,
     /// This account or agent can't trade.
     StopFollower,
     /// Our bytes were wrong, or look so.
@@ -52,7 +56,8 @@ const TABLE: &[(&str, Class)] = &[
     ("Invalid TP/SL price", Class::Bug(Reason::Invalid)),
     ("Invalid spot", Class::Bug(Reason::Invalid)),
     ("Reduce-only is invalid for spot", Class::Bug(Reason::Invalid)),
-    ("Builder fee has not been approved", Class::Bug(Reason::Invalid)),
+    ("Builder fee has not been approved", Class::WithoutBuilder),
+    ("Insufficient delegatable balance for priority", Class::WithoutPriority),
     ("Unable to recover signer", Class::Foreign),
     ("Mainnet and testnet require different signature", Class::Foreign),
     ("Vault not registered", Class::StopFollower),

@@ -2,7 +2,7 @@
 use hlfast_core::commands::Attempt;
 use hlfast_core::num::{Px, Sz};
 use hlfast_core::sign::{Chain, l1_digest};
-use hlfast_core::wire::{Action, CancelByCloid, Cloid, Grouping, Order, Tif, encode_action};
+use hlfast_core::wire::{Action, Address, Builder, CancelByCloid, Cloid, Grouping, Order, Tif, encode_action};
 use serde_json::Value;
 
 pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
@@ -13,12 +13,25 @@ pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
     let action = match action["type"].as_str() {
         Some("noop") => Action::Noop,
         Some("cancelByCloid") => Action::CancelByCloid { cancels: &cancels, fast: false },
-        _ => Action::Order { orders: &orders, grouping: Grouping::Na, builder: None },
+        _ => Action::Order {
+            orders: &orders,
+            grouping: grouping(&action["grouping"]),
+            builder: builder(&action["builder"]),
+        },
     };
     let (mut msgpack, mut json) = (Vec::new(), Vec::new());
     encode_action(&action, &mut msgpack, &mut json);
     let expires_after = Some(attempt.expires_after);
     l1_digest(&msgpack, attempt.nonce, attempt.vault.as_ref(), expires_after, Chain::Testnet)
+}
+
+fn grouping(value: &Value) -> Grouping {
+    value["p"].as_u64().map_or(Grouping::Na, Grouping::Priority)
+}
+
+fn builder(value: &Value) -> Option<Builder> {
+    let address = Address::parse(value["b"].as_str()?.as_bytes()).unwrap();
+    Some(Builder { address, fee: value["f"].as_u64().unwrap() as u32 })
 }
 
 fn cloid(text: &Value) -> Cloid {

@@ -90,6 +90,7 @@ pub struct SentOrder {
 pub struct Sent {
     pub attempt: Attempt,
     pub orders: Vec<SentOrder>,
+    pub action: Value,
 }
 
 /// What the venue does with an action.
@@ -99,6 +100,8 @@ pub enum Reply {
     Part(f64),
     Text(&'static str),
     Refuse(&'static str),
+    /// Refuses actions that have this part, and fills the others.
+    RefuseWith(&'static str, &'static str),
     Silence,
     /// Executes, but the answer is lost.
     Lost,
@@ -187,8 +190,12 @@ pub fn config_json(leaders: usize, followers: &[Value], follows: &[Value], limit
 
 impl World {
     pub fn cold(leaders: usize, followers: &[Value], follows: &[Value], limits: &str) -> World {
-        let config =
-            Config::from_json(config_json(leaders, followers, follows, limits).to_string().as_bytes()).unwrap();
+        World::of(&config_json(leaders, followers, follows, limits))
+    }
+
+    /// Of whole settings.
+    pub fn of(config: &Value) -> World {
+        let config = Config::from_json(config.to_string().as_bytes()).unwrap();
         World {
             engine: Engine::new(config).unwrap(),
             out: Commands::default(),
@@ -290,7 +297,7 @@ impl World {
             assert_eq!(orders.len(), attempt.cloids.len());
             self.check(attempt, &orders);
             self.spent.push((self.now, 1 + orders.len() as u64 / 40, 1));
-            let sent = Sent { attempt: attempt.clone(), orders };
+            let sent = Sent { attempt: attempt.clone(), orders, action: json };
             self.sent.push(sent.clone());
             self.queue.push(sent);
         }
@@ -366,6 +373,9 @@ impl World {
         let answer = match reply {
             Reply::Silence => return,
             Reply::Refuse(text) => json!({"status": "err", "response": text}),
+            Reply::RefuseWith(part, text) if sent.action.pointer(part).is_some() => {
+                json!({"status": "err", "response": text})
+            }
             _ if !self.used.insert((sent.attempt.signer, sent.attempt.nonce)) => {
                 json!({"status": "err", "response": format!("Invalid nonce: duplicate nonce {}", sent.attempt.nonce)})
             }
