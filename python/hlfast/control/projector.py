@@ -79,7 +79,7 @@ class Projector:
                 break
             batch = translator.batch(objects, after)
             if after == 0:
-                batch.rows.update(translator.people())
+                batch.people = translator.people()
             if await self._writer.write(batch, after=after, now_ms=self._clock_ms()):
                 self._count(batch, translator.now_ms)
                 after = batch.sequence

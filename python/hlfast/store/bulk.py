@@ -5,8 +5,7 @@ Everything here runs inside the transaction of the connection given.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from operator import itemgetter
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,6 +16,11 @@ from hlfast.store.tables import metadata
 
 # Rows of these may come again (a snapshot repeats fills, a position moves); those of others come once, by the cursor.
 _AGAIN = {"fills": "DO NOTHING", "positions": "DO UPDATE SET"}
+# Stand for a field's end, a row's end and null while a text is put together: no amount, name or digest holds them.
+_FIELD, _ROW, _NULL = "\x1f", "\x1e", "\x1d"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\0": ""})
+_SPECIAL = ("\\", "\t", "\n", "\r", "\0")
+_WITHOUT_MARKS = str.maketrans(dict.fromkeys((_FIELD, _ROW, _NULL), ""))
 
 
 class StoreClosedError(HlfastError):
@@ -31,7 +35,6 @@ class Bulk:
         columns = [column.name for column in table.c]
         self._name = name
         self._columns = columns
-        self._take = itemgetter(*columns)
         keys = [column.name for column in table.primary_key]
         conflict = ""
         if name in _AGAIN:
@@ -48,15 +51,14 @@ class Bulk:
         )
         self._postgres = dialect == "postgresql"
 
-    async def write(self, connection: AsyncConnection, rows: Sequence[Any]) -> None:
-        """Insert rows (mappings with every column)."""
-        records = [self._take(row) for row in rows]
+    async def write(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows: fields in the order of the table's columns, money as text."""
         if self._postgres:
-            await self._copy(connection, records)
+            await self._copy(connection, rows)
         else:
-            await connection.exec_driver_sql(self._insert, records)
+            await connection.exec_driver_sql(self._insert, list(rows))
 
-    async def _copy(self, connection: AsyncConnection, records: list[Any]) -> None:
+    async def _copy(self, connection: AsyncConnection, rows: Sequence[tuple[Any, ...]]) -> None:
         """COPY straight into the table, or into a stage where a row may be there already."""
         if self._from_stage:
             make = f"CREATE TEMP TABLE IF NOT EXISTS {self._stage} (LIKE {self._name}) ON COMMIT DELETE ROWS"
@@ -64,6 +66,42 @@ class Bulk:
         driver = (await connection.get_raw_connection()).driver_connection
         if driver is None:
             raise StoreClosedError("the connection was closed in the middle of a transaction")
-        await driver.copy_records_to_table(self._stage, records=records, columns=self._columns)
+        # As text: the driver's encoding of NUMERIC costs more here than parsing costs the server, working beside us.
+        text = copy_text(rows).encode()
+        await driver.copy_to_table(self._stage, source=_once(text), columns=self._columns, format="text")
         if self._from_stage:
             await connection.execute(sa.text(self._from_stage))
+
+
+async def _once(text: bytes) -> AsyncIterator[bytes]:
+    yield text
+
+
+def copy_text(rows: Sequence[tuple[Any, ...]]) -> str:
+    r"""Write rows in COPY's text format; NUL, which no text of PostgreSQL may hold, is left out.
+
+    Rows without anything to escape, as almost all are, are joined and escaped as one text.
+    """
+    if not rows:
+        return ""
+    joined = _ROW.join(
+        [
+            _FIELD.join([field if type(field) is str else _NULL if field is None else str(field) for field in row])
+            for row in rows
+        ]
+    )
+    marks = len(rows) * len(rows[0]) - 1 + sum(row.count(None) for row in rows)
+    if sum(map(joined.count, (_FIELD, _ROW, _NULL))) != marks or any(mark in joined for mark in _SPECIAL):
+        joined = _ROW.join([_FIELD.join(_escaped(row)) for row in rows])
+    return joined.replace(_FIELD, "\t").replace(_ROW, "\n").replace(_NULL, "\\N") + "\n"
+
+
+def _escaped(row: Iterable[Any]) -> list[str]:
+    return [
+        field.translate(_WITHOUT_MARKS).translate(_ESCAPES)
+        if type(field) is str
+        else _NULL
+        if field is None
+        else str(field)
+        for field in row
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,14 +15,18 @@ from hlfast.store.bulk import Bulk
 from hlfast.store.partitions import make_months, month_of
 from hlfast.store.tables import EVENTS
 
-Row = Mapping[str, Any]
+# In the order of the table's columns, money as text.
+Row = tuple[Any, ...]
+# Few and with JSON in them: given as mappings, and replaced when their settings change.
+PEOPLE = ("leaders", "followers", "follows")
 
 
 class Batch(msgspec.Struct):
-    """Rows by table, and the last journal sequence they come from."""
+    """Rows by table, and the last journal sequence they come from. `people` are rows of the settings."""
 
     sequence: int
     rows: dict[str, list[Row]]
+    people: dict[str, list[dict[str, Any]]] = {}
 
     def count(self) -> int:
         """Rows in all."""
@@ -42,10 +46,8 @@ class Writer:
         self._journal = journal
         self._months: dict[str, set[tuple[int, int]]] = {name: set() for name in EVENTS}
         dialect = engine.dialect.name
-        self._few = {
-            name: _insert(tables.metadata.tables[name], dialect) for name in ("leaders", "followers", "follows")
-        }
-        self._many = {name: Bulk(name, dialect) for name in tables.metadata.tables if name not in self._few}
+        self._people = {name: _insert(tables.metadata.tables[name], dialect) for name in PEOPLE}
+        self._many = {name: Bulk(name, dialect) for name in tables.metadata.tables if name not in PEOPLE}
 
     async def cursor(self) -> int:
         """Return the sequence up to which everything is written; 0 for a new journal."""
@@ -62,11 +64,12 @@ class Writer:
         async with self._engine.begin() as connection:
             if not await self._move(connection, batch.sequence, after, now_ms):
                 return False
+            for name, people in batch.people.items():
+                if people:
+                    await connection.execute(self._people[name], people)
             for name, rows in batch.rows.items():
                 await self._make_months(connection, name, rows)
-                if rows and name in self._few:
-                    await connection.execute(self._few[name], rows)
-                elif rows:
+                if rows:
                     await self._many[name].write(connection, rows)
         return True
 
@@ -84,7 +87,8 @@ class Writer:
         column = EVENTS.get(name)
         if column is None or connection.dialect.name != "postgresql":
             return
-        missing = {month_of(at) for at in {row[column] // 3_600_000 * 3_600_000 for row in rows}} - self._months[name]
+        place = list(tables.metadata.tables[name].c.keys()).index(column)
+        missing = {month_of(at) for at in {row[place] // 3_600_000 * 3_600_000 for row in rows}} - self._months[name]
         if missing:
             await make_months(connection, name, missing)
             self._months[name] |= missing

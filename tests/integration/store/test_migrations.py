@@ -49,7 +49,7 @@ async def test_migrations_keep_rows_when_run_again(url: str) -> None:
 @pytest.mark.asyncio
 async def test_retention_drops_what_is_older_and_nothing_else(url: str) -> None:
     months = [journal.START_MS + number * 31 * 86_400_000 for number in range(4)]
-    rows = [{"account": "a", "time_ms": at, "usd": "1.5", "pnl_usd": "0"} for at in months]
+    rows = [("a", at, "1.5", "0") for at in months]
     async with opened(url) as engine:
         writer = Writer(engine, "j")
         assert await writer.write(Batch(sequence=1, rows={"equity": rows}), after=0, now_ms=1)

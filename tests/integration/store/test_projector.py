@@ -55,8 +55,8 @@ async def test_two_projectors_of_one_journal_double_nothing(url: str, bench: Mod
 async def test_batch_whose_write_fails_moves_no_cursor(url: str) -> None:
     async with opened(url) as engine:
         writer = Writer(engine, "j")
-        good = {"account": "a", "time_ms": journal.START_MS, "usd": "1", "pnl_usd": "0"}
-        broken = Batch(sequence=5, rows={"equity": [good, {**good, "usd": None}]})
+        good = ("a", journal.START_MS, "1", "0")
+        broken = Batch(sequence=5, rows={"equity": [good, ("a", journal.START_MS + 1, None, "0")]})
         with pytest.raises((sa.exc.DBAPIError, sa.exc.StatementError, Exception), match=r"(?i)null"):
             await writer.write(broken, after=0, now_ms=1)
         assert await writer.cursor() == 0

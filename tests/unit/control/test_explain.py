@@ -10,6 +10,7 @@ from tests.fakes import journal
 
 from hlfast.control.explain import REASONS, explain, slippage_of
 from hlfast.control.rows import Translator
+from hlfast.store.tables import receipts
 
 ROOT = Path(__file__).parents[3]
 NOTHING: dict[str, Any] = {"fill": None, "attempts": [], "cloids": []}
@@ -19,7 +20,8 @@ def receipt(**change: Any) -> dict[str, Any]:
     import orjson
 
     objects = [orjson.dumps(item) for item in journal.record(3)]
-    row = dict(Translator("j", journal.config()).batch(objects, 2).rows["receipts"][0])
+    values = Translator("j", journal.config()).batch(objects, 2).rows["receipts"][0]
+    row = dict(zip(receipts.c.keys(), values, strict=True))
     for name in (
         "leader_before",
         "leader_after",
