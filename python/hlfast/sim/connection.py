@@ -86,6 +86,10 @@ class Connection:
         """Drop the socket without a close frame: the client sees code 1006."""
         self._wire.abort()
 
+    def carries(self, kind: str) -> bool:
+        """Tell whether the client has a subscription of this type."""
+        return any(sub["type"] == kind for sub in self._subs.values())
+
     def close(self) -> None:
         """Forget everything that this socket held."""
         for sub in list(self._subs.values()):

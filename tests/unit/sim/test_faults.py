@@ -151,6 +151,25 @@ def test_one_channel_of_one_user_stalls_alone() -> None:
     run(talk)
 
 
+@pytest.mark.parametrize("kind", ["stall", "cut_sockets"])
+def test_sockets_are_chosen_by_what_they_carry(kind: str) -> None:
+    async def talk(client: Client) -> None:
+        client.fund()
+        sockets = [client.connect() for _ in range(4)]
+        for socket in sockets[1:]:
+            socket.send(subscribe(type="userFills", user=ADDRESS))
+        await asyncio.sleep(0.1)
+        client.add({"kind": kind, "carries": "userFills", "most": 2})
+        await asyncio.sleep(0.1)
+        await client.post("/exchange", client.order())
+        await asyncio.sleep(0.1)
+        live = [frame for frame in client.of("userFills") if not frame.get("isSnapshot")]
+        assert len(live) == 1
+        assert len(client.closed) == (2 if kind == "cut_sockets" else 0)
+
+    run(talk)
+
+
 def test_clearing_a_stall_delivers_at_once() -> None:
     async def talk(client: Client) -> None:
         socket = await pinged(client, 1)

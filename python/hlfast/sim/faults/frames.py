@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import msgspec
 
 from hlfast.sim.faults.kinds import Address, Fault, Millis, Scene, Share, Span
+
+if TYPE_CHECKING:
+    from hlfast.sim.faults.link import Link
 
 Way = Literal["in", "out"]
 
@@ -106,7 +111,28 @@ class GarbleFrames(FrameFault, frozen=True, kw_only=True, tag="garble_frames"):
         passage.frame = passage.frame[: scene.rng.randrange(max(1, len(passage.frame)))]
 
 
-class CutSockets(FrameFault, frozen=True, kw_only=True, tag="cut_sockets"):
+class SocketFault(FrameFault, frozen=True, kw_only=True):
+    """A fault of sockets that are open when it begins.
+
+    Attributes:
+        carries: only sockets with a subscription of this type.
+        most: at most so many of them, oldest first; 0: all.
+    """
+
+    carries: str | None = None
+    most: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    def concerned(self, scene: Scene) -> list[Link]:
+        """Return the sockets to draw from."""
+        links = [
+            link
+            for link in scene.server.links()
+            if self.source in (None, link.address) and (not self.carries or link.connection.carries(self.carries))
+        ]
+        return links[: self.most] if self.most else links
+
+
+class CutSockets(SocketFault, frozen=True, kw_only=True, tag="cut_sockets"):
     """Sockets end without a close frame: at the fault's beginning, or each time a frame is struck.
 
     With `at: "frame"` the struck frame is lost with its socket.
@@ -116,8 +142,8 @@ class CutSockets(FrameFault, frozen=True, kw_only=True, tag="cut_sockets"):
 
     def begin(self, scene: Scene) -> None:
         """Cut the sockets that are open now."""
-        for link in scene.server.links() if self.at == "once" else ():
-            if self.source in (None, link.address) and scene.strikes(self.share):
+        for link in self.concerned(scene) if self.at == "once" else ():
+            if scene.strikes(self.share):
                 link.abort()
 
     def concerns(self, source: str, way: Way, frame: bytes) -> bool:
@@ -129,7 +155,7 @@ class CutSockets(FrameFault, frozen=True, kw_only=True, tag="cut_sockets"):
         passage.is_cut = True
 
 
-class Stall(FrameFault, frozen=True, kw_only=True, tag="stall"):
+class Stall(SocketFault, frozen=True, kw_only=True, tag="stall"):
     """Sockets stay open but frames of the way (or of one channel, or one user) don't come through.
 
     Attributes:
@@ -144,7 +170,7 @@ class Stall(FrameFault, frozen=True, kw_only=True, tag="stall"):
     def begin(self, scene: Scene) -> None:
         """Choose the sockets that stall."""
         if self.sockets == "existing":
-            links = [link for link in scene.server.links() if self.source in (None, link.address)]
+            links = self.concerned(scene)
             scene.sockets = {link.number for link in links if self.share >= 1.0 or scene.rng.random() < self.share}
 
     def end(self, scene: Scene) -> None:
