@@ -45,8 +45,8 @@ class EngineSettings(Frozen, frozen=True):
     presign: bool = True  # False: every signature is hedged RFC 6979
     pool_depth: int = 16  # presignatures kept ready per signer
     ping_ms: int = 10_000
-    stall_ms: int = 2_000  # an active feed silent for longer is stalled
-    reconcile_ms: int = 30_000  # clearinghouseState of each account at least this often
+    stall_ms: int = 2_000  # a feed that falls silent is found within this
+    reconcile_ms: int = 30_000  # each account is read this often; the first ten leaders, when quiet, in a fifth of it
 
 
 class Journal(Frozen, frozen=True):

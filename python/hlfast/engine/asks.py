@@ -26,6 +26,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     weight: int = 0
     request: dict[str, Any] | None = None
     subscribe: dict[str, Any] | None = None
+    reconnect: int = 0  # a source's number
+    leader: int = 0
 
 
 class AskExecutor:
@@ -35,6 +37,7 @@ class AskExecutor:
         fetch: posts a body to /info; answers (status, verbatim body) within its own deadline, status 0 when no answer
         came. answer: takes (token, status, body) back to the core.
         subscribe: takes a subscription that the core wants.
+        reconnect: takes (source, leader) of a feed that kept back what others brought of the leader.
         concurrency: reads in flight at once.
     """
 
@@ -43,12 +46,14 @@ class AskExecutor:
         fetch: Fetch,
         answer: Callable[[int, int, bytes], None],
         subscribe: Callable[[dict[str, Any]], None],
+        reconnect: Callable[[int, int], None],
         *,
         concurrency: int = CONCURRENCY,
     ) -> None:
         self._fetch = fetch
         self._answer = answer
         self._subscribe = subscribe
+        self._reconnect = reconnect
         self._concurrency = concurrency
         self._waiting: deque[Ask] = deque()
         self._running: set[asyncio.Task[None]] = set()
@@ -71,6 +76,8 @@ class AskExecutor:
             ask = self._decode(raw)
             if ask.subscribe is not None:
                 self._subscribe(ask.subscribe)
+            elif ask.reconnect:
+                self._reconnect(ask.reconnect, ask.leader)
             elif len(self._waiting) < MAX_WAITING:
                 self._waiting.append(ask)
             else:

@@ -19,7 +19,7 @@ from hlfast.engine.door import Door
 from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
 from hlfast.engine.port import EnginePort
 from hlfast.engine.timers import TICK_MS, BusyPoll, Ticker
-from hlfast.engine.watchdog import Watchdog
+from hlfast.engine.watchdog import LOOKS_PER_STALL, Watchdog
 from hlfast.engine.ways import Ways
 from hlfast.feeds.backfill import Backfill
 from hlfast.telemetry.logs import EventLog
@@ -29,7 +29,6 @@ DRAIN_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _READY_MOST_S: Final = 0.25
 _CLOCK_WEIGHT: Final = 2
-_CHECK_TICKS: Final = 250 // TICK_MS
 _CLOCK_TICKS: Final = 15_000 // TICK_MS
 # An answer that was so long on its way says little: the venue is asked again sooner.
 _LATE_NS: Final = 500_000_000
@@ -93,8 +92,9 @@ class Runtime:
         self._door = Door(engine, self.clock, self._on_fatal, ports.monotonic_ns)
         self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set, ports)
         backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
-        self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want)
+        self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want, self._accuse)
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
+        self._check_ticks = max(1, config.engine.stall_ms // LOOKS_PER_STALL // TICK_MS)
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._ticks = 0
@@ -239,12 +239,16 @@ class Runtime:
         self.asks.take(self.engine.take_requests())
         for alert in self.engine.take_alerts():
             self._tell(alert)
-        if self._ticks % _CHECK_TICKS == 0:
+        if self._ticks % self._check_ticks == 0:
             self.watchdog.check(self._monotonic_ns())
         if self._ticks % (_CLOCK_SOON_TICKS if self._probes_soon else _CLOCK_TICKS) == 0:
             self._run(self._probe_clock())
         if self._ticks % _META_TICKS == 0:
             self._run(self._refresh_metadata())
+
+    def _accuse(self, source: int, leader: int) -> None:
+        name = self.config.leaders[leader].name
+        self.watchdog.accuse(source, f"a fill of {name} came elsewhere and not here")
 
     def _tell(self, alert: bytes) -> None:
         fields = msgspec.json.decode(alert, type=dict[str, Any])

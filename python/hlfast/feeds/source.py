@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from hlfast._core import FRAME_ACK, FRAME_BAD, FRAME_ERROR
+from hlfast._core import FRAME_ACK, FRAME_BAD, FRAME_ERROR, FRAME_OTHER
 from hlfast.venue.ports import REAL
 from hlfast.venue.ws import Down, Subscription, WsConnection
 
@@ -62,7 +62,7 @@ class FeedSource:
         watcher: told of ups, downs and refusals.
 
     Attributes:
-        data_ns: monotonic time of the last frame that the core took in.
+        data_ns: monotonic time of the last frame with data, whoever's.
         up_ns: monotonic time of the opening; 0 when down.
         refused: subscriptions that the venue does not give on this connection, since it opened.
         changes: grows with each change of what is acknowledged, so that a reader can keep what it computed.
@@ -83,6 +83,7 @@ class FeedSource:
         self._connection: WsConnection
         self._wanted: dict[Key, Subscription] = {}
         self._pending: dict[Key, None] = {}  # in the order sent, which is the order of the venue's answers
+        self._answered_ns = 0  # when the venue answered a subscription last, or was first asked for one again
         self._heartbeat: Subscription | None = None
 
     def attach(self, connection: WsConnection) -> None:
@@ -100,6 +101,11 @@ class FeedSource:
     def reconnect(self, reason: str) -> None:
         """Drop the connection and dial again."""
         self._connection.reconnect(reason)
+
+    @property
+    def owed_ns(self) -> int:
+        """Monotonic time since when the venue owes an answer to a subscription; 0 when it owes none, or is away."""
+        return self._answered_ns if self._pending and self.up_ns else 0
 
     @property
     def subscriptions(self) -> int:
@@ -120,6 +126,8 @@ class FeedSource:
         if key in self._wanted:
             return
         self._wanted[key] = subscription
+        if not self._pending:
+            self._answered_ns = self._clock()
         self._pending[key] = None
         self.changes += 1
         self._connection.subscribe(subscription)
@@ -141,7 +149,7 @@ class FeedSource:
 
     def went_up(self) -> None:
         """The connection is open; it sends every wanted subscription right after this."""
-        self.up_ns = self._clock()
+        self.up_ns = self._answered_ns = self._clock()
         self.bad_frames = 0
         self.refused.clear()
         self._pending = dict.fromkeys(self._wanted)
@@ -157,6 +165,9 @@ class FeedSource:
 
     def notice(self, frame_class: int, payload: bytes) -> None:
         """A frame that the core does not take: acknowledgements, errors, nonsense."""
+        if frame_class == FRAME_OTHER:
+            self.data_ns = self._clock()  # trades of strangers: the feed speaks
+            return
         if frame_class == FRAME_BAD:
             self.bad_frames += 1
             if self.bad_frames >= BAD_FRAMES:
@@ -166,8 +177,7 @@ class FeedSource:
             if frame_class == FRAME_ACK:
                 said = msgspec.json.decode(payload, type=_Ack).data
                 if said.method == "subscribe":
-                    self._pending.pop(key_of(said.subscription), None)
-                    self.changes += 1
+                    self._settle(key_of(said.subscription))
             elif frame_class == FRAME_ERROR:
                 self._on_error(msgspec.json.decode(payload, type=_Error).data)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -184,11 +194,15 @@ class FeedSource:
         if key is None or key not in self._pending:
             self._watcher.feed_error(self, text)
             return
-        del self._pending[key]
-        self.changes += 1
+        self._settle(key)
         if not text.startswith("Already subscribed"):
             self.refused.add(key)
             self._watcher.feed_refused(self, key, text)
+
+    def _settle(self, key: Key) -> None:
+        self._pending.pop(key, None)
+        self._answered_ns = self._clock()
+        self.changes += 1
 
     def _unanswered(self) -> list[tuple[Key, Subscription]]:
         return [(key, self._wanted[key]) for key in self._pending]

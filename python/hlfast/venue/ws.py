@@ -34,7 +34,9 @@ _PING: Final = b'{"method":"ping"}'
 # {"channel":"pong"} is 18 bytes; a little slack for spaces.
 _PONG_MAX_BYTES: Final = 24
 # A connection that lived this long had nothing wrong with it: the next attempt starts again from the shortest wait.
+# With a larger budget of dials it is the time in which that earns one for each connection of a usual engine.
 _HEALTHY_MS: Final = 10_000
+_USUAL_CONNECTIONS: Final = 6
 
 _log = logging.getLogger("hlfast.venue.ws")
 
@@ -57,6 +59,7 @@ class DialBudget:
     """
 
     def __init__(self, per_minute: int = DIALS_PER_MINUTE, *, clock: Callable[[], int] = REAL.monotonic_ns) -> None:
+        self.per_minute = per_minute
         self._clock = clock
         self._dials: deque[int] = deque(maxlen=per_minute)
 
@@ -143,6 +146,7 @@ class WsConnection:
         self._clock = ports.monotonic_ns
         self._dials = dials or DialBudget(clock=ports.monotonic_ns)
         self._backoff = backoff or Backoff(rng=ports.rng)
+        self._healthy_ms = min(_HEALTHY_MS, _USUAL_CONNECTIONS * 60_000 // self._dials.per_minute)
         self._ssl = ssl_context
         self._local_address = local_address
         self._wanted: dict[bytes, Subscription] = {}
@@ -259,7 +263,7 @@ class WsConnection:
                 await asyncio.sleep(wait_ns / 1e9)
             self._drop_reason = None
             down = await self._live_once()
-            if down.lived_ms >= _HEALTHY_MS:
+            if down.lived_ms >= self._healthy_ms:
                 self._backoff.reset()
             if not down.was_up and self._on_down is not None:
                 self._on_down(down)

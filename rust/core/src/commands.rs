@@ -1,7 +1,7 @@
 //! What leaves through the core's one door.
 use std::ops::Range;
 
-use crate::event::LaneId;
+use crate::event::{LaneId, SourceId};
 use crate::num::{Pos, Px, Sz};
 use crate::sign::Digest;
 use crate::wire::{Address, Cloid};
@@ -108,7 +108,7 @@ pub struct Attempt {
 pub enum Ask {
     /// Post this body to `/info` and give the answer back as `Event::Info` with the token.
     Info {
-        /// Correlates the answer; unique over the journal's life.
+        /// Correlates the answer; unique over the journal's life but for looks (`LOOK`).
         token: u64,
         /// REST weight that the core has already taken from its budget.
         weight: u32,
@@ -120,10 +120,30 @@ pub enum Ask {
         /// JSON of the subscription object.
         body: Vec<u8>,
     },
+    /// Drop this connection and dial it again: it kept a leader's fills back that others brought.
+    Reconnect {
+        /// The connection.
+        source: SourceId,
+        /// Of whom it was silent; an index into `Config::leaders`.
+        leader: u32,
+    },
 }
 
+/// Marks the tokens of reads that no journalled state remembers: looks at leaders of whom nothing is heard.
+pub const LOOK: u64 = 1 << 62;
+
 impl Ask {
-    /// Appends `{"token", "request", "weight"}` or `{"subscribe"}`.
+    /// Whether it comes of what is outside the journalled state, and so leaves no trace in the journal.
+    #[must_use]
+    pub const fn is_unrecorded(&self) -> bool {
+        match self {
+            Ask::Reconnect { .. } => true,
+            Ask::Info { token, .. } => *token & LOOK != 0,
+            Ask::Subscribe { .. } => false,
+        }
+    }
+
+    /// Appends `{"token", "request", "weight"}`, `{"subscribe"}` or `{"reconnect", "leader"}`.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Ask::Info { token, weight, body } => {
@@ -133,6 +153,9 @@ impl Ask {
             Ask::Subscribe { body } => {
                 out.extend_from_slice(b"{\"subscribe\":");
                 out.extend_from_slice(body);
+            }
+            Ask::Reconnect { source, leader } => {
+                out.extend_from_slice(format!("{{\"reconnect\":{source},\"leader\":{leader}").as_bytes());
             }
         }
         out.push(b'}');

@@ -14,6 +14,7 @@ mod rhythm;
 mod rotation;
 mod send;
 mod settle;
+mod silence;
 mod snapshot;
 mod status;
 mod stops;
@@ -57,6 +58,7 @@ pub struct Engine {
     /// Whose orders a connection carries.
     order_owners: BTreeMap<SourceId, u32>,
     order_activity: Vec<leaders::OrderActivity>,
+    silence: silence::Silence,
     buffers: Buffers,
     batch: send::Batch,
 }
@@ -86,6 +88,7 @@ impl Engine {
             budget: Budget::new(config.venue.limits == Limits::Venue),
             order_owners: BTreeMap::new(),
             order_activity: vec![leaders::OrderActivity::default(); config.leaders.len()],
+            silence: silence::Silence::new(config.leaders.len()),
             follows_of_leader,
             follows_of_follower,
             dexs,
@@ -126,7 +129,7 @@ impl Engine {
         let parsed = parse_frame(bytes, &mut buffers);
         let class = match parsed {
             Ok(Frame::UserFills { user, snapshot }) => {
-                self.on_user_fills(user, snapshot, bytes, &mut buffers.fills, now_ms, out)
+                self.on_user_fills(source, user, snapshot, bytes, &mut buffers.fills, now_ms, out)
             }
             Ok(Frame::Trades) => self.on_trades(source, bytes, &buffers.tape, now_ms, out),
             Ok(Frame::Quote(row)) => self.on_quote(bytes, &row),
@@ -181,16 +184,11 @@ impl Engine {
 
     fn on_source_up(&mut self, source: SourceId, kind: SourceKind, now_ms: u64, out: &mut Commands) {
         out.changed = true;
+        self.silence.forget(source);
         match kind {
             SourceKind::User => {}
-            SourceKind::Tape => {
-                self.state.tapes.insert(source, now_ms);
-            }
-            SourceKind::Lane => {
-                if !self.state.lanes.contains(&source) {
-                    self.state.lanes.push(source);
-                }
-            }
+            SourceKind::Tape => self.on_tape_up(source, now_ms),
+            SourceKind::Lane => self.on_lane_up(source, now_ms),
         }
     }
 
@@ -198,6 +196,7 @@ impl Engine {
         out.changed = true;
         self.state.tapes.remove(&source);
         self.order_owners.remove(&source);
+        self.silence.forget(source);
         let lanes = self.state.lanes.len();
         self.state.lanes.retain(|lane| *lane != source);
         if self.state.lanes.len() < lanes {

@@ -24,6 +24,8 @@ pub struct Leader {
     pub had_snapshot: bool,
     /// Per dex: positions were read at least once.
     pub seeded: Vec<bool>,
+    /// Per dex: when the ledger was last known to miss nothing, by the leader's own channel or a read.
+    pub whole_ms: Vec<u64>,
     /// The chain broke; entries wait until fills and positions were read again.
     pub gap: Gap,
     /// Account value in 10^-6 dollars.
@@ -440,7 +442,7 @@ impl State {
     #[must_use]
     pub fn new(leaders: usize, followers: usize, follows: usize, dexs: usize) -> State {
         State {
-            leaders: vec![Leader { seeded: vec![false; dexs], ..Leader::default() }; leaders],
+            leaders: vec![Leader { seeded: vec![false; dexs], whole_ms: vec![0; dexs], ..Leader::default() }; leaders],
             followers: vec![Follower { read: vec![false; dexs], ..Follower::default() }; followers],
             held: vec![BTreeMap::new(); follows],
             next_post: 1,

@@ -16,10 +16,15 @@ class World:
     def __init__(self, concurrency: int = 2) -> None:
         self.answers: list[tuple[int, int, bytes]] = []
         self.wanted: list[dict] = []
+        self.accused: list[tuple[int, int]] = []
         self.begun: list[dict] = []
         self.gate = asyncio.Event()
         self.executor = AskExecutor(
-            self.fetch, lambda *answer: self.answers.append(answer), self.wanted.append, concurrency=concurrency
+            self.fetch,
+            lambda *answer: self.answers.append(answer),
+            self.wanted.append,
+            lambda *feed: self.accused.append(feed),
+            concurrency=concurrency,
         )
 
     async def fetch(self, body: dict) -> tuple[int, bytes]:
@@ -59,6 +64,13 @@ async def test_asks_hand_subscriptions_to_the_feeds() -> None:
     assert world.executor.waiting == 0
 
 
+async def test_asks_hand_on_which_feed_kept_something_back() -> None:
+    world = World()
+    world.executor.take([b'{"reconnect":3,"leader":1}'])
+    assert world.accused == [(3, 1)]
+    assert world.executor.waiting == 0
+
+
 async def test_asks_beyond_the_bound_are_answered_without_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asks, "MAX_WAITING", 3)
     world = World(concurrency=1)
@@ -83,7 +95,7 @@ async def test_asks_report_a_defect_of_the_fetch() -> None:
     async def fetch(body: dict) -> tuple[int, bytes]:
         raise KeyError("defect")
 
-    executor = AskExecutor(fetch, lambda *answer: None, lambda sub: None)
+    executor = AskExecutor(fetch, lambda *answer: None, lambda sub: None, lambda *feed: None)
     executor.take([ask(1)])
     await until(lambda: told)
     assert isinstance(told[0]["exception"], KeyError)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from hlfast._core import FRAME_ACK, FRAME_BAD, FRAME_ERROR
+from hlfast._core import FRAME_ACK, FRAME_BAD, FRAME_ERROR, FRAME_OTHER
 from hlfast.feeds.source import BAD_FRAMES, FeedSource
 from hlfast.venue.ws import Down
 
@@ -161,6 +161,41 @@ def test_source_probes_by_asking_for_the_heartbeat_again() -> None:
     assert [each["method"] for each in connection.sent] == ["unsubscribe", "subscribe"]
     assert connection.sent[1]["subscription"] == {"type": "bbo", "coin": "BTC"}
     assert len(connection.wanted) == 1, "it stays wanted across reconnects"
+
+
+def test_source_tells_since_when_an_answer_is_owed() -> None:
+    now = [100]
+    feed = FeedSource(3, "user", Watcher(), clock=lambda: now[0])
+    feed.attach(Connection())
+    feed.subscribe(fills(A))
+    assert feed.owed_ns == 0, "not up: nobody was asked"
+    now[0] = 200
+    feed.went_up()
+    feed.subscribe(fills(B))
+    assert feed.owed_ns == 200
+    now[0] = 300
+    ack(feed, fills(A))
+    assert feed.owed_ns == 300, "it answers: the next may take as long again"
+    error(feed, "Cannot track more than 10 total users.")
+    assert feed.owed_ns == 0, "a refusal is an answer"
+    now[0] = 400
+    feed.subscribe(fills(C))
+    assert feed.owed_ns == 400
+    feed.went_down(Down("cut", 1006, 10, was_up=True))
+    assert feed.owed_ns == 0
+
+
+def test_source_counts_strangers_trades_as_data_and_errors_not() -> None:
+    now = [100]
+    feed = FeedSource(3, "tape", Watcher(), clock=lambda: now[0])
+    feed.attach(Connection())
+    feed.went_up()
+    now[0] = 200
+    for frame_class, payload in ((FRAME_BAD, b"\xff"), (FRAME_ERROR, b'{"channel":"error","data":"x"}')):
+        feed.notice(frame_class, payload)
+    assert feed.data_ns == 0
+    feed.notice(FRAME_OTHER, b'{"channel":"trades","data":[]}')
+    assert feed.data_ns == 200
 
 
 def test_source_says_nothing_of_attempts_that_never_came_up() -> None:

@@ -14,8 +14,10 @@ use crate::state::{Change, Fanout, Gap, LeaderCoin};
 const TOO_OLD_MS: u64 = 600_000;
 
 impl Engine {
+    #[expect(clippy::too_many_arguments, reason = "a frame's parts, each from another place")]
     pub(super) fn on_user_fills(
         &mut self,
+        source: SourceId,
         user: [u8; 20],
         snapshot: bool,
         frame: &[u8],
@@ -24,12 +26,48 @@ impl Engine {
         out: &mut Commands,
     ) -> FrameClass {
         let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
+        let newest_ms = rows.iter().map(|row| row.time_ms).max().unwrap_or(0);
+        self.silence.heard(leader, source, newest_ms);
         if snapshot && self.take_baseline(leader, rows, out) {
             return FrameClass::Taken;
         }
-        self.apply_rows(leader, frame, rows, now_ms, out);
+        self.apply_news(leader, Some(source), frame, rows, now_ms, out);
+        self.mark_whole(leader, now_ms, out);
         self.first_chunk(now_ms, out);
         FrameClass::Taken
+    }
+
+    /// The leader's own channel has spoken: what came before is in the ledger, unless a gap is open. It is written down only
+    /// where it lets a tape move the ledger again.
+    fn mark_whole(&mut self, leader: u32, now_ms: u64, out: &mut Commands) {
+        let youngest_tape = self.state.tapes.values().copied().max().unwrap_or(0);
+        let Some(state) = self.state.leader_mut(leader) else { return };
+        if state.gap == Gap::None && state.whole_ms.iter().any(|whole| *whole < youngest_tape) {
+            state.whole_ms.iter_mut().for_each(|whole| *whole = now_ms.max(*whole));
+            out.changed = true;
+        }
+    }
+
+    /// Applies rows and notes what is news in them. `brought_by`: the feed; `None`: a read.
+    pub(super) fn apply_news(
+        &mut self,
+        leader: u32,
+        brought_by: Option<SourceId>,
+        frame: &[u8],
+        rows: &mut Vec<FillRow>,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let before = self.cursor(leader);
+        self.apply_rows(leader, frame, rows, now_ms, out);
+        let after = self.cursor(leader);
+        if after > before {
+            self.note_news(leader, brought_by, after, now_ms);
+        }
+    }
+
+    fn cursor(&self, leader: u32) -> u64 {
+        self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms)
     }
 
     /// The first snapshot is state, not news: it says which fills were there before copying began.
@@ -51,14 +89,7 @@ impl Engine {
     }
 
     /// Applies rows that carry their start position: `userFills`, snapshots after a reconnect, backfill.
-    pub(super) fn apply_rows(
-        &mut self,
-        leader: u32,
-        frame: &[u8],
-        rows: &mut Vec<FillRow>,
-        now_ms: u64,
-        out: &mut Commands,
-    ) {
+    fn apply_rows(&mut self, leader: u32, frame: &[u8], rows: &mut Vec<FillRow>, now_ms: u64, out: &mut Commands) {
         // Histories come newest first; within one time the array is the execution order reversed as a whole.
         let descending = matches!((rows.first(), rows.last()), (Some(a), Some(b)) if a.time_ms > b.time_ms);
         if descending {
@@ -338,7 +369,8 @@ impl Engine {
                     continue;
                 }
                 let Some(coin) = self.state.market.find(row.coin.of(frame)) else { continue };
-                let Some(change) = self.apply_tape(leader, coin, &row) else { continue };
+                let Some(change) = self.apply_tape(leader, coin, &row, up_ms) else { continue };
+                self.note_news(leader, None, row.time_ms, now_ms);
                 match &mut group {
                     Some((of, on, open)) if *of == leader && *on == coin => merge(open, change),
                     _ => {
@@ -358,9 +390,14 @@ impl Engine {
         class
     }
 
-    fn apply_tape(&mut self, leader: u32, coin: CoinId, row: &FillRow) -> Option<Change> {
+    /// `up_ms`: since when this tape misses nothing. A ledger that was not whole since then could be moved from a wrong start.
+    fn apply_tape(&mut self, leader: u32, coin: CoinId, row: &FillRow, up_ms: u64) -> Option<Change> {
         let seeded = self.is_seeded(leader, coin);
+        let dex = self.dex_of(coin)?;
         let state = self.state.leader_mut(leader)?;
+        if state.whole_ms.get(dex).is_none_or(|whole| *whole < up_ms) {
+            return None;
+        }
         let known = state.coins.get(&coin).map(|entry| entry.position).or(seeded.then_some(0))?;
         let late = state.coins.get(&coin).is_some_and(|entry| row.time_ms < entry.last_ms);
         if state.gap != Gap::None || row.time_ms <= state.baseline_ms || late {

@@ -40,6 +40,7 @@ impl Engine {
                 self.state.leaders.get(leader).is_some_and(|leader| leader.seeded.iter().all(|seeded| *seeded));
             let at = if seeded { now_ms.saturating_add(SNAPSHOT_FIRST_MS) } else { now_ms };
             self.read_at(at, true, index(leader));
+            self.put_off_look(index(leader), now_ms);
             let gap = self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None);
             if gap {
                 self.ask_backfill(index(leader), out);
@@ -175,6 +176,10 @@ impl Engine {
         now_ms: u64,
         out: &mut Commands,
     ) -> FrameClass {
+        if let Some(class) = self.on_look(token, status, body, now_ms, out) {
+            self.first_chunk(now_ms, out);
+            return class;
+        }
         let Some(asked) = self.state.asks.remove(&token) else { return FrameClass::Other };
         out.changed = true;
         let good = status == 200;
@@ -241,7 +246,7 @@ impl Engine {
         if planted(Bug::BackfillIgnored) {
             rows.clear();
         }
-        self.apply_rows(leader, body, &mut rows, now_ms, out);
+        self.apply_news(leader, None, body, &mut rows, now_ms, out);
         self.backfill_done(leader, now_ms);
         true
     }
@@ -283,8 +288,16 @@ impl Engine {
         self.dexs.iter().position(|known| known == dex)
     }
 
-    fn on_leader_state(&mut self, leader: u32, dex: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
+    pub(super) fn on_leader_state(
+        &mut self,
+        leader: u32,
+        dex: u32,
+        body: &[u8],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> bool {
         let Ok(read) = parse_state(body) else { return false };
+        self.put_off_look(leader, now_ms);
         let Some(state) = self.state.leader_mut(leader) else { return true };
         if dex == 0 {
             state.unrealised = read.unrealised.raw();
@@ -319,11 +332,29 @@ impl Engine {
         if first {
             self.push_adoptions(leader, now_ms);
         }
-        let wait = if again || gap == Some(Gap::Positions) { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
+        let is_whole = gap != Some(Gap::None) || self.mark_read(leader, dex, read.time_ms, again);
         if dex == 0 {
+            let wait = match gap {
+                _ if again => SECOND_LOOK_MS,
+                Some(Gap::Positions) => SECOND_LOOK_MS,
+                _ if !is_whole => SNAPSHOT_FIRST_MS,
+                _ => self.config.engine.reconcile_ms,
+            };
             self.read_at(now_ms.saturating_add(wait), true, leader);
         }
         true
+    }
+
+    /// Notes up to when a dex's ledger is known to be whole. False: a tape came up after that, and can't move it yet.
+    fn mark_read(&mut self, leader: u32, dex: u32, read_ms: u64, differs: bool) -> bool {
+        let youngest_tape = self.state.tapes.values().copied().max().unwrap_or(0);
+        let Some(whole) = self.state.leader_mut(leader).and_then(|state| state.whole_ms.get_mut(dex as usize)) else {
+            return true;
+        };
+        if !differs {
+            *whole = read_ms.max(*whole);
+        }
+        *whole >= youngest_tape
     }
 
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {
@@ -440,6 +471,12 @@ impl Engine {
                 if let Some(state) = self.state.leader_mut(leader) {
                     state.gap = Gap::Fills;
                 }
+                let name = self.coin_name(coin).to_owned();
+                let text = format!(
+                    "{name}: the account holds {}, and no feed brought the fills. They are read, entries wait.",
+                    Pos::from_raw(position)
+                );
+                alert_leader(out, Level::Warning, "fills_missed", leader, text);
                 self.ask_backfill(leader, out);
                 false
             }

@@ -194,6 +194,7 @@ impl Engine {
     pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
         out.changed = true;
         self.reopen_stops();
+        self.silence.reopen();
         let state = &mut self.state;
         state.started = false;
         state.breaker = false;
@@ -277,6 +278,7 @@ impl Engine {
         self.send_batch(now_ms, out);
         self.schedule_reads(now_ms, out);
         self.tend_stops(now_ms, out);
+        self.tend_silence(now_ms, out);
         if !self.state.fanouts.is_empty() {
             // A former process, or a shell that stopped asking: the event goes on.
             out.more = true;

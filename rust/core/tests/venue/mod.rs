@@ -129,6 +129,8 @@ pub struct World {
     /// What the venue says of each account's requests.
     pub requests_left: i64,
     pub subscriptions: Vec<Value>,
+    /// Connections that were to be dialled again, each with a leader of whom it was silent.
+    pub dropped: Vec<(u32, u32)>,
     /// What the engine used of the venue's budget: time, weight, messages.
     pub spent: Vec<(u64, u64, u64)>,
     pub pending_info: Vec<(u64, Value)>,
@@ -215,6 +217,7 @@ impl World {
             answer_reads: true,
             requests_left: 9_000,
             subscriptions: Vec::new(),
+            dropped: Vec::new(),
             spent: Vec::new(),
             pending_info: Vec::new(),
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
@@ -273,7 +276,7 @@ impl World {
             });
         } else {
             assert!(
-                out.attempts.is_empty() && out.receipts.is_empty() && out.asks.is_empty(),
+                out.attempts.is_empty() && out.receipts.is_empty() && out.asks.iter().all(Ask::is_unrecorded),
                 "an unchanged step has commands"
             );
         }
@@ -309,6 +312,7 @@ impl World {
         for ask in out.asks {
             match ask {
                 Ask::Subscribe { body } => self.subscriptions.push(serde_json::from_slice(&body).unwrap()),
+                Ask::Reconnect { source, leader } => self.dropped.push((source, leader)),
                 Ask::Info { token, body, weight } => {
                     self.spent.push((self.now, weight.into(), 0));
                     if self.answer_reads {
