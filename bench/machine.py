@@ -8,6 +8,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -49,3 +50,9 @@ def journal_file_system(path: Path) -> str:
         if str(path).startswith(mount) and len(mount) >= len(best):
             best, kind = mount, found
     return kind
+
+
+def conditions(work: Path, program: str) -> dict[str, Any]:
+    """What a result says of its run: asked before it, with the program's own arguments."""
+    command = " ".join([program, *sys.argv[1:]])
+    return {"machine": describe(), "journal_file_system": journal_file_system(work), "command": command}

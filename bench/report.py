@@ -26,6 +26,15 @@ time with `limits = "off"`; with `limits = "venue"` fan-outs above 100 followers
 POINTS = ("p50", "p90", "p99", "p99_9", "max")
 
 
+def record(results: Mapping[str, dict[str, Any]]) -> None:
+    """Keep the results of parts in bench/results and render RESULTS.md anew."""
+    kept = Path(__file__).resolve().parent / "results"
+    kept.mkdir(exist_ok=True)
+    for name, result in results.items():
+        (kept / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write(kept.with_name("RESULTS.md"), kept)
+
+
 def write(path: Path, results: Path) -> None:
     """Render every recorded part into `path`."""
     recorded = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(results.glob("*.json"))}

@@ -28,7 +28,6 @@ from e2e import copiers, gates, sink_process, tick_to_trade, under_load
 from micro import native
 
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE / "results"
 Advance = Callable[[str], None]
 # CI's form: enough copiers to see that the order of things still holds.
 SHORT_COPIERS = {gates.ECHO_SPIN, gates.NAIVE, gates.LEAN_SPIN, gates.BEST, gates.DURABLE}
@@ -109,6 +108,8 @@ def parts(form: Form) -> list[Part]:
             lambda work, advance: under_load.scraping(scrape_rounds, form.share, work, advance),
         ),
         Part("footprint", few, lambda work, advance: under_load.footprint(few, work, advance)),
+        scripted("feeds", "e2e/feeds.py", "--json", "--quiet", *(["--short"] if form.short else [])),
+        scripted("restart", "e2e/restart.py", "--json", "--quiet", "--rounds", "3" if form.short else "30"),
     ]
 
 
@@ -162,13 +163,8 @@ def measure(chosen: list[Part], console: Console) -> dict[str, dict[str, Any]]:
                 def advance(what: str) -> None:
                     progress.update(task, description=what, advance=1)
 
-                described = machine.describe()
-                results[part.name] = {
-                    **part.run(work / part.name, advance),
-                    "machine": described,
-                    "journal_file_system": machine.journal_file_system(work),
-                    "command": " ".join(["bench/run.py", *sys.argv[1:]]),
-                }
+                on = machine.conditions(work, "bench/run.py")
+                results[part.name] = part.run(work / part.name, advance) | on
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return results
@@ -200,10 +196,7 @@ def main() -> int:
         console.print(f"measured again, since a fault is no result: {', '.join(part.name for part in again)}")
         results |= measure(again, console)
     if arguments.record or not arguments.short:
-        RESULTS.mkdir(exist_ok=True)
-        for name, result in results.items():
-            (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        report.write(HERE / "RESULTS.md", RESULTS)
+        report.record(results)
     if arguments.json:
         print(json.dumps(results))
     else:

@@ -82,10 +82,11 @@ def of_tick_to_trade(table: dict[str, Any]) -> list[Gate]:
         gates += _against(rows, NAIVE, last, 20.0, followers)
         gates += _against(rows, LEAN_SPIN, last, 1.4, followers)
         gates += _tail(rows, ours)
-        gates += _durable(rows)
+        gates += _durable(rows, {"p50": 150.0, "p99": 600.0})
     elif followers == 100:
         gates += _against(rows, NAIVE, last, 450.0, followers)
         gates.append(in_signatures("100 followers, last order", ours["last_in_signatures"], 500.0))
+        gates += _durable(rows, {"p99": 500.0})
     elif followers == 1_000:
         gates.append(in_signatures("1,000 followers, first order", ours["first_in_signatures"], 250.0))
         gates.append(in_signatures("1,000 followers, last order", ours["last_in_signatures"], 3_000.0))
@@ -110,7 +111,7 @@ def _tail(rows: dict[str, Any], ours: dict[str, Any]) -> list[Gate]:
     return gates
 
 
-def _durable(rows: dict[str, Any]) -> list[Gate]:
+def _durable(rows: dict[str, Any], limits_us: dict[str, float]) -> list[Gate]:
     """What waiting for stable storage adds, metrics on and pool refilling; each loop against its own kind."""
     gates = []
     for loop in (", busy_poll", ""):
@@ -118,7 +119,8 @@ def _durable(rows: dict[str, Any]) -> list[Gate]:
         if relaxed is None or durable is None:
             continue
         bare_us = durable["last_us"]["median_of_rounds"] / durable["last_in_signatures"]
-        for point, limit_us in (("p50", 150.0), ("p99", 600.0)):
+        for point, limit_us in limits_us.items():
             extra_us = durable["last_us"][point] - relaxed["last_us"][point]
-            gates.append(in_signatures(f"durable less relaxed{loop}, {point}", extra_us / bare_us, limit_us))
+            what = f"durable less relaxed{loop}, {point}"
+            gates.append(in_signatures(what, extra_us / bare_us, limit_us))
     return gates

@@ -31,6 +31,10 @@ class Options:
     leaders: int = 1
     tape: bool = False
     min_value_usd: str | None = None
+    user_connections: int = 1
+    # Accounts are not read back during a round: a read would only add noise to what is measured.
+    reconcile_ms: int = 600_000
+    snapshot_every: int = 100_000
 
 
 def leader_addresses(count: int) -> list[str]:
@@ -44,11 +48,13 @@ def configuration(base_url: str, accounts: list[Follower], work: Path, options: 
     text = [
         'network = "testnet"',
         f'[venue]\nbase_url = "{base_url}"\nlimits = "off"',
-        f'[journal]\ndirectory = "{work / "journal"}"\ndurability = "{options.durability}"',
-        # The sink's account answers are not read back during a round: a read would only add noise to what is measured.
         (
-            f"[engine]\nuser_connections = 1\ntape = {str(options.tape).lower()}\nreconcile_ms = 600000\n"
-            f"busy_poll = {str(options.busy_poll).lower()}\npool_depth = {options.pool_depth}"
+            f'[journal]\ndirectory = "{work / "journal"}"\ndurability = "{options.durability}"\n'
+            f"snapshot_every = {options.snapshot_every}"
+        ),
+        (
+            f"[engine]\nuser_connections = {options.user_connections}\ntape = {str(options.tape).lower()}\n"
+            f"reconcile_ms = {options.reconcile_ms}\nbusy_poll = {str(options.busy_poll).lower()}\npool_depth = {options.pool_depth}"
         ),
         f'[keys]\ncredentials_directory = "{work / "credentials"}"',
         f"[metrics]\nenabled = {str(options.metrics).lower()}\nport = 0",
