@@ -172,6 +172,11 @@ class Engine:
         """
     def on_http_answer(self, post_id: int, status: int, body: bytes, now_ms: int) -> _Sends | None:
         """Settle a post that went over HTTP. `status` 0 means no answer: the outcome is unknown."""
+    def operate(self, request: bytes, now_ms: int) -> tuple[bytes, _Sends | None]:
+        """Carry out an operator's request (JSON) and answer it (JSON), with what is to be written now.
+
+        The answer has "ok"; a refused request changed nothing. A request that was carried out is on stable storage.
+        """
     def on_tick(self, now_ms: int) -> _Sends | None:
         """Let time pass: retries, expiries, fences, periodic reads. The shell calls it every 20 ms."""
 

@@ -101,6 +101,11 @@ class FakeCore:
         self._at(now_ms)
         self.heard.append(("tick",))
 
+    def operate(self, request, now_ms):
+        self._at(now_ms)
+        self.heard.append(("operate", json.loads(request)))
+        return b'{"ok":true}', self._fan_out()
+
     def source_up(self, source, kind, now_ms):
         self._at(now_ms)
         self.heard.append(("up", source, kind))

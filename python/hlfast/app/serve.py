@@ -15,9 +15,10 @@ import msgspec
 import uvloop
 
 from hlfast._core import Engine
-from hlfast.config.model import Config, Keys, for_core
+from hlfast.config.model import Config, Keys, control_path, for_core
 from hlfast.engine.asks import CONCURRENCY as READS
 from hlfast.engine.clock import VenueClock
+from hlfast.engine.control_socket import ControlSocket
 from hlfast.engine.limits import refuse_unsafe
 from hlfast.engine.runtime import Runtime
 from hlfast.errors import ConfigError, HlfastError
@@ -104,14 +105,18 @@ async def _serve(config: Config, *, json: bool) -> int:
 
 async def _live(config: Config, runtime: Runtime, *, json: bool) -> int:
     endpoint = _endpoint(runtime)
+    control = ControlSocket(control_path(config), runtime.operate)
     try:
         url = await endpoint.start(config.metrics.host, config.metrics.port) if config.metrics.enabled else None
+        # Before anything else: the kill switch must not wait for a venue that is away.
+        await control.start()
         await runtime.open()
         _quiet_collector()
         if await runtime.until_ready():
             _tell_ready(config, url, json=json)
         await runtime.stopping.wait()
     finally:
+        await control.close()
         await runtime.close()
         await endpoint.close()
     if runtime.fatal is None:
@@ -168,6 +173,7 @@ def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
             "metrics_url": None if url is None else url + "/metrics",
             "latency_url": None if url is None else url + "/latency",
             "health_url": None if url is None else url + "/health",
+            "control_socket": str(control_path(config)),
             "network": config.network,
             "leaders": len(config.leaders),
             "followers": len(config.followers),
@@ -175,7 +181,8 @@ def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
         line = msgspec.json.encode(ready).decode()
     else:
         line = (
-            f"ready: {len(config.leaders)} leaders, {len(config.followers)} followers, metrics at {url or 'no address'}"
+            f"ready: {len(config.leaders)} leaders, {len(config.followers)} followers, "
+            f"metrics at {url or 'no address'}, control at {control_path(config)}"
         )
     sys.stdout.write(line + "\n")
     sys.stdout.flush()

@@ -29,6 +29,13 @@ _PLACES = {
     "recommend": "hlfast.cli.recommend:recommend",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
+    "followers": "hlfast.cli.shown:followers",
+    "leaders": "hlfast.cli.shown:leaders",
+    "positions": "hlfast.cli.shown:positions",
+    "pause": "hlfast.cli.operate:pause",
+    "resume": "hlfast.cli.operate:resume",
+    "flatten": "hlfast.cli.operate:flatten",
+    "kill": "hlfast.cli.operate:kill",
 }
 _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
@@ -40,6 +47,12 @@ _HELP = """Copy any Hyperliquid trader into any number of accounts.
   hlfast check -c hlfast.toml    find trouble before money does
   hlfast run -c hlfast.toml      copy
   hlfast gameday --seeds 20      see it survive simulated disasters
+
+[bold]While it runs[/bold]
+
+  hlfast positions               what is held, and whose part it is
+  hlfast pause --leader whale    no more entries after whale; exits go on
+  hlfast kill                    no more entries at all, until you lift it
 """
 _EPILOG = """Settings: one TOML file, then variables HLFAST_SECTION__FIELD, which win over it.
 
@@ -115,6 +128,41 @@ def _journal() -> None:
 
 @app.command("keys", help="Make agent keys: hlfast keys new.")
 def _keys() -> None:
+    pass
+
+
+@app.command("followers", help="List the followers of the running engine: whether they copy, whom, and what they hold.")
+def _followers() -> None:
+    pass
+
+
+@app.command("leaders", help="List the leaders of the running engine, and what they hold.")
+def _leaders() -> None:
+    pass
+
+
+@app.command("positions", help="List what each follower holds, should hold, and whose part that is.")
+def _positions() -> None:
+    pass
+
+
+@app.command("pause", help="Stop entries of a leader, a follower, one follow or everything; exits go on.")
+def _pause() -> None:
+    pass
+
+
+@app.command("resume", help="Take a pause back, or lift the kill switch.")
+def _resume() -> None:
+    pass
+
+
+@app.command("flatten", help="Close what a follower copied, on one coin or all.")
+def _flatten() -> None:
+    pass
+
+
+@app.command("kill", help="The kill switch: no increases anywhere, until it is lifted.")
+def _kill() -> None:
     pass
 
 

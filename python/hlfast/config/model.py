@@ -6,6 +6,7 @@ whole milliseconds. An absent limit means none; an explicit zero is refused by t
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
@@ -55,6 +56,12 @@ class Journal(Frozen, frozen=True):
     directory: str
     durability: Literal["durable", "relaxed"] = "durable"
     snapshot_every: int = 100_000  # records between snapshots
+
+
+class Control(Frozen, frozen=True):
+    """The operator's door: `hlfast pause`, `kill`, `follow` and the like. For the engine's own user alone."""
+
+    socket: str | None = None  # None: control.sock in journal.directory
 
 
 class Keystore(Frozen, frozen=True):
@@ -184,13 +191,19 @@ class Config(Frozen, frozen=True):
     builder: Builder | None = None
     store: Store = Store()
     discovery: Discovery = Discovery()
+    control: Control = Control()
 
 
 # What runs beside the engine: the core decides nothing by it and refuses what it does not know.
-_BESIDE: Final = ("store", "discovery")
+_BESIDE: Final = ("store", "discovery", "control")
 
 
 def for_core(config: Config) -> bytes:
     """Return the settings as the core reads them."""
     settings = msgspec.to_builtins(config)
     return msgspec.json.encode({name: value for name, value in settings.items() if name not in _BESIDE})
+
+
+def control_path(config: Config) -> Path:
+    """Where the engine that runs under these settings listens to its operator."""
+    return Path(config.control.socket or Path(config.journal.directory) / "control.sock").absolute()

@@ -41,8 +41,12 @@ REASONS = {
     "out_of_range": "a number left the range of the arithmetic",
     "superseded": "a newer decision took its place",
     "venue_busy": "the account or its budget took no actions just then",
-    "leader_paused": "the leader was liquidated: nothing is opened after him until a restart",
+    "leader_paused": "the leader was liquidated: nothing is opened after him until hlfast resume",
     "request_budget": "the account's requests at the venue are kept for reductions",
+    "paused": "an operator had paused the leader, the follower, this follow or everything",
+    "frozen": "a freeze was on: nothing is sent, and what the leader reduced goes when it ends",
+    "killed": "the kill switch was on",
+    "flattened": "an operator had the position closed",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.port import EnginePort, Sends, Writer
+from hlfast.errors import HlfastError
 from hlfast.venue.ports import REAL
 
 _MS_NS: Final = 1_000_000
@@ -125,6 +126,22 @@ class Door:
     def tick(self) -> None:
         """Let time pass."""
         self._guard(lambda: self.engine.on_tick(self.clock.now_ms()))
+
+    def operate(self, request: bytes) -> bytes:
+        """Carry out an operator's request; the core's answer.
+
+        Raises:
+            HlfastError: the core is closed or broken; whether it was carried out is not known.
+        """
+        if self._closed:
+            raise HlfastError("the engine is stopping")
+        try:
+            answer, sends = self.engine.operate(request, self.clock.now_ms())
+            self._write(sends)
+        except BaseException as error:
+            self._fail(error)
+            raise
+        return answer
 
     def close(self) -> None:
         """From now on the core hears nothing: its journal is about to be flushed for the last time."""

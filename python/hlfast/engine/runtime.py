@@ -15,6 +15,7 @@ import msgspec
 from hlfast.config.model import Config
 from hlfast.engine.asks import AskExecutor
 from hlfast.engine.clock import VenueClock
+from hlfast.engine.control_socket import refusal
 from hlfast.engine.door import Door
 from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
 from hlfast.engine.port import EnginePort
@@ -55,6 +56,10 @@ class Status(msgspec.Struct, frozen=True):
 
 class _VenueTime(msgspec.Struct):
     time: int
+
+
+class _Request(msgspec.Struct):
+    do: str
 
 
 class Runtime:
@@ -168,6 +173,16 @@ class Runtime:
             "clock_skew_ms": self.clock.skew_ms(),
         }
         return msgspec.json.encode({"shell": shell, "core": msgspec.Raw(self.engine.status())})
+
+    async def operate(self, request: bytes) -> bytes:
+        """Answer one request of the control socket: a look at the status here, everything else in the core."""
+        try:
+            kind = msgspec.json.decode(request, type=_Request).do
+        except msgspec.DecodeError as error:
+            return refusal(f"the request can't be read ({error})", 'send one JSON object a line, with "do"')
+        if kind == "status":
+            return b'{"ok":true,"status":' + self.health() + b"}"
+        return self._door.operate(request)
 
     def gauges(self) -> dict[str, tuple[str, str, float]]:
         """The shell's own metrics: name → (kind, help, value). On the loop."""

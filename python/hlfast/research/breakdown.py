@@ -100,10 +100,12 @@ def _moves_of_candles(candles: pl.DataFrame) -> pl.DataFrame:
 
 def _moves_of_fills(legs: pl.DataFrame) -> pl.DataFrame:
     """From the trader's own prices: the day's last against the day before's last, where he traded on both."""
-    # Legs stand by coin and time, so the last one of a day is the one before another day or coin.
-    rows = legs.select("coin", "price", (pl.col("time_ms") // DAY_MS).alias("day"))
-    last = (pl.col("coin") != pl.col("coin").shift(-1)) | (pl.col("day") != pl.col("day").shift(-1))
-    days = rows.filter(last.fill_null(value=True)).with_columns(pl.col("price").cast(pl.Float64))
+    days = (
+        legs.with_columns((pl.col("time_ms") // DAY_MS).alias("day"))
+        .group_by("coin", "day")
+        .agg(pl.col("price").last().cast(pl.Float64))
+        .sort(["coin", "day"])
+    )
     before = (pl.col("coin") == pl.col("coin").shift(1)) & (pl.col("day") == pl.col("day").shift(1) + 1)
     move = pl.when(before).then(pl.col("price") / pl.col("price").shift(1) - 1)
     return days.select("coin", "day", move.alias("move"))

@@ -11,7 +11,6 @@ from collections.abc import Hashable
 from datetime import UTC, datetime
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from hlfast.research.history import History, Issue
@@ -36,9 +35,8 @@ def in_chain_order(history: History) -> tuple[pl.DataFrame, tuple[Issue, ...]]:
     issues += own
     fills = _linked(fills)
     broken = _broken(fills)
-    order = _path_order(fills, broken) if broken.height else None
-    if order is not None:
-        fills = _linked(fills[order])
+    if broken.height:
+        fills = _linked(_reordered(fills, broken))
     fills = fills.with_columns(pl.col("gap").fill_null(value=False))
     issues += _gaps(fills)
     return fills.drop("place", "fee", "fee_token", "fee_base", "tid", "before", "off"), history.issues + tuple(issues)
@@ -117,20 +115,15 @@ def _linked(fills: pl.DataFrame) -> pl.DataFrame:
     off = (pl.col("start") != pl.col("before")).fill_null(value=False)
     if not fills.select(off.any()).item():
         return fills.with_columns(pl.lit(value=False).alias("off"), pl.lit(value=False).alias("gap"))
-    # Few rows differ, so few are looked at closely.
-    odd = fills.filter(off).select("start", "before", "price", "spot")
     difference = (pl.col("start") - pl.col("before")).abs().cast(pl.Float64)
     larger = pl.max_horizontal(pl.col("start").abs(), pl.col("before").abs()).cast(pl.Float64)
     near = difference <= ROUNDING * larger
     dust = pl.col("spot") & (difference * pl.col("price").cast(pl.Float64) < SPOT_DUST_USD)
-    differs = fills.select(off).to_series().to_numpy()
-    gap = np.zeros(fills.height, dtype=np.bool_)
-    gap[differs] = odd.select(~near & ~dust).to_series().to_numpy()
-    return fills.with_columns(pl.Series("off", differs), pl.Series("gap", gap))
+    return fills.with_columns(off.alias("off"), (off & ~near & ~dust).alias("gap"))
 
 
-def _path_order(fills: pl.DataFrame, broken: pl.DataFrame) -> npt.NDArray[np.int64] | None:
-    """Return rows so that the fills of every broken (coin, time) follow a path by positions; None where all do."""
+def _reordered(fills: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
+    """Give the fills of every broken (coin, time) the order of a path through their positions."""
     fills = fills.with_row_index("row")
     groups = fills.join(broken, on=["coin", "time_ms"], how="semi").select("row", "coin", "time_ms", "start", "end")
     order = np.arange(fills.height)
@@ -143,7 +136,7 @@ def _path_order(fills: pl.DataFrame, broken: pl.DataFrame) -> npt.NDArray[np.int
         follows = begins[after] if after < fills.height and coins[after] == coin else None
         path = path_through(list(zip(starts, stops, strict=True)), held, follows)
         order[first : first + len(places)] = [places[at] for at in path]
-    return None if (order[1:] > order[:-1]).all() else order
+    return fills[order].drop("row")
 
 
 def path_through(
@@ -203,8 +196,7 @@ def _gaps(fills: pl.DataFrame) -> list[Issue]:
     if rounded:
         text = "positions that differ from the fills before by less than a millionth, or by spot dust: rounding"
         issues.append(Issue(kind="rounding", count=rounded, text=text))
-    first = (pl.col("coin") != pl.col("coin").shift(1)).fill_null(value=True)
-    begun = fills.filter(first & (pl.col("start") != 0) & ~pl.col("spot"))
+    begun = fills.group_by("coin", maintain_order=True).first().filter((pl.col("start") != 0) & ~pl.col("spot"))
     if begun.height:
         text = "coins whose record begins in mid-position: that position's entry is not known"
         issues.append(

@@ -53,44 +53,27 @@ def _legs(fills: pl.DataFrame) -> pl.DataFrame:
     if not flips.any():
         return fills.with_columns(pl.lit(value=False).alias("second"))
     twice = flips.to_numpy()
-    # Where a flip's two legs come to stand, and all else between them.
-    firsts = np.flatnonzero(twice)
-    firsts = firsts + np.arange(len(firsts))
-    parts = pl.concat(
-        [*_halves(fills.filter(flips)), fills.filter(~flips).with_columns(pl.lit(value=False).alias("second"))]
-    )
-    places = np.empty(parts.height, dtype=np.int64)
-    rest = np.ones(parts.height, dtype=np.bool_)
-    rest[firsts] = rest[firsts + 1] = False
-    places[firsts] = np.arange(len(firsts))
-    places[firsts + 1] = np.arange(len(firsts), 2 * len(firsts))
-    places[rest] = np.arange(2 * len(firsts), parts.height)
-    return parts[places]
-
-
-def _halves(flips: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The legs that end the old positions, and those that begin the new ones."""
+    legs = fills[np.repeat(np.arange(fills.height), 1 + twice)]
+    split = np.repeat(twice, 1 + twice)
+    second = split & np.concatenate(([False], split[:-1])) & (np.cumsum(split) % 2 == 0)
+    legs = legs.with_columns(pl.Series("second", second), pl.Series("first", split & ~second))
     zero = pl.lit(0).cast(MONEY)
     share = pl.col("start").abs().cast(pl.Float64) / pl.col("delta").abs().cast(pl.Float64)
-    flips = flips.with_columns((pl.col("fee_usd").cast(pl.Float64) * share).cast(MONEY).alias("closing_fee"))
-    first = flips.with_columns(
-        zero.alias("end"),
-        (-pl.col("start")).alias("delta"),
-        pl.col("start").abs().alias("size"),
-        pl.col("closing_fee").alias("fee_usd"),
-        pl.lit(value=False).alias("second"),
-    )
-    second = flips.with_columns(
-        zero.alias("start"),
-        pl.col("end").alias("delta"),
-        pl.col("end").abs().alias("size"),
+    closing_fee = (pl.col("fee_usd").cast(pl.Float64) * share).cast(MONEY)
+
+    def parted(name: str, first: pl.Expr, rest: pl.Expr) -> pl.Expr:
+        return pl.when("first").then(first).when("second").then(rest).otherwise(pl.col(name)).alias(name)
+
+    return legs.with_columns(
+        parted("start", pl.col("start"), zero),
+        parted("end", zero, pl.col("end")),
+        parted("delta", -pl.col("start"), pl.col("end")),
+        parted("size", pl.col("start").abs(), pl.col("end").abs()),
         # The rest, so that both parts are the whole to the last digit.
-        (pl.col("fee_usd") - pl.col("closing_fee")).alias("fee_usd"),
-        zero.alias("closed_pnl"),
-        pl.lit(value=False).alias("gap"),
-        pl.lit(value=True).alias("second"),
-    )
-    return first.drop("closing_fee"), second.drop("closing_fee")
+        parted("fee_usd", closing_fee, pl.col("fee_usd") - closing_fee),
+        parted("closed_pnl", pl.col("closed_pnl"), zero),
+        (pl.col("gap") & ~pl.col("second")).alias("gap"),
+    ).drop("first")
 
 
 def _numbered(legs: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ trades more than that share is kept, whatever the order of the tape. Distinct ad
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -158,13 +158,13 @@ def parse_addresses(addresses: Sequence[str]) -> tuple[_Bytes, npt.NDArray[np.bo
     return raw, good
 
 
-def _joined(addresses: Sequence[str]) -> bytes:
+def _joined(addresses: Iterable[str]) -> bytes:
     """All texts in one; what has another length becomes one that is no address."""
     try:
         joined = "".join(addresses).encode("ascii")
     except UnicodeEncodeError:
         joined = b""
-    if joined and set(map(len, addresses)) == {_TEXT_BYTES}:
+    if len(joined) == _TEXT_BYTES * len(list(addresses)) and all(len(text) == _TEXT_BYTES for text in addresses):
         return joined
     odd = "-" * _TEXT_BYTES
     return "".join(text if len(text) == _TEXT_BYTES and text.isascii() else odd for text in addresses).encode("ascii")

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from hlfast.research.sketch import Hitter, Sketch
 
@@ -40,12 +39,9 @@ class Tape:
 
     def __init__(self, watched: Iterable[str] = (), capacity: int = 65_536, *, seed: int | None = None) -> None:
         self.sketch = Sketch(capacity, seed=seed)
-        names = sorted({address.lower() for address in watched})
-        keys = self.sketch.keys_of(names)
-        order = np.argsort(keys)
-        self._names = [names[at] for at in order]
-        self._keys = keys[order]
-        self._counts = np.zeros(len(names), dtype=np.int64)
+        self._watched = {address.lower(): 0 for address in watched}
+        self._keys = self.sketch.keys_of(list(self._watched))
+        self._names = list(self._watched)
         self._rows: list[_Trade] = []
         self.trades = 0
         self.bad_frames = 0
@@ -84,17 +80,12 @@ class Tape:
         times = np.fromiter((row.time for row in rows), dtype=np.int64, count=len(rows)).repeat(2)
         value = np.where(good, cents, 0).astype(np.int64).repeat(2)
         keys = self.sketch.add(addresses, value, taken, times)
-        self._count_watched(keys)
-
-    def _count_watched(self, keys: npt.NDArray[np.uint64]) -> None:
-        if len(self._keys):
-            places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-            found = (self._keys[places] == keys) & (keys != 0)
-            self._counts += np.bincount(places[found], minlength=len(self._keys))
+        for at in np.flatnonzero(np.isin(self._keys, keys)):
+            self._watched[self._names[at]] += int((keys == self._keys[at]).sum())
 
     def seen(self) -> dict[str, int]:
         """Return how many trades each watched address had."""
-        return {name: int(count) for name, count in zip(self._names, self._counts, strict=True)}
+        return dict(self._watched)
 
     def heaviest(self, count: int) -> list[Hitter]:
         """Return the heaviest, up to the last frame."""
@@ -102,7 +93,7 @@ class Tape:
         return self.sketch.heaviest(count)
 
 
-def _cents(rows: Sequence[_Trade]) -> npt.NDArray[np.float64]:
+def _cents(rows: Sequence[_Trade]) -> np.typing.NDArray[np.float64]:
     """Values for ranking: cents from floats, never money that is paid."""
     prices = np.array([row.px for row in rows], dtype=np.float64)
     sizes = np.array([row.sz for row in rows], dtype=np.float64)

@@ -31,6 +31,8 @@ pub struct Commands {
     /// Values outside the journalled state that the decision used (quotes, budget). Journalled beside the event and given to
     /// `Engine::restore_context` before the event at replay.
     pub context: Vec<u8>,
+    /// What an operator's request is answered with: one JSON object, or nothing for every other event. Not journalled.
+    pub answer: Vec<u8>,
 }
 
 impl Commands {
@@ -45,6 +47,7 @@ impl Commands {
         self.more = false;
         self.changed = false;
         self.context.clear();
+        self.answer.clear();
     }
 }
 
@@ -296,10 +299,18 @@ reasons! {
     Superseded = "superseded",
     /// The account or its budget does not accept actions now.
     VenueBusy = "venue_busy",
-    /// The leader was liquidated: nothing is opened after it until a restart.
+    /// The leader was liquidated: nothing is opened after it until an operator resumes it.
     LeaderPaused = "leader_paused",
     /// The account's requests at the venue are kept for reductions.
     RequestBudget = "request_budget",
+    /// An operator paused the leader, the follower, the edge or everything.
+    Paused = "paused",
+    /// A freeze: nothing is sent; what the leader reduced goes when it ends.
+    Frozen = "frozen",
+    /// The kill switch is on.
+    Killed = "killed",
+    /// An operator closed the position.
+    Flattened = "flattened",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -4,8 +4,10 @@ mod chase;
 mod decide;
 mod drift;
 mod gates;
+mod holds;
 mod ingest;
 mod leaders;
+mod operate;
 mod reads;
 mod receipts;
 mod requests;
@@ -59,6 +61,8 @@ pub struct Engine {
     order_owners: BTreeMap<SourceId, u32>,
     order_activity: Vec<leaders::OrderActivity>,
     silence: silence::Silence,
+    /// Counted from the state, for metrics.
+    holds: holds::HoldCounts,
     buffers: Buffers,
     batch: send::Batch,
 }
@@ -89,6 +93,7 @@ impl Engine {
             order_owners: BTreeMap::new(),
             order_activity: vec![leaders::OrderActivity::default(); config.leaders.len()],
             silence: silence::Silence::new(config.leaders.len()),
+            holds: holds::HoldCounts::default(),
             follows_of_leader,
             follows_of_follower,
             dexs,
@@ -119,6 +124,7 @@ impl Engine {
             Event::Start => self.on_start(now_ms, out),
             Event::Tick => self.on_tick(now_ms, out),
             Event::StopSigner { signer } => self.on_stop_signer(signer, now_ms, out),
+            Event::Operate { request } => self.on_operate(request, now_ms, out),
         }
         debug_assert!(!is_silent(event) || out.attempts.is_empty(), "the shell takes no sends from {event:?}");
         FrameClass::Taken

@@ -81,6 +81,11 @@ pub enum Event<'a> {
         /// Index into `Engine::signers`.
         signer: u32,
     },
+    /// An operator's request, as JSON: see [`Operation`](crate::operation::Operation).
+    Operate {
+        /// The request, as it came.
+        request: &'a [u8],
+    },
 }
 
 /// What a step made of its event.

@@ -13,6 +13,7 @@ pub mod latency;
 pub mod market;
 pub mod metrics;
 pub mod num;
+pub mod operation;
 pub mod order;
 pub mod planted;
 pub mod risk;

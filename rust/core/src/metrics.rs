@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::commands::{Outcome, Reason};
 use crate::latency::{Counts, Histogram, bump};
+use crate::risk::pause::Pause;
 
 /// Parts of the way from a frame to its orders, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,6 +140,10 @@ pub struct Metrics {
     pub posts_in_flight: Cell,
     /// 1 when the venue saw another signer than ours.
     pub breaker: Cell,
+    /// 1 while the kill switch is on.
+    pub killed: Cell,
+    /// Follow edges that take no increases, by kind of [`Pause`].
+    pub held_back: Family,
     /// Attempts handed to a lane, by [`Metrics::ROADS`].
     pub attempts: Family,
     /// Signatures made, by [`Metrics::SIGNING`].
@@ -182,6 +187,8 @@ impl Default for Metrics {
             messages_left: Cell::default(),
             posts_in_flight: Cell::default(),
             breaker: Cell::default(),
+            killed: Cell::default(),
+            held_back: Family::new("kind", Pause::ALL.map(Pause::name)),
             attempts: Family::new("road", Metrics::ROADS),
             signatures: Family::new("how", Metrics::SIGNING),
             receipts: Family::new("outcome", Outcome::ALL.map(Outcome::name)),
@@ -256,6 +263,8 @@ impl Metrics {
         self.render_feeds(now_ns, &mut page);
         page.gauge("hlfast_order_unresolved_attempts", "Attempts whose outcome is unknown.", &self.unresolved);
         page.gauge("hlfast_risk_breaker_tripped", "1 when the venue saw another signer than ours.", &self.breaker);
+        page.gauge("hlfast_risk_kill_switch", "1 while the kill switch is on.", &self.killed);
+        page.labelled("hlfast_risk_held_back_follows", "gauge", "Follows that take no increases.", &self.held_back);
         page.gauge("hlfast_lane_weight_left", "REST weight left in the running minute.", &self.weight_left);
         page.gauge("hlfast_lane_messages_left", "WebSocket messages left in the running minute.", &self.messages_left);
         page.gauge("hlfast_lane_posts_in_flight", "Posts without an answer yet.", &self.posts_in_flight);

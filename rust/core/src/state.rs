@@ -10,6 +10,7 @@ use crate::market::Market;
 use crate::order::attempt::InFlight;
 use crate::order::stop::Stop;
 use crate::order::surcharge::Drift;
+use crate::risk::pause::Paused;
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -36,8 +37,10 @@ pub struct Leader {
     pub transfer_ms: u64,
     /// The newest liquidation.
     pub liquidated_ms: u64,
-    /// Liquidated since the process started: nothing more is opened after it.
+    /// Liquidated: nothing more is opened after it until an operator resumes it.
     pub paused: bool,
+    /// An operator's pause.
+    pub pause: Option<Paused>,
     /// Positions by coin.
     pub coins: BTreeMap<CoinId, LeaderCoin>,
     /// Unrealised profit of the last read, in 10^-6 dollars.
@@ -90,6 +93,15 @@ pub struct Held {
     pub ignoring: bool,
     /// It is from before, and is to be adopted once the follower is ready.
     pub adopting: bool,
+    /// Frozen: E stands still, and this share of it, in 10^-18, is what the leader's reductions since then have left.
+    pub frozen: Option<i64>,
+}
+
+/// One follow edge, beside what it holds.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub struct Edge {
+    /// An operator's pause.
+    pub pause: Option<Paused>,
 }
 
 /// One follower.
@@ -105,6 +117,8 @@ pub struct Follower {
     pub unresolved: u32,
     /// Why nothing more is sent.
     pub stopped: Option<Reason>,
+    /// An operator's pause.
+    pub pause: Option<Paused>,
     /// Positions and work by coin.
     pub coins: BTreeMap<CoinId, Lot>,
     /// The signer's highest nonce.
@@ -369,6 +383,8 @@ pub struct State {
     pub followers: Vec<Follower>,
     /// What each edge holds, in the order of the settings.
     pub held: Vec<BTreeMap<CoinId, Held>>,
+    /// Edges, in the order of the settings.
+    pub edges: Vec<Edge>,
     /// Actions without an outcome, by post id.
     pub attempts: BTreeMap<u64, InFlight>,
     /// Fences in flight: their post id → the post id of what they fence.
@@ -409,6 +425,10 @@ pub struct State {
     pub started: bool,
     /// The venue saw a foreign signer: no entries.
     pub breaker: bool,
+    /// An operator's pause of everything.
+    pub pause: Option<Paused>,
+    /// The kill switch: like that pause, but lifted only by its own request.
+    pub kill: Option<Paused>,
     /// Next post id.
     pub next_post: u64,
     /// Next ask token.
@@ -445,6 +465,7 @@ impl State {
             leaders: vec![Leader { seeded: vec![false; dexs], whole_ms: vec![0; dexs], ..Leader::default() }; leaders],
             followers: vec![Follower { read: vec![false; dexs], ..Follower::default() }; followers],
             held: vec![BTreeMap::new(); follows],
+            edges: vec![Edge::default(); follows],
             next_post: 1,
             next_token: 1,
             next_decision: 1,

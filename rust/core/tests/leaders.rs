@@ -32,7 +32,7 @@ fn last(world: &World) -> (Outcome, &'static str) {
 }
 
 #[test]
-fn rule_30_a_liquidated_leaders_part_is_closed_at_once_and_the_leader_pauses_until_a_restart() {
+fn rule_30_a_liquidated_leaders_part_is_closed_at_once_and_the_leader_pauses_until_resumed() {
     let mut world = World::new(2, &[json!({})], &[follow(0, 0, json!({})), follow(1, 0, json!({}))]);
     world.leader_fill(0, "SOL", "B", "100", "10");
     world.leader_fill(0, "ETH", "A", "100", "4");
@@ -41,7 +41,7 @@ fn rule_30_a_liquidated_leaders_part_is_closed_at_once_and_the_leader_pauses_unt
     world.settle();
     assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (pos("1"), 0), "the other leader's part stays");
     assert!(world.alerts.iter().any(|alert| alert.code == "leader_liquidated"));
-    assert_eq!(leader(&world, 0)["paused"], true);
+    assert_eq!(leader(&world, 0)["liquidated"], true);
     world.step(liquidation(0));
     world.leader_fill(0, "SOL", "A", "100", "5");
     assert_eq!(last(&world), (Outcome::Skipped, "nothing_held"));
@@ -55,7 +55,10 @@ fn rule_30_a_liquidated_leaders_part_is_closed_at_once_and_the_leader_pauses_unt
     world.settle();
     world.pass(6_000);
     world.leader_fill(0, "kPEPE", "B", "100", "5");
-    assert_eq!(last(&world), (Outcome::Filled, "none"), "a restart ends the pause");
+    assert_eq!(last(&world), (Outcome::Blocked, "leader_paused"), "a restart does not end the pause");
+    assert_eq!(world.operate(json!({"do": "resume", "leader": "L0"}))["ok"], true);
+    world.leader_fill(0, "kPEPE", "B", "100", "5");
+    assert_eq!(last(&world), (Outcome::Filled, "none"), "an operator does");
     world.assert_replay();
 }
 
@@ -72,12 +75,13 @@ fn rule_30_the_liquidating_fill_says_the_same_and_an_old_one_pauses_nobody_again
     assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (0, 0), "all of it, not three tenths");
     assert_eq!(last(&world), (Outcome::Filled, "none"));
     world.assert_receipts(3, 1);
+    world.operate(json!({"do": "resume", "leader": "L0"}));
     world.step(OwnedEvent::Reopen);
     world.step(OwnedEvent::Up(1, SourceKind::Lane));
     world.step(OwnedEvent::Start);
     world.step(OwnedEvent::Frame(2, frame));
     world.settle();
-    assert_eq!(leader(&world, 0)["paused"], false);
+    assert_eq!(leader(&world, 0)["liquidated"], false);
     world.assert_replay();
 }
 

@@ -134,6 +134,20 @@ impl Engine {
         sends(py, &mut inner.runtime)
     }
 
+    fn operate<'py>(
+        &self,
+        py: Python<'py>,
+        request: &[u8],
+        now_ms: u64,
+    ) -> PyResult<(Bound<'py, PyBytes>, Sends<'py>)> {
+        let mut inner = self.lock()?;
+        let runtime = &mut inner.runtime;
+        let answer = runtime.operate(request, now_ms).map_err(raise)?;
+        // Whatever the durability: an operator's word is kept once it is answered.
+        py.detach(|| runtime.sync()).map_err(raise)?;
+        Ok((PyBytes::new(py, &answer), sends(py, runtime)?))
+    }
+
     fn source_up(&self, source: u32, kind: &str, now_ms: u64) -> PyResult<()> {
         let kind = match kind {
             "user" => SourceKind::User,

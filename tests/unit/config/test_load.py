@@ -119,7 +119,7 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("builder no address", put("builder", {"address": "0x1", "fee_tenths_bps": 5}), "builder.address", "40 hexa"),
     ("priority too high", put("followers.1.max_priority_bps", 9), "followers[1].max_priority_bps", "write 1 to 8"),
     ("unknown section", put("venu", 1), "venu", 'did you mean "venue"?'),
-    ("unknown section far off", put("zzz", 1), "zzz", "known are: builder, discovery, engine, followers"),
+    ("unknown section far off", put("zzz", 1), "zzz", "known are: builder, control, discovery, engine, followers"),
     ("unknown field", put("venue.limit", "off"), "venue.limit", 'did you mean "limits"?'),
     ("unknown field in a row", put("follows.1.notional", "5"), "follows[1].notional", 'did you mean "notional_usd"?'),
     ("unknown leader field", put("leaders.0.adress", "0x"), "leaders[0].adress", 'did you mean "address"?'),

@@ -9,6 +9,7 @@ from tests.fakes.core import FakeCore
 from hlfast._core import FRAME_ACK, FRAME_BAD
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.door import Door
+from hlfast.errors import HlfastError
 
 FILL = json.dumps({"channel": "userFills", "data": {"user": "0xa", "fills": [{}]}}).encode()
 
@@ -91,3 +92,15 @@ def test_door_says_nothing_to_the_core_once_closed() -> None:
     door.tick()
     door.source_down(3)
     assert core.heard == []
+
+
+def test_door_answers_an_operator_and_writes_what_follows() -> None:
+    core = FakeCore(followers=3, chunk=2)
+    door, fatal, written = make(core)
+    assert door.operate(b'{"do":"kill"}') == b'{"ok":true}'
+    assert core.heard == [("operate", {"do": "kill"})]
+    assert len(written) == 3
+    door.close()
+    with pytest.raises(HlfastError, match="stopping"):
+        door.operate(b'{"do":"kill"}')
+    assert not fatal

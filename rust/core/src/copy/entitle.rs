@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn rule_1_a_reduction_keeps_the_fraction_and_flat_ends_everything() {
-        let mut held = Held { entitled: 900, ratio: Some(3), ignoring: false, adopting: false };
+        let mut held = Held { entitled: 900, ratio: Some(3), ..Held::default() };
         held.fall(30, 10);
         assert_eq!((held.entitled, held.ratio), (300, Some(3)));
         held.fall(10, 20);

@@ -1,9 +1,9 @@
 //! What bounds size: an edge's caps bound E, an account's caps bound the target (Σ E).
 use super::Engine;
 use super::gates::Refusal;
-use crate::commands::{Outcome, Reason};
+use crate::commands::{CoinId, Outcome, Reason};
 use crate::config_check::CheckedFollow;
-use crate::copy::sizing::{cap_units, to_position, worth};
+use crate::copy::sizing::{cap_units, scale_down, to_position, worth};
 use crate::num::Usd;
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Held};
@@ -44,22 +44,33 @@ impl Engine {
             return;
         }
         let target = cap.max(i128::try_from(net_before.unsigned_abs()).unwrap_or(0));
-        let excess = i128::try_from(net.unsigned_abs()).unwrap_or(i128::MAX).saturating_sub(target);
-        let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
+        self.cut_net(follower, change.coin, target);
+    }
+
+    /// Cuts the edges on the side of the net pro rata, until the net is `bound` away from zero at most.
+    pub(super) fn cut_net(&mut self, follower: u32, coin: CoinId, bound: i128) {
+        let net = self.net(follower, coin);
+        let excess = net.saturating_abs().saturating_sub(bound);
+        if excess <= 0 {
+            return;
+        }
+        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
         let same = |held: &Held| held.entitled != 0 && (held.entitled > 0) == (net > 0);
-        let total: i128 =
-            follows.iter().map(|f| self.state.held(*f, change.coin)).filter(same).map(|h| h.entitled.abs()).sum();
-        for follow in follows {
-            let mut held = self.state.held(follow, change.coin);
-            if same(&held) {
-                // Shares in 10^-12, rounded up: the sum cut is never below the excess.
-                let share = (held.entitled.abs() / 1_000_000_000_000).max(1).saturating_mul(1_000_000_000_000)
-                    / (total / 1_000_000_000_000).max(1);
-                let cut =
-                    (excess / 1_000_000_000_000 + 1).saturating_mul(share.saturating_add(1)).min(held.entitled.abs());
-                held.entitled -= cut * held.entitled.signum();
-                self.state.set_held(follow, change.coin, held);
-            }
+        let parts: Vec<(u32, Held)> =
+            follows.map(|follow| (*follow, self.state.held(*follow, coin))).filter(|(_, held)| same(held)).collect();
+        let total = parts.iter().fold(0i128, |sum, (_, held)| sum.saturating_add(held.entitled.saturating_abs()));
+        let kept = total.saturating_sub(excess);
+        // Shares as 62-bit numbers; what their rounding leaves is the last one's, so that the bound is met exactly.
+        let shift = (128 - total.leading_zeros()).saturating_sub(62);
+        let [before, after] = [total, kept].map(|sum| i64::try_from(sum >> shift).unwrap_or(0));
+        let mut left = kept;
+        for (at, (follow, mut held)) in parts.iter().copied().enumerate() {
+            let whole = held.entitled.saturating_abs();
+            let is_last = at.saturating_add(1) == parts.len();
+            let share = if is_last { left } else { scale_down(whole, after, before.saturating_add(1)) }.min(whole);
+            left = left.saturating_sub(share);
+            held.entitled = if held.entitled < 0 { share.saturating_neg() } else { share };
+            self.state.set_held(follow, coin, held);
         }
     }
 

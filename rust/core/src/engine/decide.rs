@@ -75,6 +75,9 @@ impl Engine {
     }
 
     fn decide(&mut self, follow: u32, change: &Change, now_ms: u64, out: &mut Commands) {
+        if self.decide_frozen(follow, change, now_ms, out) {
+            return;
+        }
         let Some(edge) = self.config.follows.get(follow as usize) else { return };
         let (follower, max_age_ms) = (edge.follower, edge.max_age_ms);
         let first = self.state.held(follow, change.coin);
@@ -106,7 +109,9 @@ impl Engine {
             }
             self.state.set_held(follow, change.coin, held);
         }
-        if verdict.reduces {
+        if verdict.reduces && self.account_hold(follower).is_some() {
+            self.cut_outward(follower, change.coin, net_before);
+        } else if verdict.reduces {
             self.cut_opposition(follower, change, net_before);
             self.uncover(follow, follower, change, net_before);
         }
@@ -149,7 +154,7 @@ impl Engine {
     }
 
     /// Rule 30: the whole part goes, whatever the leader keeps.
-    fn drop_part(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held) {
+    pub(super) fn drop_part(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held) {
         held.entitled = 0;
         held.ratio = None;
         if let Some(lot) = self.state.lot_mut(follower, coin) {
@@ -169,7 +174,7 @@ impl Engine {
             held.ratio = self.ratio(edge, change, now_ms).ok();
         }
         self.filters(edge, change)?;
-        self.safety(edge, change)?;
+        self.safety(follow, edge, change)?;
         // A ratio that could not be read when the position opened is fixed by the first increase that can.
         let ratio = match held.ratio {
             Some(ratio) => ratio,

@@ -34,7 +34,7 @@ impl Engine {
         Ok(())
     }
 
-    pub(super) fn safety(&self, edge: &CheckedFollow, change: &Change) -> Result<(), Refusal> {
+    pub(super) fn safety(&self, follow: u32, edge: &CheckedFollow, change: &Change) -> Result<(), Refusal> {
         let block = |reason| Err((Outcome::Blocked, reason));
         let Some(follower) = self.state.follower(edge.follower) else { return block(Reason::FollowerStopped) };
         if let Some(reason) = follower.stopped {
@@ -43,8 +43,8 @@ impl Engine {
         if self.state.breaker {
             return block(Reason::Breaker);
         }
-        if self.state.leaders.get(edge.leader as usize).is_some_and(|leader| leader.paused) {
-            return block(Reason::LeaderPaused);
+        if let Some(hold) = self.hold(follow) {
+            return block(hold.reason);
         }
         if change.dirty {
             return block(Reason::LeaderDirty);

@@ -21,7 +21,7 @@ impl Engine {
     }
 
     /// Rule 30: what was copied from a liquidated leader is closed at once, and nothing more is opened after it until an
-    /// operator restarts. `closing`: coins whose own change does that already.
+    /// operator resumes it. `closing`: coins whose own change does that already.
     pub(super) fn pause_leader(
         &mut self,
         leader: u32,
@@ -53,7 +53,9 @@ impl Engine {
         if !changes.is_empty() {
             self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
         }
-        let text = "The venue liquidated this leader. What was copied from it is closed; it is paused until a restart.";
+        let text =
+            "The venue liquidated this leader. What was copied from it is closed; it is paused until you resume it.";
+        self.count_holds();
         alert_leader(out, Level::Critical, "leader_liquidated", leader, text.into());
     }
 

@@ -47,7 +47,8 @@ impl Engine {
         let Some(attempt) = self.state.attempts.get(&post) else { return false };
         let in_time = now_ms.saturating_add(ANSWER_MS) <= attempt.expires_after;
         let can = self.state.started && self.budget.has(post_weight(attempt.legs.len()), 1, Purpose::Safety);
-        if !in_time || !can || attempt.resent || attempt.refused || !self.send_again(post, out) {
+        let frozen = self.is_account_frozen(attempt.follower);
+        if !in_time || !can || frozen || attempt.resent || attempt.refused || !self.send_again(post, out) {
             return false;
         }
         self.set_deadline(post, now_ms.saturating_add(ANSWER_MS));
@@ -60,12 +61,13 @@ impl Engine {
         let Phase::Fencing { tries, .. } = attempt.phase else { return };
         let overdue = now_ms > attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS);
         // A fence that can't get through is not needed for ever: an expired action can't execute, so its orders can be asked for.
-        if overdue && tries >= 3 {
+        let frozen = self.is_account_frozen(attempt.follower);
+        if overdue && (tries >= 3 || frozen) {
             self.look_up(post, now_ms, out);
             return;
         }
         let mut wait = backoff_ms(0);
-        let can = self.state.started && self.budget.has(post_weight(0), 1, Purpose::Safety);
+        let can = self.state.started && !frozen && self.budget.has(post_weight(0), 1, Purpose::Safety);
         if can && let Some(fence) = self.send_fence(post, out) {
             wait = ANSWER_MS.saturating_add(backoff_ms(tries));
             if let Some(attempt) = self.state.attempts.get_mut(&post) {
@@ -250,9 +252,6 @@ impl Engine {
             {
                 leader.gap = Gap::Fills;
             }
-            if let Some(leader) = state.leader_mut(leader) {
-                leader.paused = false;
-            }
         }
         let subscribed: Vec<u32> = (0..).take(state.market.len()).collect();
         for coin in subscribed {
@@ -305,7 +304,7 @@ impl Engine {
         for reductions in [true, false] {
             for follower in after(&self.state.waiting, self.state.first_served) {
                 let gate = self.gate(follower, now_ms);
-                let allowed = if reductions { gate.reduce && self.has_reduction(follower) } else { gate.open };
+                let allowed = if reductions { gate.reduce && self.has_reduction(follower) } else { gate.place };
                 if left == 0 || !allowed {
                     continue;
                 }

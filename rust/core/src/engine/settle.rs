@@ -154,6 +154,7 @@ impl Engine {
         if let Some(reason) = self.state.follower(follower).and_then(|state| state.stopped) {
             self.end_work(follower, reason, now_ms, out);
         }
+        self.enforce_after_answer(follower, now_ms, out);
         self.state.waiting.insert(follower);
     }
 

@@ -6,6 +6,7 @@ use crate::copy::sizing::to_position;
 use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
 use crate::order::stop::StopStage;
+use crate::risk::pause::{Pause, Paused};
 use crate::state::{Follower, Gap, Leader};
 
 /// The core's numbers for metrics.
@@ -21,6 +22,10 @@ pub struct Gauges {
     pub messages_left: u64,
     /// The venue saw another signer than ours.
     pub breaker: bool,
+    /// The kill switch is on.
+    pub killed: bool,
+    /// Follow edges that are held back, by kind of pause.
+    pub held_back: [u64; Pause::ALL.len()],
 }
 
 impl Engine {
@@ -36,6 +41,8 @@ impl Engine {
             weight_left: weight_left.into(),
             messages_left: messages_left.into(),
             breaker: self.state.breaker,
+            killed: self.holds.killed,
+            held_back: self.holds.follows,
         }
     }
 
@@ -54,11 +61,14 @@ impl Engine {
             .zip(self.config.followers.iter().zip(&self.state.followers))
             .map(|(at, (c, s))| self.follower_status(at, &c.name, s))
             .collect();
+        let follows: Vec<Value> = (0..).take(self.config.follows.len()).map(|at| self.follow_status(at)).collect();
         let status = json!({
             "started": self.state.started,
             "ready": self.state.started && read && seeded && recovering == 0,
             "recovering_followers": recovering,
             "breaker": self.state.breaker,
+            "kill": pause_status(self.state.kill.as_ref()),
+            "pause": pause_status(self.state.pause.as_ref()),
             "coins": self.state.market.len(),
             "in_flight": self.state.attempts.len(),
             "unresolved": unresolved,
@@ -73,6 +83,7 @@ impl Engine {
             "messages_left": messages,
             "leaders": leaders,
             "followers": followers,
+            "follows": follows,
         });
         out.extend_from_slice(status.to_string().as_bytes());
     }
@@ -96,7 +107,8 @@ impl Engine {
         let orders = self.order_activity.get(at).copied().unwrap_or_default();
         json!({
             "name": name,
-            "paused": leader.paused,
+            "liquidated": leader.paused,
+            "pause": pause_status(leader.pause.as_ref()),
             "coins": coins,
             "equity_read_ms": leader.equity_ms,
             "last_transfer_ms": leader.transfer_ms,
@@ -108,6 +120,22 @@ impl Engine {
             "equity_usd": leader.equity.map(|equity| Usd::from_raw(equity).to_string()),
             "positions": positions,
         })
+    }
+
+    fn follow_status(&self, at: u32) -> Value {
+        let Some(edge) = self.config.follows.get(at as usize) else { return Value::Null };
+        let leader = self.config.leaders.get(edge.leader as usize).map(|one| one.name.as_str());
+        let follower = self.config.followers.get(edge.follower as usize).map(|one| one.name.as_str());
+        let pause = self.state.edges.get(at as usize).and_then(|edge| edge.pause.as_ref());
+        let held = self.state.held.get(at as usize).into_iter().flatten().filter(|(_, held)| held.entitled != 0);
+        let entitled: Map<String, Value> = held
+            .map(|(coin, held)| {
+                let position = Pos::from_raw(to_position(held.entitled).unwrap_or(0));
+                (self.coin_name(*coin).to_owned(), json!(position.to_string()))
+            })
+            .collect();
+        let hold = self.hold(at).map(|hold| json!({"kind": hold.kind.name(), "reason": hold.reason.name()}));
+        json!({"leader": leader, "follower": follower, "pause": pause_status(pause), "held_back": hold, "entitled": entitled})
     }
 
     fn follower_status(&self, at: u32, name: &str, follower: &Follower) -> Value {
@@ -135,10 +163,15 @@ impl Engine {
             "name": name,
             "read": self.is_read(at),
             "stopped": follower.stopped.map(crate::commands::Reason::name),
+            "pause": pause_status(follower.pause.as_ref()),
             "unresolved": follower.unresolved,
             "requests_left": follower.requests_left,
             "equity_usd": follower.equity.map(|equity| Usd::from_raw(equity).to_string()),
             "positions": positions,
         })
     }
+}
+
+fn pause_status(pause: Option<&Paused>) -> Value {
+    pause.map_or(Value::Null, |pause| json!({"kind": pause.kind.name(), "since_ms": pause.since_ms, "why": pause.why}))
 }

@@ -167,7 +167,7 @@ impl Engine {
         let (weight, messages) = (post_weight(1).saturating_add(SPARED_WEIGHT), SPARED_MESSAGES.saturating_add(1));
         let spare = self.budget.has(weight, messages, Purpose::Ordinary);
         let gate = self.gate(follower, now_ms);
-        let gate = if places { gate.open } else { gate.reduce };
+        let gate = if places { gate.place } else { gate.reduce };
         spare && gate && self.state.stop_posts.len() < MAX_STOP_POSTS
     }
 

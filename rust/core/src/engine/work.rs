@@ -9,6 +9,7 @@ use crate::copy::sizing::{UNIT, to_position};
 use crate::order::attempt::{MAX_IN_FLIGHT, Phase, backoff_ms};
 use crate::planted::{Bug, planted};
 use crate::risk::budget::{MAX_POSTS, Purpose};
+use crate::risk::pause::Pause;
 use crate::state::{Entry, Lot, Pending};
 
 /// What may be sent for a follower now.
@@ -16,6 +17,8 @@ use crate::state::{Entry, Lot, Pending};
 pub(super) struct Gate {
     pub reduce: bool,
     pub open: bool,
+    /// What protects may be placed: everything that an opening needs, but no pause forbids it.
+    pub place: bool,
 }
 
 impl Engine {
@@ -68,7 +71,7 @@ impl Engine {
 
     /// What the outside allows: account read, signer alive, a way out, nonces, the venue's budget.
     pub(super) fn gate(&self, follower: u32, now_ms: u64) -> Gate {
-        let shut = Gate { reduce: false, open: false };
+        let shut = Gate { reduce: false, open: false, place: false };
         let Some(state) = self.state.follower(follower) else { return shut };
         let ready = self.state.started
             && state.stopped.is_none()
@@ -76,14 +79,16 @@ impl Engine {
             && state.in_flight < MAX_IN_FLIGHT
             && self.is_read(follower)
             && (!self.state.lanes.is_empty() || !self.state.http_lanes.is_empty());
-        if !ready || self.has_full_lanes() {
+        let hold = self.account_hold(follower);
+        if !ready || hold.is_some_and(|hold| hold.kind == Pause::Freeze) || self.has_full_lanes() {
             return shut;
         }
         let may_open = state.unresolved == 0 && !self.state.breaker && self.has_requests(follower);
         // A coin takes two orders at most: a close and an opening.
         let weight = post_weight(state.coins.len().saturating_mul(2));
         let has = |purpose| self.budget.has(weight, 1, purpose);
-        Gate { reduce: has(Purpose::Safety), open: may_open && has(Purpose::Ordinary) }
+        let place = may_open && has(Purpose::Ordinary);
+        Gate { reduce: has(Purpose::Safety), open: place && hold.is_none(), place }
     }
 
     /// Posts that may still be answered fill the venue's room for them; an unknown one only while its fence is on its way.

@@ -121,6 +121,7 @@ fn input(sequence: u64, step: &Step<'_>) -> Vec<u8> {
         Event::Start => object.text("event", "start"),
         Event::Tick => object.text("event", "tick"),
         Event::StopSigner { signer } => object.text("event", "stop_signer").number("signer", signer),
+        Event::Operate { request } => object.text("event", "operate").bytes("request", request),
     }
     .end()
 }

@@ -188,6 +188,10 @@ fn write_event(out: &mut Vec<u8>, event: &Event<'_>) {
             out.push(12);
             put_u32(out, *signer);
         }
+        Event::Operate { request } => {
+            out.push(13);
+            put_bytes(out, request);
+        }
     }
 }
 
@@ -205,6 +209,7 @@ fn read_event<'a>(cursor: &mut Cursor<'a>) -> Result<Event<'a>, Short> {
         10 => Event::Start,
         11 => Event::Tick,
         12 => Event::StopSigner { signer: cursor.u32()? },
+        13 => Event::Operate { request: cursor.bytes()? },
         _ => return Err(Short),
     })
 }

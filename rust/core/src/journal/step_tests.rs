@@ -103,6 +103,7 @@ fn events() -> Vec<Event<'static>> {
         Event::Start,
         Event::Tick,
         Event::StopSigner { signer: 5 },
+        Event::Operate { request: b"{}" },
     ]
 }
 

@@ -1,2 +1,3 @@
-//! Bounds: what a position may be worth and what the venue allows.
+//! Bounds: what the venue allows, and what operators and losses forbid.
 pub mod budget;
+pub mod pause;

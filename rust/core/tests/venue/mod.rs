@@ -53,6 +53,7 @@ pub enum OwnedEvent {
     Start,
     Tick,
     StopSigner(u32),
+    Operate(Vec<u8>),
 }
 
 impl OwnedEvent {
@@ -69,6 +70,7 @@ impl OwnedEvent {
             OwnedEvent::Start => Event::Start,
             OwnedEvent::Tick => Event::Tick,
             OwnedEvent::StopSigner(signer) => Event::StopSigner { signer: *signer },
+            OwnedEvent::Operate(request) => Event::Operate { request },
         }
     }
 }
@@ -134,6 +136,8 @@ pub struct World {
     /// What the engine used of the venue's budget: time, weight, messages.
     pub spent: Vec<(u64, u64, u64)>,
     pub pending_info: Vec<(u64, Value)>,
+    /// What the last operator's request was answered with.
+    pub answer: Vec<u8>,
     coins: Vec<String>,
     next_tid: u64,
 }
@@ -220,6 +224,7 @@ impl World {
             dropped: Vec::new(),
             spent: Vec::new(),
             pending_info: Vec::new(),
+            answer: Vec::new(),
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
             next_tid: 1,
         }
@@ -289,6 +294,9 @@ impl World {
     }
 
     fn take(&mut self, out: Commands) {
+        if !out.answer.is_empty() {
+            self.answer.clone_from(&out.answer);
+        }
         for attempt in &out.attempts {
             let json: Value = serde_json::from_slice(&out.bytes[attempt.action.clone()]).unwrap();
             assert_eq!(
@@ -528,6 +536,20 @@ impl World {
     pub fn quote(&mut self, coin: &str, bid: &str, ask: &str) {
         let frame = json!({"channel": "bbo", "data": {"coin": coin, "time": self.now, "bbo": [{"px": bid, "sz": "1", "n": 1}, {"px": ask, "sz": "1", "n": 1}]}});
         self.step(OwnedEvent::Frame(3, frame.to_string().into_bytes()));
+    }
+
+    /// An operator asks for something; the answer. Everything is served.
+    pub fn operate(&mut self, request: Value) -> Value {
+        self.step(OwnedEvent::Operate(request.to_string().into_bytes()));
+        let answer = std::mem::take(&mut self.answer);
+        self.settle();
+        serde_json::from_slice(&answer).unwrap()
+    }
+
+    pub fn status(&self) -> Value {
+        let mut bytes = Vec::new();
+        self.engine.write_status(self.now, &mut bytes);
+        serde_json::from_slice(&bytes).unwrap()
     }
 
     pub fn outcomes(&self) -> Vec<(Outcome, &'static str)> {

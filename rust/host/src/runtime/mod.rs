@@ -376,6 +376,17 @@ impl Runtime {
         self.more
     }
 
+    /// Carries out an operator's request and answers it: the request is on stable storage by then, in either durability.
+    ///
+    /// # Errors
+    /// [`RuntimeError`]; the request may be recorded then, and is carried out at the next start.
+    pub fn operate(&mut self, request: &[u8], now_ms: u64) -> Result<Vec<u8>, RuntimeError> {
+        self.step(&Event::Operate { request }, now_ms, 0)?;
+        let answer = std::mem::take(&mut self.commands.answer);
+        self.journal.write()?;
+        Ok(answer)
+    }
+
     /// Lets time pass: the core's timers, faults of signers, and what waited in the journal's buffer.
     ///
     /// # Errors
@@ -406,6 +417,10 @@ impl Runtime {
         self.metrics.weight_left.set(gauges.weight_left);
         self.metrics.messages_left.set(gauges.messages_left);
         self.metrics.breaker.set(u64::from(gauges.breaker));
+        self.metrics.killed.set(u64::from(gauges.killed));
+        for (at, count) in gauges.held_back.iter().enumerate() {
+            self.metrics.held_back.set(at, *count);
+        }
     }
 
     /// The shell has handed the last chunk of the event just stepped to the transport, at this monotonic time.

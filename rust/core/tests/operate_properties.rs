@@ -1,0 +1,239 @@
+//! Random histories with an operator in them: nothing adds risk where that is forbidden, exits pass, and what was resumed ends
+//! where it should.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
+
+mod venue;
+
+use hlfast_core::event::SourceKind;
+use hlfast_core::num::Pos;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use venue::{OwnedEvent, Reply, World, follow, leader_address, pos};
+
+const COINS: [&str; 2] = ["SOL", "ETH"];
+const LANES: [u32; 2] = [1, 4];
+
+#[derive(Debug, Clone)]
+enum Act {
+    Trade { leader: usize, coin: usize, lots: i64 },
+    Flat { leader: usize, coin: usize },
+    Answer(usize),
+    Pass(u64),
+    Restart,
+    Operate(Value),
+}
+
+fn scope() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (0usize..2).prop_map(|leader| json!({"leader": format!("L{leader}")})),
+        (0usize..2).prop_map(|follower| json!({"follower": format!("F{follower}")})),
+        (0usize..2, 0usize..2).prop_map(|(l, f)| json!({"leader": format!("L{l}"), "follower": format!("F{f}")})),
+        Just(json!({"all": true})),
+    ]
+}
+
+fn request() -> impl Strategy<Value = Value> {
+    let kind = || prop_oneof![3 => Just("close_only"), 1 => Just("flatten"), 1 => Just("freeze")];
+    let with = |mut base: Value, extra: Value| {
+        venue::merge(&mut base, extra);
+        base
+    };
+    prop_oneof![
+        3 => (scope(), kind()).prop_map(move |(scope, kind)| with(json!({"do": "pause", "kind": kind}), scope)),
+        3 => scope().prop_map(move |scope| with(json!({"do": "resume"}), scope)),
+        1 => kind().prop_map(|kind| json!({"do": "kill", "kind": kind})),
+        1 => Just(json!({"do": "resume", "kill": true})),
+        1 => (0usize..2).prop_map(|follower| json!({"do": "flatten", "follower": format!("F{follower}")})),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        6 => (0usize..2, 0usize..2, -40i64..=40).prop_map(|(leader, coin, lots)| Act::Trade { leader, coin, lots }),
+        1 => (0usize..2, 0usize..2).prop_map(|(leader, coin)| Act::Flat { leader, coin }),
+        3 => (0usize..5).prop_map(Act::Answer),
+        2 => (20u64..4_000).prop_map(Act::Pass),
+        1 => Just(Act::Restart),
+        5 => request().prop_map(Act::Operate),
+    ]
+}
+
+fn world() -> World {
+    let follows = [
+        follow(0, 0, json!({"ratio": "0.37"})),
+        follow(1, 0, json!({"ratio": "1"})),
+        follow(0, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
+        follow(1, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
+    ];
+    let mut world = World::cold(2, &[json!({}), json!({"max_position_usd": "900"})], &follows, "off");
+    world.boot(2);
+    world.step(OwnedEvent::Up(LANES[1], SourceKind::Lane));
+    world
+}
+
+fn trade(world: &mut World, leader: usize, coin: &str, raw: i64) -> usize {
+    if raw == 0 {
+        return 0;
+    }
+    let size = Pos::from_raw(raw.abs()).to_string();
+    let row = world.leader_trades(leader, coin, if raw > 0 { "B" } else { "A" }, "100", &size);
+    world.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
+    1
+}
+
+fn leader_position(world: &World, leader: usize, coin: &str) -> i64 {
+    world.leader_positions.get(&(leader_address(leader), coin.to_owned())).copied().unwrap_or(0)
+}
+
+fn answer(world: &mut World, kind: usize) {
+    world.reply = match kind {
+        0 => Reply::Part(0.5),
+        1 => Reply::Text("Order could not immediately match against any resting orders."),
+        2 => Reply::Lost,
+        3 => Reply::Silence,
+        _ => Reply::Fill,
+    };
+    world.settle();
+    world.reply = Reply::Fill;
+}
+
+fn restart(world: &mut World) {
+    world.queue.clear();
+    world.pending_info.clear();
+    world.step(OwnedEvent::Reopen);
+    for lane in LANES {
+        world.step(OwnedEvent::Up(lane, SourceKind::Lane));
+    }
+    world.step(OwnedEvent::Start);
+}
+
+fn perform(world: &mut World, act: &Act) -> usize {
+    world.now += 7;
+    match act {
+        Act::Trade { leader, coin, lots } => return trade(world, *leader, COINS[*coin], lots * 10_000_000),
+        Act::Flat { leader, coin } => {
+            let held = leader_position(world, *leader, COINS[*coin]);
+            return trade(world, *leader, COINS[*coin], -held);
+        }
+        Act::Answer(kind) => answer(world, *kind),
+        Act::Pass(ms) => world.pass(*ms),
+        Act::Restart => restart(world),
+        Act::Operate(request) => {
+            world.step(OwnedEvent::Operate(request.to_string().into_bytes()));
+        }
+    }
+    0
+}
+
+/// How an account is held back, as the status says it: the strongest of what is in force for the whole account.
+fn account_hold(status: &Value, follower: usize) -> Option<String> {
+    let kinds = [&status["kill"], &status["pause"], &status["followers"][follower]["pause"]];
+    let rank = |kind: &str| ["close_only", "flatten", "freeze"].iter().position(|one| *one == kind);
+    kinds.iter().filter_map(|pause| pause["kind"].as_str()).max_by_key(|kind| rank(kind)).map(str::to_owned)
+}
+
+fn entitled(status: &Value, follow: usize, coin: &str) -> i64 {
+    status["follows"][follow]["entitled"][coin].as_str().map_or(0, pos)
+}
+
+/// What must hold of everything that an act led to, while nothing changed what is forbidden.
+fn nothing_forbidden_was_done(world: &World, before: &Value, sent: usize) {
+    for sent in &world.sent[sent..] {
+        let hold = account_hold(before, sent.attempt.follower as usize);
+        assert_ne!(hold.as_deref(), Some("freeze"), "a frozen account sends {:?}", sent.attempt.kind);
+        let adds = sent.orders.iter().any(|order| !order.reduce_only);
+        let held = (0..4).filter(|at| before["follows"][*at]["follower"] == format!("F{}", sent.attempt.follower));
+        let all_held = held.into_iter().all(|at| !before["follows"][at]["held_back"].is_null());
+        assert!(
+            !adds || sent.attempt.kind == hlfast_core::commands::AttemptKind::Resend || (hold.is_none() && !all_held),
+            "risk is added under {hold:?}"
+        );
+    }
+    let after = world.status();
+    for at in 0..4 {
+        if before["follows"][at]["held_back"].is_null() {
+            continue;
+        }
+        for coin in COINS {
+            let (was, is) = (entitled(before, at, coin), entitled(&after, at, coin));
+            assert!(
+                is.abs() <= was.abs() && (is == 0 || (is > 0) == (was > 0)),
+                "{coin} of follow {at}: {was} to {is}"
+            );
+            // What an order that was on its way did not buy is given back all the same.
+            let still = before["follows"][at]["held_back"]["kind"] == "freeze" && before["in_flight"] == 0;
+            if still && !after["follows"][at]["held_back"].is_null() {
+                assert_eq!(was, is, "what is frozen stands still");
+            }
+        }
+    }
+}
+
+/// Nothing in flight, every position at its target but for a lot and the ten dollars; parts follow their leaders down.
+fn at_rest(world: &World) {
+    let status = world.status();
+    assert_eq!((&status["in_flight"], &status["unresolved"]), (&json!(0), &json!(0)), "{status}");
+    for follower in 0..2 {
+        if account_hold(&status, follower).as_deref() == Some("freeze") {
+            continue;
+        }
+        for (coin, lot) in status["followers"][follower]["positions"].as_object().unwrap() {
+            let (own, target) = (pos(lot["own"].as_str().unwrap()), pos(lot["target"].as_str().unwrap()));
+            assert_eq!(own, world.position(follower, coin), "the engine knows what the venue holds");
+            assert!((own - target).abs() < pos("0.12"), "{coin} of {follower}: {own} for {target}, {status}");
+        }
+    }
+    for at in 0..4 {
+        let frozen = status["follows"][at]["held_back"]["kind"] == "freeze";
+        for coin in COINS.iter().filter(|coin| !frozen && leader_position(world, at % 2, coin) == 0) {
+            assert_eq!(entitled(&status, at, coin), 0, "the leader is flat");
+        }
+    }
+}
+
+fn resume_all(world: &mut World) {
+    let scopes = [
+        json!({"kill": true}),
+        json!({"all": true}),
+        json!({"leader": "L0"}),
+        json!({"leader": "L1"}),
+        json!({"follower": "F0"}),
+        json!({"follower": "F1"}),
+        json!({"leader": "L0", "follower": "F0"}),
+        json!({"leader": "L1", "follower": "F0"}),
+        json!({"leader": "L0", "follower": "F1"}),
+        json!({"leader": "L1", "follower": "F1"}),
+    ];
+    for scope in scopes {
+        let mut request = json!({"do": "resume"});
+        venue::merge(&mut request, scope);
+        world.operate(request);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_adds_risk_where_it_is_forbidden_and_exits_pass(acts in proptest::collection::vec(act(), 1..30)) {
+        let mut world = world();
+        let mut fills = 0;
+        for act in &acts {
+            let (before, sent) = (world.status(), world.sent.len());
+            fills += perform(&mut world, act);
+            if !matches!(act, Act::Operate(_)) {
+                nothing_forbidden_was_done(&world, &before, sent);
+            }
+        }
+        let (before, sent) = (world.status(), world.sent.len());
+        world.pass(90_000);
+        nothing_forbidden_was_done(&world, &before, sent);
+        at_rest(&world);
+        resume_all(&mut world);
+        world.pass(90_000);
+        at_rest(&world);
+        prop_assert!(world.status()["follows"].as_array().unwrap().iter().all(|edge| edge["held_back"].is_null()));
+        world.assert_receipts(fills, 2);
+        world.assert_replay();
+    }
+}

@@ -1,0 +1,142 @@
+"""An operator at a running engine: the real command line, the real service, the simulated venue, all as processes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.fakes.service import ENVIRONMENT, Service, Sim, account, leader, wait_for
+
+
+@pytest.fixture
+def sim(tmp_path: Path):
+    with Sim(tmp_path) as running:
+        yield running
+
+
+class Operator:
+    """Calls `hlfast` as a person would, in the service's directory."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "hlfast", *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd=self._service.directory,
+            env=ENVIRONMENT,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
+
+    def json(self, *words: str):
+        return json.loads(self(*words, "--json"))
+
+
+class Market:
+    """A leader whose fills follow each other."""
+
+    def __init__(self, sim: Sim, number: int = 0) -> None:
+        self._sim = sim
+        self._leader = leader(number)
+        self.held = 0.0
+
+    def trades(self, size: float) -> None:
+        side = "B" if size > 0 else "A"
+        self._sim.fill(self._leader, coin="ETH", px="3000.0", sz=str(abs(size)), side=side, start=str(self.held))
+        self.held += size
+
+    def position(self, number: int) -> float:
+        return float(self._sim.position(account(number), "ETH"))
+
+    def wait(self, *positions: float) -> None:
+        # ETH has four decimals.
+        def is_there() -> bool:
+            return all(abs(self.position(number) - held) < 2e-4 for number, held in enumerate(positions))
+
+        wait_for(is_there)
+
+
+def test_operator_pauses_resumes_and_flattens(tmp_path: Path, sim: Sim) -> None:
+    with Service(tmp_path, sim, followers=2) as service:
+        hlfast, market = Operator(service), Market(sim)
+        market.trades(10)
+        market.wait(1.0, 1.0)
+        assert "close-only" not in hlfast("followers")
+        assert "follower f0 is paused (too hot)" in hlfast("pause", "-f", "f0", "--why", "too hot")
+        assert "close-only (too hot)" in hlfast("followers")
+        market.trades(10)
+        market.wait(1.0, 2.0)
+        market.trades(-10)
+        market.wait(0.5, 1.0)
+        said = hlfast("resume", "-f", "f1", code=1)
+        assert "f1 is not paused" in said
+        assert "→" in said
+        hlfast("resume", "-f", "f0")
+        market.trades(10)
+        market.wait(1.5, 2.0)
+        rows = hlfast.json("positions", "f0")
+        assert [(row["coin"], row["own"], row["parts"]) for row in rows] == [("ETH", "1.5", {"l0": "1.5"})]
+        assert "1.5 ETH" in hlfast("flatten", "f0", "ETH")
+        market.wait(0.0, 2.0)
+        assert hlfast.json("leaders")[0]["positions"] == {"ETH": "20"}
+
+
+def test_kill_switch_survives_kill_9_and_ends_by_its_own_command(tmp_path: Path, sim: Sim) -> None:
+    service = Service(tmp_path, sim, followers=2)
+    hlfast, market = Operator(service), Market(sim)
+    with service:
+        market.trades(10)
+        market.wait(1.0, 1.0)
+        hlfast("pause", "-l", "l0", "-f", "f1", "--freeze")
+        assert hlfast.json("kill", "--why", "odd")["changed"] is True
+        service.process.end(signal.SIGKILL)
+    market.trades(-5)  # while nobody looks
+    with service:
+        market.wait(0.5, 1.0)
+        market.trades(10)
+        market.trades(-5)
+        market.wait(1 / 3, 1.0)
+        assert "the kill switch is on, close-only (odd)" in hlfast("followers")
+        assert "--kill" in hlfast("resume", "--all", code=1)
+        text = service.get("metrics_url")
+        assert "hlfast_risk_kill_switch 1" in text
+        assert 'hlfast_risk_held_back_follows{kind="freeze"} 1' in text
+        hlfast("resume", "--kill")
+        hlfast("resume", "-l", "l0", "-f", "f1")
+        market.wait(1 / 3, 1 / 3)
+        market.trades(5)
+        market.wait(1 / 3 + 0.5, 1 / 3 + 0.5)
+
+
+def test_kill_flatten_closes_everything_and_freeze_sends_nothing(tmp_path: Path, sim: Sim) -> None:
+    with Service(tmp_path, sim, followers=2) as service:
+        hlfast, market = Operator(service), Market(sim)
+        market.trades(10)
+        market.wait(1.0, 1.0)
+        hlfast("kill", "--freeze")
+        before = sim.control("ledger")["counters"]["actions"]
+        market.trades(-5)
+        wait_for(lambda: hlfast.json("leaders")[0]["positions"] == {"ETH": "5"})
+        assert sim.control("ledger")["counters"]["actions"] == before
+        hlfast("kill", "--flatten")
+        market.wait(0.0, 0.0)
+
+
+def test_operator_is_told_what_is_wrong(tmp_path: Path, sim: Sim) -> None:
+    with Service(tmp_path, sim, followers=1) as service:
+        hlfast = Operator(service)
+        assert "known are: l0" in hlfast("pause", "-l", "whale", code=1)
+        assert "--all" in hlfast("pause", code=2)
+        assert "contradict" in hlfast("kill", "--flatten", "--freeze", code=2)
+        assert json.loads(hlfast("flatten", "nobody", "--json", code=1))["ok"] is False
+    assert "hlfast run" in hlfast("kill", code=2), "the engine is gone"
