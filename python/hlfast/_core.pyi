@@ -27,6 +27,7 @@ __all__ = [
     "PresignPool",
     "Signer",
     "SigningError",
+    "WhatIf",
     "__version__",
     "action_hash",
     "archive_journal",
@@ -234,3 +235,16 @@ def repair_journal(directory: str, really: bool) -> dict[str, Any] | None:
 
 def archive_journal(directory: str, to: str, read: int) -> list[str]:
     """Move segments behind two snapshots and up to record `read` to the directory `to`; return their new paths."""
+
+@final
+class WhatIf:
+    """One leader's recorded fills, ready to run through the core against a modelled venue. Any thread."""
+
+    def __new__(cls, record: bytes) -> Self:
+        """From the JSON that `hlfast.research.whatif.record` makes; ValueError names the first thing that is wrong in it."""
+    def run(self, config: bytes, model: bytes, keep: bool = False) -> tuple[bytes, bytes]:
+        """Replay with settings of one leader, one follower and one follow.
+
+        Returns the outcome as JSON and, with `keep`, receipts as JSON lines. The same arguments give the same bytes.
+        ConfigError: a setting. ValueError: the model. HlfastError: the core did what the modelled venue does not know.
+        """

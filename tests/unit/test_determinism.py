@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "python" / "hlfast"
 CORE = ROOT / "rust" / "core" / "src"
+PURE = sorted([*CORE.rglob("*.rs"), *(ROOT / "rust" / "whatif" / "src").rglob("*.rs")])
 # The shell's hot path. `ports.py` is where the clocks and the chance come in; the typed client beside it is for people.
 SHELL = sorted(
     path
@@ -72,7 +73,7 @@ def product_code(path: Path) -> str:
     return path.read_text(encoding="utf-8").partition("#[cfg(test)]")[0]
 
 
-@pytest.mark.parametrize("path", sorted(CORE.rglob("*.rs")), ids=lambda path: str(path.relative_to(CORE)))
+@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(ROOT / "rust")))
 def test_core_knows_no_clock_no_thread_and_no_system(path: Path) -> None:
     lines = [line for line in product_code(path).split("\n") if not line.lstrip().startswith("//")]
     assert not [line for line in lines if FORBIDDEN_IN_CORE.search(line)]

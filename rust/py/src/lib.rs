@@ -12,6 +12,7 @@ mod pack;
 mod planted;
 mod pool;
 mod signing;
+mod whatif;
 
 /// The native half of hlfast.
 #[pymodule(gil_used = false)]
@@ -23,6 +24,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
     metrics::register(module)?;
     journal::register(module)?;
+    whatif::register(module)?;
     #[cfg(feature = "planted")]
     planted::register(module)?;
     keys::register(module)

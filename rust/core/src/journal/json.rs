@@ -21,7 +21,7 @@ pub fn objects(record: &Record<'_>) -> Result<Vec<Vec<u8>>, &'static str> {
             let sequence = record.sequence;
             let mut objects = vec![input(sequence, &step)];
             objects.extend(step.attempts.iter().map(|recorded| attempt(sequence, recorded)));
-            objects.extend(step.receipts.iter().map(|recorded| receipt(sequence, recorded)));
+            objects.extend(step.receipts.iter().map(|recorded| receipt_object(sequence, recorded)));
             objects.extend(step.alerts.iter().map(|recorded| alert(sequence, recorded)));
             Ok(objects)
         }
@@ -159,7 +159,9 @@ fn attempt(sequence: u64, recorded: &RecordedAttempt) -> Vec<u8> {
     object.end()
 }
 
-fn receipt(sequence: u64, recorded: &RecordedReceipt<'_>) -> Vec<u8> {
+/// One receipt as its object.
+#[must_use]
+pub fn receipt_object(sequence: u64, recorded: &RecordedReceipt<'_>) -> Vec<u8> {
     let receipt = &recorded.receipt;
     let numbers = &receipt.numbers;
     Object::new(sequence, "receipt")

@@ -1,0 +1,186 @@
+//! Prices and books at a time that only goes forward.
+use hlfast_core::num::{Round, div_round};
+
+use crate::model::{DEPTH_BAND, RATE};
+use crate::record::{Book, Coin, Record};
+
+/// The market of every coin of a record.
+pub struct Market<'a> {
+    record: &'a Record,
+    book_age_ms: u64,
+    /// Per coin: the point of the path behind which we are, the book and the hour of funding.
+    at: Vec<[usize; 3]>,
+}
+
+/// What an order found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Match {
+    /// Unsigned, in 10^-8.
+    pub size: i64,
+    /// Average price.
+    pub price: i64,
+    /// Of the whole: what the spread alone would have cost, as a price.
+    pub touch: i64,
+    /// The middle at that moment.
+    pub middle: i64,
+}
+
+impl<'a> Market<'a> {
+    pub fn new(record: &'a Record, book_age_ms: u64) -> Market<'a> {
+        Market { record, book_age_ms, at: vec![[0; 3]; record.coins.len()] }
+    }
+
+    /// The middle price. Between two known ones it goes in a straight line.
+    pub fn middle(&mut self, coin: usize, now_ms: u64) -> i64 {
+        if let Some(Book { bids, asks, .. }) = self.book(coin, now_ms)
+            && let (Some(bid), Some(ask)) = (bids.first(), asks.first())
+        {
+            return bid.0.midpoint(ask.0);
+        }
+        let (Some(path), Some([at, ..])) = (self.record.paths.get(coin), self.at.get_mut(coin)) else { return 0 };
+        while path.get(at.saturating_add(1)).is_some_and(|next| next.0 <= now_ms) {
+            *at = at.saturating_add(1);
+        }
+        let Some((from_ms, from)) = path.get(*at).copied() else { return 0 };
+        match path.get(at.saturating_add(1)) {
+            Some((to_ms, to)) if now_ms > from_ms => {
+                let (gone, whole) = (i128::from(now_ms - from_ms), i128::from(to_ms - from_ms));
+                let step = div_round(i128::from(*to - from) * gone, whole, Round::Nearest).unwrap_or(0);
+                from.saturating_add(i64::try_from(step).unwrap_or(0))
+            }
+            _ => from,
+        }
+    }
+
+    /// Best bid and ask.
+    pub fn quote(&mut self, coin: usize, now_ms: u64) -> [i64; 2] {
+        if let Some(Book { bids, asks, .. }) = self.book(coin, now_ms)
+            && let (Some(bid), Some(ask)) = (bids.first(), asks.first())
+        {
+            return [bid.0, ask.0];
+        }
+        let middle = self.middle(coin, now_ms);
+        let half = self.record.coins.get(coin).map_or(0, |coin| coin.half_spread);
+        [scaled(middle, RATE - half), scaled(middle, RATE + half)]
+    }
+
+    /// Takes from the book up to a limit; nothing where the touch is beyond it.
+    pub fn take(&mut self, coin: usize, signed: i64, limit: i64, now_ms: u64) -> Option<Match> {
+        let middle = self.middle(coin, now_ms);
+        let asset = self.record.coins.get(coin)?;
+        let wanted = i64::try_from(signed.unsigned_abs()).ok()?;
+        let found = match self.book(coin, now_ms) {
+            Some(Book { bids, asks, .. }) => walk(if signed > 0 { asks } else { bids }, signed > 0, wanted, limit),
+            None => modelled(asset, middle, signed > 0, wanted, limit),
+        };
+        let (size, price, touch) = found?;
+        let size = size - size % lot(asset);
+        (size > 0).then_some(Match { size, price, touch, middle })
+    }
+
+    /// The funding rate of the hour that ends at a time, if it was recorded.
+    pub fn funding(&mut self, coin: usize, hour_ms: u64) -> Option<i64> {
+        let (asset, [.., at]) = (self.record.coins.get(coin)?, self.at.get_mut(coin)?);
+        // The venue stamps the payment some milliseconds after the hour.
+        while asset.funding.get(*at).is_some_and(|hour| hour.0.saturating_add(60_000) <= hour_ms) {
+            *at = at.saturating_add(1);
+        }
+        asset.funding.get(*at).filter(|hour| hour.0 < hour_ms.saturating_add(60_000)).map(|hour| hour.1)
+    }
+
+    fn book(&mut self, coin: usize, now_ms: u64) -> Option<&'a Book> {
+        let (books, [_, at, _]) = (&self.record.coins.get(coin)?.books, self.at.get_mut(coin)?);
+        while books.get(at.saturating_add(1)).is_some_and(|next| next.time_ms <= now_ms) {
+            *at = at.saturating_add(1);
+        }
+        books.get(*at).filter(|book| book.time_ms <= now_ms && now_ms - book.time_ms <= self.book_age_ms)
+    }
+}
+
+/// The smallest step of a size.
+pub const fn lot(asset: &Coin) -> i64 {
+    10i64.pow(8u32.saturating_sub(asset.size_decimals))
+}
+
+fn scaled(price: i64, factor: i64) -> i64 {
+    hlfast_core::num::mul_div(price, factor, RATE, Round::Nearest).unwrap_or(price)
+}
+
+/// The model of a book: the touch is half a spread from the middle, and behind it every basis point holds a tenth of the depth.
+fn modelled(asset: &Coin, middle: i64, is_buy: bool, wanted: i64, limit: i64) -> Option<(i64, i64, i64)> {
+    let side = if is_buy { 1 } else { -1 };
+    let touch = scaled(middle, RATE + side * asset.half_spread);
+    let room = (limit - touch).checked_mul(side).filter(|room| *room >= 0)?;
+    // room ÷ price in units of RATE, over the band that the depth is counted in: dollars (10^-6) up to the limit.
+    let reached = i128::from(room) * i128::from(RATE) / i128::from(middle.max(1));
+    let dollars = reached.saturating_mul(i128::from(asset.depth)) / i128::from(DEPTH_BAND);
+    let most = dollars.saturating_mul(10_000_000_000) / i128::from(touch.max(1));
+    let size = wanted.min(i64::try_from(most).unwrap_or(i64::MAX));
+    let value = i128::from(size) * i128::from(touch) / 10_000_000_000;
+    let walked = i128::from(middle) * value * i128::from(DEPTH_BAND) / i128::from(RATE);
+    let impact = walked / i128::from(asset.depth) / 2;
+    let price = touch.checked_add(i64::try_from(impact).ok()?.checked_mul(side)?)?;
+    Some((size, price, touch))
+}
+
+fn walk(levels: &[(i64, i64)], is_buy: bool, wanted: i64, limit: i64) -> Option<(i64, i64, i64)> {
+    let touch = levels.first()?.0;
+    let (mut size, mut paid) = (0i64, 0i128);
+    for (price, there) in levels {
+        if size == wanted || (is_buy && *price > limit) || (!is_buy && *price < limit) {
+            break;
+        }
+        let taken = (*there).min(wanted - size);
+        size = size.checked_add(taken)?;
+        paid += i128::from(taken) * i128::from(*price);
+    }
+    let price = div_round(paid, i128::from(size), Round::Nearest)?;
+    Some((size, i64::try_from(price).ok()?, touch))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: i64 = 100_000_000;
+
+    fn coin() -> Coin {
+        Coin {
+            name: "SOL".into(),
+            size_decimals: 2,
+            max_leverage: 20,
+            half_spread: 10_000,
+            depth: 10_000_000_000,
+            prices: Vec::new(),
+            funding: Vec::new(),
+            books: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_modelled_book_costs_half_a_spread_and_half_of_what_it_walks() {
+        // 100 dollars a coin; touch at 1 bp; 10,000 dollars within 10 bps: 5,000 dollars walk 5 bps, 2.5 on average.
+        let (size, price, touch) = modelled(&coin(), 100 * ONE, true, 50 * ONE, 101 * ONE).unwrap();
+        assert_eq!((size, touch), (50 * ONE, 10_001_000_000));
+        assert_eq!(price, 10_003_500_250, "touch and 2.50025 bps of 100");
+        let (_, sold, bid) = modelled(&coin(), 100 * ONE, false, 50 * ONE, 99 * ONE).unwrap();
+        assert_eq!(bid, 9_999_000_000);
+        assert!(bid - sold > 2_490_000 && bid - sold < 2_510_000);
+    }
+
+    #[test]
+    fn a_limit_cuts_where_the_last_price_would_pass_it() {
+        // From 100.01 to 100.06 lie 5 bps of 100: 5,000 dollars at 100.01.
+        let (size, ..) = modelled(&coin(), 100 * ONE, true, 500 * ONE, 10_006_000_000).unwrap();
+        assert_eq!(size, 4_999_500_049);
+        assert_eq!(modelled(&coin(), 100 * ONE, true, ONE, 10_000_900_000), None, "the touch is beyond the limit");
+    }
+
+    #[test]
+    fn a_recorded_book_is_walked_level_by_level() {
+        let asks = [(100 * ONE, 2 * ONE), (101 * ONE, 2 * ONE), (103 * ONE, 9 * ONE)];
+        assert_eq!(walk(&asks, true, 3 * ONE, 102 * ONE), Some((3 * ONE, 10_033_333_333, 100 * ONE)));
+        assert_eq!(walk(&asks, true, 9 * ONE, 102 * ONE), Some((4 * ONE, 10_050_000_000, 100 * ONE)));
+        assert_eq!(walk(&asks, true, ONE, 99 * ONE), None);
+    }
+}

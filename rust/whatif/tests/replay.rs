@@ -1,0 +1,234 @@
+//! Small records through the real core, checked by hand.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code")]
+
+use hlfast_core::config::Config;
+use hlfast_whatif::{Model, Outcome, Record, ReplayError, replay};
+use serde_json::{Value, json};
+
+const LEADER: &str = "0x1111111111111111111111111111111111111111";
+const START: u64 = 1_795_161_600_000;
+const ONE: i64 = 100_000_000;
+
+fn coin(half_spread: i64, depth: i64) -> Value {
+    json!({"name": "SOL", "size_decimals": 2, "max_leverage": 10, "half_spread": half_spread, "depth": depth})
+}
+
+/// Fills as (seconds, price, signed size); positions follow.
+fn record(coin: &Value, fills: &[(u64, i64, i64)]) -> Record {
+    let mut start = 0;
+    let rows: Vec<Value> = fills
+        .iter()
+        .map(|(second, price, size)| {
+            let row = json!([0, START + second * 1_000, price * ONE, size * ONE, start * ONE, "unknown", false]);
+            start += size;
+            row
+        })
+        .collect();
+    Record::from_json(json!({"leader": LEADER, "coins": [coin], "fills": rows}).to_string().as_bytes()).unwrap()
+}
+
+fn config(follow: &Value, follower: &Value) -> Config {
+    let mut edge = json!({
+        "leader": "leader", "follower": "follower", "mode": "ratio", "ratio": "0.5", "weight": null, "notional_usd": null,
+        "scale_adds": false, "existing": "ignore", "adopt_band_bps": null, "coins_allow": null, "coins_block": [],
+        "min_value_usd": null, "max_value_usd": null, "max_order_usd": null, "max_position_usd": null, "max_age_ms": 2000,
+        "entry_band_bps": 30, "reduce_band_bps": 100, "emergency_band_bps": 300
+    });
+    let mut account = json!({"name": "follower", "account": "0x2222222222222222222222222222222222222222",
+        "agent": "0x3333333333333333333333333333333333333333", "vault": false,
+        "max_order_usd": null, "max_position_usd": null, "max_gross_usd": null});
+    for (base, extra) in [(&mut edge, follow), (&mut account, follower)] {
+        for (key, value) in extra.as_object().unwrap() {
+            base[key] = value.clone();
+        }
+    }
+    let whole = json!({
+        "network": "testnet",
+        "venue": {"base_url": "http://what-if.invalid", "ws_url": null, "limits": "venue", "dexs": []},
+        "journal": {"directory": "none", "durability": "durable", "snapshot_every": 100_000},
+        "leaders": [{"name": "leader", "address": LEADER}], "followers": [account], "follows": [edge],
+        "engine": {"user_connections": 2, "tape_connections": 2, "lane_connections": 2, "http_lane": true, "tape": true,
+            "busy_poll": false, "presign": true, "pool_depth": 16, "ping_ms": 10_000, "stall_ms": 2_000, "reconcile_ms": 30_000},
+        "keys": {"credentials_directory": null, "keystores": [], "env": [], "force_env_on_mainnet": false},
+        "metrics": {"enabled": true, "host": "127.0.0.1", "port": 9464}
+    });
+    Config::from_json(whole.to_string().as_bytes()).unwrap()
+}
+
+fn model(extra: &Value) -> Model {
+    let mut model = json!({"see_ms": 200, "order_ms": 500, "answer_ms": 100, "taker": 45_000, "builder_taker": 90_000,
+        "equity": 10_000_000_000_i64, "leader_equity": 100_000_000_000_i64, "leverage": 10, "funding": 0, "book_age_ms": 10_000});
+    for (key, value) in extra.as_object().unwrap() {
+        model[key] = value.clone();
+    }
+    Model::from_json(model.to_string().as_bytes()).unwrap()
+}
+
+fn run(record: &Record, follow: &Value, model: &Model) -> Outcome {
+    replay(record, config(follow, &json!({})), model, true).expect("a replay")
+}
+
+/// A book so deep and narrow that only the middle counts.
+fn deep() -> Value {
+    coin(0, 100_000_000_000_000_000)
+}
+
+fn receipts(outcome: &Outcome) -> Vec<Value> {
+    outcome
+        .receipts
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty())
+        .map(|line| serde_json::from_slice(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_round_trip_pays_the_middle_at_the_latency_and_the_fee() {
+    // 100 at second 0, 110 at second 10: 700 ms later the middle is 100.7. Then 110, for good.
+    let record = record(&deep(), &[(0, 100, 20), (10, 110, -20)]);
+    let found = run(&record, &json!({"entry_band_bps": 200}), &model(&json!({})));
+    let executions: Vec<(i64, i64)> = found.executions.iter().map(|row| (row.2, row.3)).collect();
+    assert_eq!(executions, [(10 * ONE, 10_070_000_000), (-10 * ONE, 11_000_000_000)]);
+    assert_eq!(found.executions[0].0, START + 700);
+    // 1,007 and 1,100 dollars at 4.5 bps, cut at six decimals.
+    assert_eq!(found.coins[0].fees, 453_150 + 495_000);
+    assert_eq!(found.coins[0].traded, 93_000_000);
+    assert_eq!((found.coins[0].drift, found.coins[0].spread, found.coins[0].impact), (7_000_000, 0, 0));
+    assert_eq!(found.equity, 10_000_000_000 + 93_000_000 - 948_150);
+    assert_eq!((found.fills, found.receipts_written, found.orders), (2, 2, 2));
+    assert!(receipts(&found).iter().all(|receipt| receipt["outcome"] == "filled"));
+}
+
+#[test]
+fn a_maker_is_copied_across_the_whole_spread_and_a_taker_beside_him() {
+    let narrow = coin(100_000, 100_000_000_000_000_000);
+    for (role, spread) in [("taker", 0), ("maker", 2_000_000), ("unknown", 1_000_000)] {
+        let price = 100 * ONE
+            + if role == "taker" {
+                ONE / 10
+            } else if role == "maker" {
+                -ONE / 10
+            } else {
+                0
+            };
+        let row = json!([0, START, price, 20 * ONE, 0, role, false]);
+        let whole = json!({"leader": LEADER, "coins": [narrow.clone()], "fills": [row]});
+        let record = Record::from_json(whole.to_string().as_bytes()).unwrap();
+        let found = run(&record, &json!({}), &model(&json!({})));
+        assert_eq!(found.coins[0].middle, 100 * ONE, "{role}");
+        // Ten coins; half a spread is 10 bps of 100 dollars.
+        assert_eq!((found.coins[0].spread, found.coins[0].drift), (spread, 0), "{role}");
+    }
+}
+
+#[test]
+fn a_shallow_book_gives_a_part_and_the_rest_expires() {
+    // 200 dollars within 10 bps: the entry's limit, 30 bps away, lies behind 600 dollars.
+    let record = record(&coin(0, 200_000_000), &[(0, 100, 20)]);
+    let found = run(&record, &json!({}), &model(&json!({})));
+    let first = found.executions[0];
+    assert_eq!(first.2, 6 * ONE, "600 of 1,000 dollars");
+    assert_eq!(first.3, 10_015_000_000, "half of the 30 bps on average");
+    // The modelled book is full again at the next try, 250 ms to 2 s later.
+    let bought: i64 = found.executions.iter().map(|row| row.2).sum();
+    assert_eq!(bought, 10 * ONE);
+    assert_eq!(receipts(&found)[0]["outcome"], "filled");
+}
+
+#[test]
+fn an_opening_without_margin_is_refused_and_said_so() {
+    let record = record(&deep(), &[(0, 100, 20)]);
+    let found = run(&record, &json!({}), &model(&json!({"equity": 99_000_000})));
+    assert_eq!(found.refused.get("Insufficient margin to place order."), Some(&1));
+    let receipts = receipts(&found);
+    assert_eq!((&receipts[0]["outcome"], &receipts[0]["reason"]), (&json!("rejected"), &json!("margin")));
+    assert!(found.executions.is_empty());
+}
+
+#[test]
+fn an_entry_below_ten_dollars_waits_and_goes_once_with_the_next() {
+    let record = record(&deep(), &[(0, 10, 1), (60, 10, 2)]);
+    let found = run(&record, &json!({}), &model(&json!({})));
+    let receipts = receipts(&found);
+    assert_eq!((&receipts[0]["outcome"], &receipts[0]["reason"]), (&json!("carried"), &json!("below_minimum")));
+    assert_eq!(found.executions.iter().map(|row| row.2).collect::<Vec<_>>(), [ONE + ONE / 2]);
+}
+
+#[test]
+fn funding_is_paid_each_hour_at_the_recorded_rate_else_at_the_assumed_one() {
+    let mut known = deep();
+    // One hundredth of a percent in the first hour of two.
+    known["funding"] = json!([[START + 3_600_000 + 40, 100_000_000]]);
+    let record = record(&known, &[(0, 100, 20), (7_300, 100, -20)]);
+    let found = run(&record, &json!({}), &model(&json!({"funding": 10_000_000})));
+    // Ten coins at 100: 0.1 dollars, then 0.01.
+    assert_eq!(found.coins[0].funding, -110_000);
+}
+
+#[test]
+fn a_position_whose_margin_is_used_up_is_liquidated_and_the_engine_learns_it() {
+    let record = record(&deep(), &[(0, 100, 20), (60, 92, 1), (120, 100, 1)]);
+    let found = run(&record, &json!({}), &model(&json!({"equity": 110_000_000})));
+    assert_eq!(found.liquidations, 1);
+    assert!(found.executions.iter().any(|row| row.6 && row.2 < 0));
+    assert_eq!(found.alerts.get("position_drift"), Some(&1));
+}
+
+#[test]
+fn a_recorded_book_stands_while_it_is_fresh() {
+    let mut known = coin(0, 100_000_000_000_000_000);
+    known["books"] = json!([[
+        START,
+        [[9_990_000_000_i64, 50 * ONE]],
+        [[10_010_000_000_i64, 4 * ONE], [10_020_000_000_i64, 50 * ONE]]
+    ]]);
+    let record = record(&known, &[(0, 100, 20), (60, 100, -20)]);
+    let found = run(&record, &json!({}), &model(&json!({})));
+    let prices: Vec<i64> = found.executions.iter().map(|row| row.3).collect();
+    assert_eq!(
+        prices,
+        [10_016_000_000, 10_000_000_000],
+        "four at 100.1 and six at 100.2; a minute later the model again"
+    );
+}
+
+#[test]
+fn a_gate_keeps_an_entry_out_and_an_exit_is_never_asked() {
+    let record = record(&deep(), &[(0, 100, 20), (60, 100, 20), (120, 100, -40)]);
+    let found = run(&record, &json!({"max_value_usd": "3000"}), &model(&json!({})));
+    assert_eq!(found.executions.iter().map(|row| row.2).collect::<Vec<_>>(), [10 * ONE, -10 * ONE]);
+}
+
+#[test]
+fn the_same_is_the_same_to_the_byte_and_a_slower_way_is_not() {
+    let record =
+        record(&coin(10_000, 1_000_000_000), &[(0, 100, 20), (1, 101, -5), (2, 99, -15), (3, 98, -9), (9, 97, 9)]);
+    let bytes = |model: &Model| {
+        let found = run(&record, &json!({}), model);
+        (found.to_json(), found.receipts)
+    };
+    assert_eq!(bytes(&model(&json!({}))), bytes(&model(&json!({}))));
+    assert_ne!(bytes(&model(&json!({}))), bytes(&model(&json!({"see_ms": 900}))));
+}
+
+#[test]
+fn what_the_model_has_no_answer_for_is_refused_by_name() {
+    let record = record(&deep(), &[(0, 100, 20)]);
+    let stops = config(&json!({}), &json!({"disaster_stop_bps": 500}));
+    let refused = replay(&record, stops, &model(&json!({})), false).map(|_| ());
+    assert!(matches!(refused, Err(ReplayError::Settings(text)) if text.contains("disaster_stop_bps")));
+}
+
+#[test]
+fn a_record_that_does_not_hold_together_is_refused_with_its_place() {
+    let refused = |fills: Value| {
+        let whole = json!({"leader": LEADER, "coins": [deep()], "fills": fills});
+        Record::from_json(whole.to_string().as_bytes()).unwrap_err().to_string()
+    };
+    assert!(refused(json!([])).contains("no fills"));
+    assert!(refused(json!([[1, START, ONE, ONE, 0, "taker", false]])).contains("fills[0] names coin 1"));
+    let broken = json!([[0, START, ONE, ONE, 0, "taker", false], [0, START, ONE, ONE, 0, "taker", false]]);
+    assert!(refused(broken).contains("fills[1] starts elsewhere"));
+    let older = json!([[0, START, ONE, ONE, 0, "taker", false], [0, START - 1, ONE, ONE, ONE, "taker", false]]);
+    assert!(refused(older).contains("fills[1] is older"));
+}
