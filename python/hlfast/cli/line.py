@@ -27,6 +27,7 @@ _PLACES = {
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
     "recommend": "hlfast.cli.recommend:recommend",
+    "what-if": "hlfast.cli.what_if:what_if_command",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
     "followers": "hlfast.cli.shown:followers",
@@ -198,6 +199,11 @@ def _recommend() -> None:
 
 @app.command("discover", help="Find traders worth copying, judge them, keep the results.")
 def _discover() -> None:
+    pass
+
+
+@app.command("what-if", help="Replay a leader's fills through the engine: what a follower would have kept.")
+def _what_if() -> None:
     pass
 
 
