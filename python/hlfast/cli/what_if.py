@@ -172,9 +172,10 @@ def _policy(config: Path | None, edge: str | None, given: dict[str, str | None],
     if config is None:
         if edge is not None:
             refuse("--edge chooses among the follows of a file", "add --follow-config hlfast.toml")
-        chosen, account = Policy().follow, None
+        base = Policy()
     else:
-        chosen, account = _edge(config, edge)
+        base = _edge(config, edge)
+    chosen = base.follow
     changes: dict[str, Any] = {name: text for name, text in given.items() if text is not None}
     mode = changes.get("mode") or next((name for name, field in _FIELD.items() if field in changes), chosen.mode)
     if mode != chosen.mode:
@@ -184,13 +185,13 @@ def _policy(config: Path | None, edge: str | None, given: dict[str, str | None],
         if mode == "equity" and changes.get("weight") is None:
             changes["weight"] = "1"
     changes.update(_setting(text) for text in settings)
-    return Policy(follow=_checked(chosen, changes), account=account)
+    return msgspec.structs.replace(base, follow=_checked(chosen, changes))
 
 
 _FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd"}
 
 
-def _edge(path: Path, edge: str | None) -> tuple[Follow, Follower]:
+def _edge(path: Path, edge: str | None) -> Policy:
     config = load_or_exit(path)
     names = [f"{follow.leader}/{follow.follower}" for follow in config.follows]
     if edge is None and len(names) == 1:
@@ -199,7 +200,8 @@ def _edge(path: Path, edge: str | None) -> tuple[Follow, Follower]:
         said = "has several follows" if edge is None else f"has no follow {edge}"
         refuse(f"{path} {said}", f"choose one: --edge {' | '.join(names)}")
     follow = config.follows[names.index(edge)]
-    return follow, next(one for one in config.followers if one.name == follow.follower)
+    account = next(one for one in config.followers if one.name == follow.follower)
+    return Policy(follow=follow, account=account, builder=config.builder)
 
 
 def _setting(text: str) -> tuple[str, Any]:

@@ -26,6 +26,8 @@ pub struct Order {
     pub reduce_only: bool,
     /// What the leader had paid when it was decided, and the middle price then.
     pub leader: Paid,
+    /// A builder's share and a bid, on top of the taker fee, in units of `RATE`.
+    pub surcharge: i64,
 }
 
 /// Average price of a leader's fills of one block, and of the middle prices that they were made at.
@@ -169,7 +171,8 @@ impl Account {
         let rate = if asset.name.contains(':') { model.builder_taker } else { model.taker };
         let worth = value(size, found.price);
         // Venue rule: fees are charged with six decimals, cut.
-        let fee = i64::try_from(worth * i128::from(rate) / i128::from(RATE) / CASH).unwrap_or(i64::MAX);
+        let fee = i64::try_from(worth * i128::from(rate.saturating_add(order.surcharge)) / i128::from(RATE) / CASH)
+            .unwrap_or(i64::MAX);
         let cost = |from: i64, to: i64| i128::from(size) * i128::from(to - from);
         let traded = -i128::from(size) * i128::from(found.price);
         self.cash += traded - i128::from(fee) * CASH;

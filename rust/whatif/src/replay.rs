@@ -330,7 +330,7 @@ impl Replay<'_> {
             // Far behind any price of the model's book.
             let limit = if size > 0 { 0 } else { self.market.middle(coin, self.now_ms).saturating_mul(2) };
             let leader = self.leader.paid.get(coin).copied().unwrap_or_default();
-            let order = Order { coin, size: -size, limit, reduce_only: true, leader };
+            let order = Order { coin, size: -size, limit, reduce_only: true, leader, surcharge: 0 };
             if let Ok(done) = self.account.trade(&order, asset, self.model, &mut self.market, self.now_ms) {
                 self.note(coin, &done, true);
             }
@@ -392,9 +392,10 @@ impl Replay<'_> {
             }
             self.requests += attempt.cloids.len().max(1) as u64;
             match self.assets.action(json, &self.leader.paid)? {
-                Action::Orders(orders) => {
-                    self.later(self.model.order_ms, Happening::Match { post: attempt.post_id, orders })
-                }
+                Action::Orders { orders, earlier_ms } => self.later(
+                    self.model.order_ms.saturating_sub(earlier_ms),
+                    Happening::Match { post: attempt.post_id, orders },
+                ),
                 Action::Leverage { coin, leverage } => {
                     self.account.set_leverage(coin, leverage);
                     self.answer(attempt.post_id, DONE);

@@ -10,6 +10,12 @@ use crate::market::Market;
 use crate::record::{Coin, Record};
 use crate::replay::ReplayError;
 
+/// Units of `RATE` in a basis point, and in a tenth of one.
+const BPS: i64 = 10_000;
+const TENTH_BPS: i64 = 1_000;
+/// Venue fact (2026-08): a bid of one basis point makes an order about so much earlier.
+const EARLIER_MS: u64 = 45;
+
 /// Asset ids of a record's coins, as the metadata that the core is given numbers them.
 pub struct Assets {
     ids: Vec<(u32, usize)>,
@@ -19,8 +25,15 @@ pub struct Assets {
 
 /// An action of the follower.
 pub enum Action {
-    Orders(Vec<Order>),
-    Leverage { coin: usize, leverage: u32 },
+    /// `earlier_ms`: what the bid in it saves of the way.
+    Orders {
+        orders: Vec<Order>,
+        earlier_ms: u64,
+    },
+    Leverage {
+        coin: usize,
+        leverage: u32,
+    },
     Nothing,
 }
 
@@ -68,8 +81,12 @@ impl Assets {
         match value.get("type").and_then(Value::as_str) {
             Some("order") => {
                 let rows = value.get("orders").and_then(Value::as_array).ok_or_else(unknown)?;
-                let orders = rows.iter().map(|row| self.order(row, leaders)).collect::<Option<Vec<_>>>();
-                orders.map(Action::Orders).ok_or_else(unknown)
+                let bid = value.pointer("/grouping/p").and_then(Value::as_i64).unwrap_or(0);
+                let share = value.pointer("/builder/f").and_then(Value::as_i64).unwrap_or(0);
+                let surcharge = bid.saturating_add(share.saturating_mul(TENTH_BPS));
+                let order = |row| self.order(row, leaders).map(|order| Order { surcharge, ..order });
+                let orders = rows.iter().map(order).collect::<Option<Vec<_>>>().ok_or_else(unknown)?;
+                Ok(Action::Orders { orders, earlier_ms: u64::try_from(bid / BPS).unwrap_or(0) * EARLIER_MS })
             }
             Some("updateLeverage") => {
                 let coin = self.coin(value.get("asset")).ok_or_else(unknown)?;
@@ -101,6 +118,7 @@ impl Assets {
             limit: limit.raw(),
             reduce_only: row.get("r")?.as_bool()?,
             leader: leaders.get(coin).copied()?,
+            surcharge: 0,
         })
     }
 }

@@ -28,6 +28,10 @@ fn record(coin: &Value, fills: &[(u64, i64, i64)]) -> Record {
 }
 
 fn config(follow: &Value, follower: &Value) -> Config {
+    config_with(follow, follower, &json!({}))
+}
+
+fn config_with(follow: &Value, follower: &Value, more: &Value) -> Config {
     let mut edge = json!({
         "leader": "leader", "follower": "follower", "mode": "ratio", "ratio": "0.5", "weight": null, "notional_usd": null,
         "scale_adds": false, "existing": "ignore", "adopt_band_bps": null, "coins_allow": null, "coins_block": [],
@@ -37,12 +41,9 @@ fn config(follow: &Value, follower: &Value) -> Config {
     let mut account = json!({"name": "follower", "account": "0x2222222222222222222222222222222222222222",
         "agent": "0x3333333333333333333333333333333333333333", "vault": false,
         "max_order_usd": null, "max_position_usd": null, "max_gross_usd": null});
-    for (base, extra) in [(&mut edge, follow), (&mut account, follower)] {
-        for (key, value) in extra.as_object().unwrap() {
-            base[key] = value.clone();
-        }
-    }
-    let whole = json!({
+    merge(&mut edge, follow);
+    merge(&mut account, follower);
+    let mut whole = json!({
         "network": "testnet",
         "venue": {"base_url": "http://what-if.invalid", "ws_url": null, "limits": "venue", "dexs": []},
         "journal": {"directory": "none", "durability": "durable", "snapshot_every": 100_000},
@@ -52,15 +53,20 @@ fn config(follow: &Value, follower: &Value) -> Config {
         "keys": {"credentials_directory": null, "keystores": [], "env": [], "force_env_on_mainnet": false},
         "metrics": {"enabled": true, "host": "127.0.0.1", "port": 9464}
     });
+    merge(&mut whole, more);
     Config::from_json(whole.to_string().as_bytes()).unwrap()
+}
+
+fn merge(base: &mut Value, extra: &Value) {
+    for (key, value) in extra.as_object().unwrap() {
+        base[key] = value.clone();
+    }
 }
 
 fn model(extra: &Value) -> Model {
     let mut model = json!({"see_ms": 200, "order_ms": 500, "answer_ms": 100, "taker": 45_000, "builder_taker": 90_000,
         "equity": 10_000_000_000_i64, "leader_equity": 100_000_000_000_i64, "leverage": 10, "funding": 0, "book_age_ms": 10_000});
-    for (key, value) in extra.as_object().unwrap() {
-        model[key] = value.clone();
-    }
+    merge(&mut model, extra);
     Model::from_json(model.to_string().as_bytes()).unwrap()
 }
 
@@ -209,6 +215,16 @@ fn the_same_is_the_same_to_the_byte_and_a_slower_way_is_not() {
     };
     assert_eq!(bytes(&model(&json!({}))), bytes(&model(&json!({}))));
     assert_ne!(bytes(&model(&json!({}))), bytes(&model(&json!({"see_ms": 900}))));
+}
+
+#[test]
+fn a_builders_share_is_paid_on_top() {
+    let record = record(&deep(), &[(0, 100, 20)]);
+    let builder = json!({"address": "0x4444444444444444444444444444444444444444", "fee_tenths_bps": 25});
+    let config = config_with(&json!({}), &json!({}), &json!({"builder": builder}));
+    let found = replay(&record, config, &model(&json!({})), true).expect("a replay");
+    // 1,000 dollars at 4.5 and 2.5 bps.
+    assert_eq!(found.coins[0].fees, 700_000);
 }
 
 #[test]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from hlfast._core import WhatIf
-from hlfast.config.model import Config, Follow, Follower, Journal, Leader, Venue, for_core
+from hlfast.config.model import Builder, Config, Follow, Follower, Journal, Leader, Venue, for_core
 from hlfast.research.history import History
 from hlfast.research.tracking import Executed, Receipt, Tracking, track
 from hlfast.research.whatif.model import MICRO, Markets, Model, check
@@ -34,6 +34,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     follow: Follow = Follow(leader="leader", follower="follower", mode="equity", weight="1")
     account: Follower | None = None
+    builder: Builder | None = None
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +131,7 @@ class Bench:
             journal=Journal(directory="none"),
             leaders=(Leader(name="leader", address=self.prepared.leader),),
             followers=(follower,),
+            builder=policy.builder,
             follows=(msgspec.structs.replace(policy.follow, leader="leader", follower="follower"),),
         )
         return for_core(config)
@@ -257,7 +259,7 @@ def _scaled(policy: Policy, factor: Decimal) -> Policy:
         return msgspec.structs.replace(settings, **texts)
 
     account = None if policy.account is None else scale(policy.account)
-    return Policy(follow=scale(policy.follow), account=account)
+    return Policy(follow=scale(policy.follow), account=account, builder=policy.builder)
 
 
 def _room(follow: Follow) -> Decimal:
