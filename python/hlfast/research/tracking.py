@@ -50,7 +50,7 @@ _CAUSE_OF_REASON: Final = {
     **dict.fromkeys(
         (
             *("equity_unreadable", "leader_dirty", "leader_paused", "manual_position", "signer_stopped"),
-            *("breaker", "request_budget"),
+            *("breaker", "request_budget", "paused", "frozen", "killed", "flattened"),
         ),
         "blocked",
     ),

@@ -186,4 +186,4 @@ def test_every_reason_of_the_core_has_a_cause_of_its_own() -> None:
     source = (ROOT / "rust/core/src/commands.rs").read_text()
     reasons = re.findall(r'^    [A-Z]\w+ = "(\w+)",', source, re.MULTILINE)
     assert len(reasons) > 30
-    assert set(reasons) - set(_CAUSE_OF_REASON) == set()
+    assert set(reasons) - set(_CAUSE_OF_REASON) == set(), "name their cause in research/tracking.py and docs/what-if.md"
