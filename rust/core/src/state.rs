@@ -203,6 +203,15 @@ impl Lot {
         }
     }
 
+    /// A part that a decision added is given back. Its receipt is its own, or that of the newest, which it was merged into.
+    pub fn note_given_back(&mut self, decision: u64, reason: Reason) {
+        let own = self.pending.iter().position(|pending| pending.decision == decision);
+        let at = own.or_else(|| self.pending.len().checked_sub(1));
+        if let Some(pending) = at.and_then(|at| self.pending.get_mut(at)) {
+            pending.given_back = reason;
+        }
+    }
+
     /// The outcome of what is in flight is unknown from now on.
     pub fn doubt(&mut self) {
         self.doubted.extend(self.in_flight.take());
@@ -224,6 +233,8 @@ impl Lot {
 pub struct Entry {
     /// The edge.
     pub follow: u32,
+    /// The decision that added it.
+    pub decision: u64,
     /// What it added to E, signed, in 10^-20.
     pub amount: i128,
     /// Given back after this.
@@ -237,6 +248,12 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// What an exit uncovered of other edges: it goes like the exit itself and does not expire.
+    #[must_use]
+    pub const fn uncovered(follow: u32, price: i64) -> Entry {
+        Entry { follow, decision: 0, amount: 0, deadline_ms: u64::MAX, price, post: None, behind: false }
+    }
+
     /// What an edge's exit uncovered (amount 0) is the part of the others: it stays when that edge moves on.
     #[must_use]
     pub const fn is_part_of(&self, follow: u32) -> bool {
@@ -263,6 +280,10 @@ pub struct Pending {
     pub enters: bool,
     /// What a gate said to one half of a flip.
     pub reason: Reason,
+    /// What its last order met, if that found nothing.
+    pub missed: Reason,
+    /// Why a part of what it, or a decision merged into it, added to E was given back.
+    pub given_back: Reason,
     /// The action that carries it.
     pub post: Option<u64>,
     /// The outcome was unknown for a while.
@@ -521,13 +542,5 @@ impl State {
         let decision = self.next_decision;
         self.next_decision = decision.saturating_add(1);
         decision
-    }
-}
-
-impl Pending {
-    /// What a gate said to the other half of a flip; a miss that was made good is no reason any more.
-    #[must_use]
-    pub fn gate_reason(&self) -> Reason {
-        if matches!(self.reason, Reason::NoMatch | Reason::VenueBusy) { Reason::None } else { self.reason }
     }
 }

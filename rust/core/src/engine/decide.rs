@@ -211,7 +211,7 @@ impl Engine {
         }
         if let Some(lot) = self.state.lot_entry(follower, change.coin) {
             let price = change.price;
-            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None, behind: false });
+            lot.entries.push(Entry::uncovered(follow, price));
         }
     }
 
@@ -266,6 +266,7 @@ impl Engine {
             let price = change.price;
             lot.entries.push(Entry {
                 follow,
+                decision: change.decision,
                 amount: verdict.added,
                 deadline_ms: verdict.deadline_ms,
                 price,

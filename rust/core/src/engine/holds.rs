@@ -197,7 +197,7 @@ impl Engine {
     ) {
         let reason_of = |follow: u32| held.iter().find(|(other, _)| *other == follow).map(|(_, reason)| *reason);
         self.give_back(follower, coin, |entry| {
-            entry.post.is_none() && entry.amount != 0 && reason_of(entry.follow).is_some()
+            reason_of(entry.follow).filter(|_| entry.post.is_none() && entry.amount != 0)
         });
         let frozen = self.is_account_frozen(follower);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };

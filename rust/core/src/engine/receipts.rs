@@ -23,11 +23,17 @@ impl Ending {
     }
 }
 
-/// Everything that was ordered for it was executed. An entry whose part was given back meanwhile got only its closing half.
+/// Everything that was ordered for it was executed: all of it, or what was left of it when a part was given back.
 pub(super) fn executed(pending: &Pending) -> Ending {
-    let reason = pending.gate_reason();
-    let given_back = matches!(reason, Reason::PriceBeyondBand | Reason::TooOld | Reason::ManualPosition);
-    Ending::new(if pending.enters && given_back { Outcome::PartlyFilled } else { Outcome::Filled }, reason)
+    match pending.given_back {
+        Reason::None => Ending::new(Outcome::Filled, pending.reason),
+        reason => Ending::new(Outcome::PartlyFilled, reason),
+    }
+}
+
+/// It ends before all of it was executed.
+pub(super) fn cut_short(pending: &Pending, outcome: Outcome, reason: Reason) -> Ending {
+    Ending::new(if pending.numbers.filled.is_zero() { outcome } else { Outcome::PartlyFilled }, reason)
 }
 
 impl Engine {
@@ -104,6 +110,8 @@ pub(super) fn bare(follow: u32, decision: u64, time_ms: u64, tid: u64, now_ms: u
         reduces: false,
         enters: false,
         reason: Reason::None,
+        missed: Reason::None,
+        given_back: Reason::None,
         post: None,
         was_unknown: false,
         complete: false,

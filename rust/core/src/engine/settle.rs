@@ -1,5 +1,5 @@
 //! Answers to actions: what was executed, what was refused, and what that means for the position, E and the receipts.
-use super::receipts::{Ending, executed};
+use super::receipts::{cut_short, executed};
 use super::{Engine, alert, alert_follower};
 use crate::commands::{CoinId, Commands, Level, Outcome, Reason};
 use crate::event::FrameClass;
@@ -281,7 +281,7 @@ impl Engine {
                 Some(Class::Retry(reason) | Class::Wait(reason)) => Some(reason),
                 _ => None,
             };
-            lot.let_go(post, |pending| pending.reason = missed.unwrap_or(pending.reason));
+            lot.let_go(post, |pending| pending.missed = missed.unwrap_or(pending.missed));
             self.back_off(follower, coin, now_ms);
             // A newer leader event is a reason to look at the book again at once; and the book said nothing yet.
             let unseen = matches!(class, Some(Class::WithoutBuilder | Class::WithoutPriority));
@@ -292,13 +292,13 @@ impl Engine {
             }
             return;
         }
-        self.give_back(follower, coin, |entry| entry.post == Some(post));
         let reason = match class {
             Some(Class::Skip(reason) | Class::Bug(reason)) => reason,
             Some(Class::StopFollower) => Reason::FollowerStopped,
             Some(Class::Foreign) => Reason::Breaker,
             _ => Reason::UnknownText,
         };
+        self.give_back(follower, coin, |entry| (entry.post == Some(post)).then_some(reason));
         self.finish_covered(follower, coin, post, Some(reason), now_ms, out);
         // Exits never expire: whatever is still to be reduced is tried again, at the slowest pace.
         if let Some(lot) = self.state.lot_mut(follower, coin) {
@@ -327,8 +327,7 @@ impl Engine {
         for pending in covered {
             let ending = match rejected {
                 None => executed(&pending),
-                Some(reason) if pending.numbers.filled.is_zero() => Ending::new(Outcome::Rejected, reason),
-                Some(reason) => Ending::new(Outcome::PartlyFilled, reason),
+                Some(reason) => cut_short(&pending, Outcome::Rejected, reason),
             };
             self.finish(coin, &pending, ending, now_ms, out);
         }
@@ -352,13 +351,14 @@ impl Engine {
         let Some(state) = self.state.follower_mut(follower) else { return };
         let coins: Vec<CoinId> = state.coins.keys().copied().collect();
         for coin in coins {
-            self.give_back(follower, coin, |entry| entry.post.is_none());
+            self.give_back(follower, coin, |entry| entry.post.is_none().then_some(reason));
             let Some(lot) = self.state.lot_mut(follower, coin) else { continue };
             let (keep, done): (Vec<_>, Vec<_>) =
                 std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post.is_some());
             lot.pending = keep;
             for pending in done {
-                self.finish(coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);
+                let ending = cut_short(&pending, Outcome::Blocked, reason);
+                self.finish(coin, &pending, ending, now_ms, out);
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 11;
+const VERSION: u8 = 13;
 const QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
 

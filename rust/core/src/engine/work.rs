@@ -143,7 +143,7 @@ impl Engine {
             self.wait_for_outcome(follower, coin, now_ms);
             return false;
         }
-        let (plan, given_back) = self.replan(follower, coin, gate, &job, first);
+        let plan = self.replan(follower, coin, gate, &job, first);
         let blocked = self.take_plan(follower, coin, gate, plan);
         if blocked {
             let due = self.state.lot_mut(follower, coin).map_or(u64::MAX, |lot| lot.next_expiry_ms());
@@ -152,8 +152,7 @@ impl Engine {
             }
             return true;
         }
-        let reason = if given_back == Reason::None && expired { Reason::TooOld } else { given_back };
-        self.settle_plan(follower, coin, plan, reason, now_ms, out);
+        self.settle_plan(follower, coin, plan, now_ms, out);
         false
     }
 
@@ -167,19 +166,20 @@ impl Engine {
 
     /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
     /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
-    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> (Plan, Reason) {
+    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> Plan {
         let manual = self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0);
         let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
-        if !refused || !self.give_back(follower, coin, |entry| entry.post.is_none() && (manual || entry.amount != 0)) {
-            return (first, Reason::None);
-        }
         let reason = if manual { Reason::ManualPosition } else { Reason::PriceBeyondBand };
+        let why = |entry: &Entry| (entry.post.is_none() && (manual || entry.amount != 0)).then_some(reason);
+        if !refused || !self.give_back(follower, coin, why) {
+            return first;
+        }
         let net = self.target(follower, coin);
-        let Some(target) = to_position(net) else { return (first, reason) };
+        let Some(target) = to_position(net) else { return first };
         let opening = self.opening(follower, coin, gate, net, job.quote);
         let second = plan(&Job { target, opening, ..*job });
         let open = if matches!(second.open, Half::Order(_)) { second.open } else { first.open };
-        (Plan { open, reduce: second.reduce }, reason)
+        Plan { open, reduce: second.reduce }
     }
 
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
@@ -206,25 +206,11 @@ impl Engine {
     }
 
     /// What a plan means for entries and receipts.
-    fn settle_plan(
-        &mut self,
-        follower: u32,
-        coin: CoinId,
-        plan: Plan,
-        mut reason: Reason,
-        now_ms: u64,
-        out: &mut Commands,
-    ) {
+    fn settle_plan(&mut self, follower: u32, coin: CoinId, plan: Plan, now_ms: u64, out: &mut Commands) {
         let ordered = matches!(plan.reduce, Half::Order(_)) || matches!(plan.open, Half::Order(_));
-        match plan.open {
-            Half::Beyond => reason = Reason::PriceBeyondBand,
-            // Below the minimum the part stays in the target; an order that does not open has no part to wait for.
-            Half::TooSmall => self.keep_entries(follower, coin),
-            Half::Nothing if !ordered => self.keep_entries(follower, coin),
-            Half::NotAllowed if self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0) => {
-                reason = Reason::ManualPosition;
-            }
-            _ => {}
+        // Below the minimum the part stays in the target; an order that does not open has no part to wait for.
+        if plan.open == Half::TooSmall || (plan.open == Half::Nothing && !ordered) {
+            self.keep_entries(follower, coin);
         }
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         lot.wants = false;
@@ -233,21 +219,23 @@ impl Engine {
             std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post.is_some());
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;
         let lead = done.pop();
-        if let (true, Some(lead)) = (ordered, lead.as_ref()) {
-            let reason = if reason != Reason::None && lead.enters { reason } else { lead.reason };
-            kept.push(Pending { reason, ..lead.clone() });
+        if ordered {
+            kept.extend(lead.clone());
         }
         lot.pending = kept;
         let Some(lead) = lead else { return };
+        // An order that the account's cap of one order cut is followed by the next: its decision is not done yet.
+        let waits: Vec<u64> = lot.entries.iter().map(|entry| entry.decision).collect();
         for older in done.drain(..) {
             let opens = matches!(plan.open, Half::Order(_));
+            let older = Pending { complete: older.complete && !waits.contains(&older.decision), ..older };
             self.finish(coin, &older, ending_before(&older, &lead, opens), now_ms, out);
         }
         if ordered {
             return;
         }
         let capped = self.target(follower, coin) != self.net(follower, coin);
-        let ending = ending_without_order(&lead, reason, small, capped);
+        let ending = ending_without_order(&lead, small, capped);
         self.finish(coin, &lead, ending, now_ms, out);
     }
 
@@ -261,29 +249,35 @@ impl Engine {
     /// Entries whose time is over give their part of E back. True if there were any.
     fn expire_entries(&mut self, follower: u32, coin: CoinId, now_ms: u64) -> bool {
         self.give_back(follower, coin, |entry| {
-            entry.post.is_none() && entry.deadline_ms < now_ms && !planted(Bug::StaleEntries)
+            let over = entry.post.is_none() && entry.deadline_ms < now_ms && !planted(Bug::StaleEntries);
+            over.then_some(Reason::TooOld)
         })
     }
 
-    /// Gives parts of E back, newest first, as far as they were not bought. "Not bought" is the distance between Σ E and the
-    /// engine's position in the part's direction, so that what was filled stays and nothing is given back twice.
-    pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, which: impl Fn(&Entry) -> bool) -> bool {
+    /// Gives parts of E back, newest first, as far as they were not bought, for the reason that `why` has for an entry. "Not
+    /// bought" is the distance between Σ E and the engine's position in the part's direction, so that what was filled stays and
+    /// nothing is given back twice. True if there was any such entry.
+    pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, why: impl Fn(&Entry) -> Option<Reason>) -> bool {
         let net = self.net(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
-        if !lot.entries.iter().any(&which) {
+        let mut missing = net.saturating_sub(i128::from(lot.own).saturating_mul(UNIT));
+        let gone: Vec<(Entry, Reason)> = lot.entries.iter().filter_map(|entry| Some((*entry, why(entry)?))).collect();
+        if gone.is_empty() {
             return false;
         }
-        let mut missing = net.saturating_sub(i128::from(lot.own).saturating_mul(UNIT));
-        let (gone, kept): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut lot.entries).into_iter().partition(|entry| which(entry));
-        lot.entries = kept;
-        for entry in gone.iter().rev() {
+        lot.entries.retain(|entry| why(entry).is_none());
+        for (entry, reason) in gone.into_iter().rev() {
             let mut held = self.state.held(entry.follow, coin);
             let toward = |value: i128| if entry.amount < 0 { value.saturating_neg() } else { value };
             let back = toward(entry.amount).min(toward(missing)).min(toward(held.entitled)).max(0);
             held.entitled = held.entitled.saturating_sub(toward(back));
             missing = missing.saturating_sub(toward(back));
             self.state.set_held(entry.follow, coin, held);
+            if back > 0
+                && let Some(lot) = self.state.lot_mut(follower, coin)
+            {
+                lot.note_given_back(entry.decision, reason);
+            }
         }
         self.settle_ceiling(follower, coin);
         self.uncover_rest(follower, coin);
@@ -299,7 +293,7 @@ impl Engine {
         let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
         if !waits && lot.manual == 0 && is_beyond(target, lot.own) {
             let price = lot.leader_price;
-            lot.entries.push(Entry { follow, amount: 0, deadline_ms: u64::MAX, price, post: None, behind: false });
+            lot.entries.push(Entry::uncovered(follow, price));
         }
     }
 
@@ -379,36 +373,38 @@ fn ending_before(older: &Pending, lead: &Pending, opens: bool) -> Ending {
         return executed(older);
     }
     if !older.numbers.filled.is_zero() {
-        return Ending::new(Outcome::PartlyFilled, Reason::Superseded);
+        let reason = if older.given_back == Reason::None { Reason::Superseded } else { older.given_back };
+        return Ending::new(Outcome::PartlyFilled, reason);
     }
-    if older.enters && older.reason == Reason::NoMatch && !lead.enters && !opens {
+    if older.enters && older.missed == Reason::NoMatch && !lead.enters && !opens {
         return Ending::new(Outcome::Expired, Reason::NoMatch);
     }
     Ending::merged(lead.decision)
 }
 
 /// A decision that needs no order (any more).
-fn ending_without_order(lead: &Pending, reason: Reason, small: bool, capped: bool) -> Ending {
+fn ending_without_order(lead: &Pending, small: bool, capped: bool) -> Ending {
     if lead.complete {
         return executed(lead);
     }
     if !lead.numbers.filled.is_zero() {
-        return Ending::new(Outcome::PartlyFilled, if reason == Reason::None { lead.reason } else { reason });
+        let why = [lead.given_back, lead.missed, lead.reason].into_iter().find(|reason| *reason != Reason::None);
+        return Ending::new(Outcome::PartlyFilled, why.unwrap_or(Reason::None));
     }
-    let untried = lead.numbers.ordered.is_zero();
+    let (reason, untried) = (lead.given_back, lead.numbers.ordered.is_zero());
     match reason {
         Reason::ManualPosition if lead.enters => return Ending::new(Outcome::Blocked, reason),
         Reason::PriceBeyondBand if lead.enters && untried => return Ending::new(Outcome::Skipped, reason),
         Reason::None => {}
         _ if !lead.enters => {}
         // An order that found nothing explains more than the age that ended it.
-        _ if lead.reason == Reason::NoMatch => return Ending::new(Outcome::Expired, Reason::NoMatch),
+        _ if lead.missed == Reason::NoMatch => return Ending::new(Outcome::Expired, Reason::NoMatch),
         _ => return Ending::new(Outcome::Expired, reason),
     }
-    let reason = match (small, capped) {
-        (true, _) => Reason::BelowMinimum,
-        (false, true) => Reason::Cap,
-        (false, false) => Reason::None,
+    let reason = match (lead.reason, small, capped) {
+        (Reason::None, true, _) => Reason::BelowMinimum,
+        (Reason::None, false, true) => Reason::Cap,
+        (gate, ..) => gate,
     };
     Ending::new(Outcome::Carried, reason)
 }
