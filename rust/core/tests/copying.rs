@@ -54,6 +54,28 @@ fn a_lost_answer_is_looked_up_by_client_id_and_counted_once() {
 }
 
 #[test]
+fn a_follower_whose_agent_came_back_closes_what_its_leader_closed_meanwhile() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    world.reply = Reply::Text("User or API Wallet 0x0000000000000000000000000000000000003000 does not exist.");
+    world.leader_fill(0, "ETH", "A", "3200", "0.5");
+    world.leader_fill(0, "ETH", "A", "3200", "0.5");
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Blocked, "follower_stopped"));
+    assert_eq!(world.position(0, "ETH"), pos("0.5"));
+    world.reply = Reply::Fill;
+    world.pass(60_000);
+    assert_eq!(world.position(0, "ETH"), pos("0.5"), "stopped until a restart");
+    world.step(OwnedEvent::Reopen);
+    world.step(OwnedEvent::Up(11, hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Start);
+    world.settle();
+    world.pass(1_000);
+    assert_eq!(world.position(0, "ETH"), 0);
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn a_restart_fences_first_and_then_goes_on() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.reply = Reply::Lost;

@@ -253,15 +253,17 @@ impl Engine {
             return;
         }
         let stopped = self.state.follower(follower).and_then(|follower| follower.stopped);
+        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
+        // Also of a stopped follower: once it is let go on, what its leaders closed meanwhile is closed.
+        lot.wants = true;
+        lot.retry_ms = 0;
+        lot.leader_price = change.price;
+        lot.emergency = change.liquidated || (lot.emergency && lot.own != 0);
         if let Some(reason) = stopped {
             self.finish(change.coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);
             return;
         }
         let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
-        lot.wants = true;
-        lot.retry_ms = 0;
-        lot.leader_price = change.price;
-        lot.emergency = change.liquidated || (lot.emergency && lot.own != 0);
         if verdict.added != 0 {
             let price = change.price;
             lot.entries.push(Entry {
