@@ -57,6 +57,16 @@ mod chosen {
         CHOSEN.store(bug.map_or(u32::MAX, |bug| bug as u32), Ordering::Relaxed);
     }
 
+    /// As [`plant`], by name.
+    ///
+    /// # Errors
+    /// The name, when no defect is called so.
+    pub fn plant_by_name(name: Option<&str>) -> Result<(), String> {
+        let find = |name: &str| super::ALL.iter().find(|(known, _)| *known == name).map(|(_, bug)| *bug);
+        plant(name.map(|name| find(name).ok_or_else(|| format!("no defect is called {name}"))).transpose()?);
+        Ok(())
+    }
+
     /// Whether this defect is on.
     #[must_use]
     pub fn planted(bug: super::Bug) -> bool {
@@ -65,7 +75,7 @@ mod chosen {
 }
 
 #[cfg(feature = "planted")]
-pub use chosen::{plant, planted};
+pub use chosen::{plant, plant_by_name, planted};
 
 /// Whether this defect is on: never, in this build.
 #[cfg(not(feature = "planted"))]

@@ -29,6 +29,10 @@ pub struct Leader {
     pub whole_ms: Vec<u64>,
     /// The chain broke; entries wait until fills and positions were read again.
     pub gap: Gap,
+    /// No fill up to here lacks its receipts: positions were read and were the ledger's, and no fill was owed.
+    pub counted_ms: u64,
+    /// Missing fills could not be read: when that is tried again. 0: none are.
+    pub owed_ms: u64,
     /// Account value in 10^-6 dollars.
     pub equity: Option<i64>,
     /// When it was read.

@@ -188,3 +188,29 @@ fn broken_forms_are_refused_by_name() {
         assert_eq!(parse_frame(text.as_bytes(), &mut Buffers::default()).unwrap_err().what, wanted, "{text}");
     }
 }
+
+#[test]
+fn fills_that_could_not_be_read_are_read_later_and_get_their_receipts() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    // A frame is lost, and the venue does not say what was in it.
+    let lost = world.leader_trades(0, "SOL", "A", "100", "4");
+    world.history = None;
+    world.pass(62_000);
+    assert!(world.alerts.iter().any(|alert| alert.code == "backfill_failed"));
+    assert_eq!(world.position(0, "SOL"), pos("3"), "the account is believed meanwhile");
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(last(&world), (Outcome::Filled, "none"), "and entries go on");
+    world.assert_receipts(2, 1);
+    let failed = world.alerts.iter().filter(|alert| alert.code == "backfill_failed").count();
+    world.pass(300_000);
+    let more = world.alerts.iter().filter(|alert| alert.code == "backfill_failed").count() - failed;
+    assert!((5..=10).contains(&more), "about every 30 s: {more}");
+    world.history = Some(vec![lost]);
+    world.pass(62_000);
+    assert_eq!(last(&world).0, Outcome::MergedInto);
+    world.assert_receipts(3, 1);
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(last(&world), (Outcome::Filled, "none"));
+    world.assert_replay();
+}

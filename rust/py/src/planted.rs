@@ -1,17 +1,12 @@
 //! Builds for the test of the tests only: defects that can be switched on.
-use hlfast_core::planted::{ALL, Bug};
+use hlfast_core::planted::{ALL, plant_by_name};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 /// Switches a defect on by its name; `None` switches all off.
 #[pyfunction]
 fn plant(name: Option<&str>) -> PyResult<()> {
-    let find = |name: &str| -> PyResult<Bug> {
-        let found = ALL.iter().find(|(known, _)| *known == name).map(|(_, bug)| *bug);
-        found.ok_or_else(|| PyValueError::new_err(format!("no defect is called {name}")))
-    };
-    hlfast_core::planted::plant(name.map(find).transpose()?);
-    Ok(())
+    plant_by_name(name).map_err(PyValueError::new_err)
 }
 
 /// Adds `plant` and the list of names.

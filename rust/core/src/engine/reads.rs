@@ -41,8 +41,9 @@ impl Engine {
             let at = if seeded { now_ms.saturating_add(SNAPSHOT_FIRST_MS) } else { now_ms };
             self.read_at(at, true, index(leader));
             self.put_off_look(index(leader), now_ms);
-            let gap = self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None);
-            if gap {
+            let owed =
+                self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None || leader.owed_ms > 0);
+            if owed {
                 self.ask_backfill(index(leader), out);
             }
         }
@@ -152,9 +153,10 @@ impl Engine {
         }
         self.state.backfills.remove(&leader);
         let Some(address) = self.address(true, leader) else { return };
-        let from = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms.max(leader.baseline_ms));
+        let Some(state) = self.state.leaders.get(leader as usize) else { return };
+        let since = if state.counted_ms > 0 { state.cursor_ms.min(state.counted_ms) } else { state.cursor_ms };
         // One minute back: blocks of one time may have been seen in part.
-        let from = from.saturating_sub(60_000);
+        let from = since.max(state.baseline_ms).saturating_sub(60_000);
         let body = format!(
             "{{\"type\":\"userFillsByTime\",\"user\":\"{address}\",\"startTime\":{from},\"aggregateByTime\":false}}"
         );
@@ -216,8 +218,13 @@ impl Engine {
             Asked::Leader { leader, .. } => self.read_at(at, true, leader),
             Asked::Follower { follower, .. } | Asked::Requests { follower } => self.read_at(at, false, follower),
             Asked::Mode { leader, account } | Asked::Spot { leader, account } => self.read_at(at, leader, account),
-            // Fills that can't be read are found by comparing positions.
+            // What fills that can't be read now did is found by comparing positions; they themselves are read later.
             Asked::Backfill { leader } => {
+                let due = now_ms.saturating_add(self.config.engine.reconcile_ms);
+                let gap = self.state.leader_mut(leader).map(|state| {
+                    state.owed_ms = due;
+                    state.gap
+                });
                 alert_leader(
                     out,
                     Level::Warning,
@@ -225,7 +232,7 @@ impl Engine {
                     leader,
                     "Missing fills could not be read; positions are compared.".into(),
                 );
-                self.backfill_done(leader, now_ms)
+                gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
             Asked::Order { .. } | Asked::Stop { .. } => false,
         };
@@ -246,8 +253,14 @@ impl Engine {
         if planted(Bug::BackfillIgnored) {
             rows.clear();
         }
+        let gap = self.state.leader_mut(leader).map(|state| {
+            state.owed_ms = 0;
+            state.gap
+        });
         self.apply_news(leader, None, body, &mut rows, now_ms, out);
-        self.backfill_done(leader, now_ms);
+        if gap == Some(Gap::Fills) {
+            self.backfill_done(leader, now_ms);
+        }
         true
     }
 
@@ -333,6 +346,9 @@ impl Engine {
             self.push_adoptions(leader, now_ms);
         }
         let is_whole = gap != Some(Gap::None) || self.mark_read(leader, dex, read.time_ms, again);
+        if dex == 0 && !again && gap == Some(Gap::None) {
+            self.settle_owed_fills(leader, read.time_ms, now_ms, out);
+        }
         if dex == 0 {
             let wait = match gap {
                 _ if again => SECOND_LOOK_MS,
@@ -355,6 +371,18 @@ impl Engine {
             *whole = read_ms.max(*whole);
         }
         *whole >= youngest_tape
+    }
+
+    /// Positions are the ledger's: no fill is missing, but those that could not be read.
+    fn settle_owed_fills(&mut self, leader: u32, read_ms: u64, now_ms: u64, out: &mut Commands) {
+        let reading =
+            self.state.asks.values().any(|asked| matches!(asked, Asked::Backfill { leader: of } if *of == leader));
+        let Some(state) = self.state.leader_mut(leader) else { return };
+        if state.owed_ms == 0 {
+            state.counted_ms = read_ms;
+        } else if now_ms >= state.owed_ms && !reading {
+            self.ask_backfill(leader, out);
+        }
     }
 
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {

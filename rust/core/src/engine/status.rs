@@ -116,6 +116,7 @@ impl Engine {
             "order_updates": orders.updates,
             "seeded": leader.seeded.iter().all(|seeded| *seeded),
             "dirty": leader.gap != Gap::None,
+            "fills_owed": leader.owed_ms > 0,
             "cursor_ms": leader.cursor_ms,
             "equity_usd": leader.equity.map(|equity| Usd::from_raw(equity).to_string()),
             "positions": positions,

@@ -128,6 +128,8 @@ pub struct World {
     pub stops: Vec<RestingStop>,
     pub equity: BTreeMap<String, String>,
     pub answer_reads: bool,
+    /// What the venue says of leaders' fills; `None`: it fails to.
+    pub history: Option<Vec<Value>>,
     /// What the venue says of each account's requests.
     pub requests_left: i64,
     pub subscriptions: Vec<Value>,
@@ -201,6 +203,8 @@ impl World {
 
     /// Of whole settings.
     pub fn of(config: &Value) -> World {
+        #[cfg(feature = "planted")]
+        hlfast_core::planted::plant_by_name(std::env::var("HLFAST_PLANTED").ok().as_deref()).unwrap();
         let config = Config::from_json(config.to_string().as_bytes()).unwrap();
         World {
             engine: Engine::new(config).unwrap(),
@@ -219,6 +223,7 @@ impl World {
             stops: Vec::new(),
             equity: BTreeMap::new(),
             answer_reads: true,
+            history: Some(Vec::new()),
             requests_left: 9_000,
             subscriptions: Vec::new(),
             dropped: Vec::new(),
@@ -463,7 +468,7 @@ impl World {
                 }
             },
             "userAbstraction" => json!("disabled"),
-            "userFillsByTime" => json!([]),
+            "userFillsByTime" => self.history.clone().map_or(Value::Null, Value::Array),
             "userRateLimit" => {
                 let used = 10_000 - self.requests_left;
                 json!({"cumVlm": "0.0", "nRequestsUsed": used, "nRequestsCap": 10_000, "nRequestsSurplus": 0})
@@ -476,7 +481,8 @@ impl World {
     pub fn settle(&mut self) {
         for _ in 0..10_000 {
             if let Some((token, answer)) = self.pending_info.pop() {
-                self.step(OwnedEvent::Info(token, 200, answer.to_string().into_bytes()));
+                let status = if answer.is_null() { 502 } else { 200 };
+                self.step(OwnedEvent::Info(token, status, answer.to_string().into_bytes()));
             } else if !self.queue.is_empty() {
                 let sent = self.queue.remove(0);
                 self.serve(sent);
