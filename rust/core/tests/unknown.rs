@@ -294,3 +294,36 @@ fn a_follower_stopped_while_its_order_is_unknown_still_gets_its_receipt() {
     world.assert_receipts(1, 1);
     world.assert_replay();
 }
+
+#[test]
+fn a_nonce_that_somebody_else_used_stops_its_follower() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    let sent = world.queue.remove(0);
+    world.used.insert((sent.attempt.signer, sent.attempt.nonce));
+    world.serve(sent);
+    world.pass(8_000);
+    assert!(world.alerts.iter().any(|alert| alert.code == "nonce_taken"));
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Blocked, "signer_stopped"));
+    world.pass(20_000);
+    assert_eq!(orders(&world.sent).len(), 1, "nothing is planned again: it might be there already");
+    world.assert_receipts(1, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn a_nonce_that_the_same_order_used_is_no_reason_to_stop() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    let sent = world.queue.remove(0);
+    world.reply = Reply::Lost;
+    world.serve(sent.clone());
+    world.reply = Reply::Fill;
+    // The other engine's copy of the same decision was faster.
+    world.serve(sent);
+    world.pass(8_000);
+    assert!(world.alerts.iter().all(|alert| alert.code != "nonce_taken"));
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    world.assert_replay();
+}

@@ -4,7 +4,7 @@ use super::rotation::after;
 use super::send::post_weight;
 use super::settle::LegResult;
 use super::{Engine, alert_follower};
-use crate::commands::{Commands, Level};
+use crate::commands::{Commands, Level, Reason};
 use crate::event::SourceId;
 use crate::feed::account::Fate;
 use crate::feed::answer::Answer;
@@ -107,7 +107,7 @@ impl Engine {
                 Class::NonceUsed if planted(Bug::UsedNonceIsDead) => self.bury(post, now_ms, out),
                 Class::NonceUsed | Class::TooLate => self.look_up(post, now_ms, out),
                 Class::StopFollower | Class::Foreign => {
-                    self.stop_follower(follower, crate::commands::Reason::FollowerStopped, now_ms, out);
+                    self.stop_follower(follower, Reason::FollowerStopped, now_ms, out);
                 }
                 _ => {}
             },
@@ -170,13 +170,27 @@ impl Engine {
         }
         let Some(results) = attempt.legs.iter().map(|leg| leg.found).collect::<Option<Vec<i64>>>() else { return };
         let (follower, refused) = (attempt.follower, attempt.refused.then_some(Class::Unknown));
+        let (nonce, stolen) = (attempt.nonce, attempt.nonce_taken && results.iter().all(|found| *found == 0));
         let result = |(filled, price)| LegResult { filled, price: Px::from_raw(price), class: refused };
         let prices: Vec<i64> = attempt.legs.iter().map(|leg| leg.price).collect();
         let results: Vec<LegResult> = results.into_iter().zip(prices).map(result).collect();
+        if stolen {
+            self.suspect_another_engine(follower, nonce, now_ms, out);
+        }
         self.settle(post, &results, now_ms, out);
         self.read_soon(follower, now_ms);
         self.work(follower, now_ms, out);
         self.send_batch(now_ms, out);
+    }
+
+    /// A nonce that only this engine could have given out carried something else: the key signs elsewhere too, most likely for a
+    /// copy of this journal. Neither knows what the other trades; what is planned anew might be there already.
+    fn suspect_another_engine(&mut self, follower: u32, nonce: u64, now_ms: u64, out: &mut Commands) {
+        let text = format!(
+            "Nonce {nonce} was used by somebody else. Does another engine run with this key? Stop it, then start this one again."
+        );
+        alert_follower(out, Level::Critical, "nonce_taken", follower, text);
+        self.stop_follower(follower, Reason::SignerStopped, now_ms, out);
     }
 
     /// Posts in flight on a lane that died are unknown; fences on it are sent again over another.

@@ -119,6 +119,7 @@ impl Engine {
             deadline_ms: now_ms.saturating_add(ANSWER_MS),
             former: false,
             refused: false,
+            nonce_taken: false,
             resent: false,
         };
         self.state.attempts.insert(post, attempt);

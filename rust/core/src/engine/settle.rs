@@ -106,7 +106,13 @@ impl Engine {
         let Some(account) = self.config.followers.get(attempt.follower as usize) else { return };
         match classify(text, &account.agent, &account.account) {
             // Something with this nonce executed, or a fence of ours burned it: the orders know.
-            Class::NonceUsed => self.look_up(post, now_ms, out),
+            Class::NonceUsed => {
+                let only = attempt.phase == Phase::Sent && !attempt.resent;
+                if let Some(attempt) = self.state.attempts.get_mut(&post).filter(|_| only) {
+                    attempt.nonce_taken = true;
+                }
+                self.look_up(post, now_ms, out);
+            }
             // Too late for this copy; the other one may have been in time.
             Class::TooLate if attempt.resent => self.look_up(post, now_ms, out),
             _ if attempt.resent => self.doubt(post, now_ms, out),

@@ -83,6 +83,8 @@ pub struct InFlight {
     pub former: bool,
     /// The venue refused it in words that nobody knows: once it is proven dead, it is not tried again.
     pub refused: bool,
+    /// The venue refused its only copy because its nonce was used, and no fence of ours was sent: by whom?
+    pub nonce_taken: bool,
     /// It went out a second time over another lane: a refusal of one copy says nothing of the other.
     pub resent: bool,
 }
