@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use hlfast_core::journal::{HEADER_LEN, LINK_LEN, SEGMENT_HEADER_LEN, record};
+use hlfast_core::journal::{HEADER_LEN, LINK_LEN, SEGMENT_HEADER_LEN, Snapshot, record};
 use hlfast_host::journal::{Place, archive, plan_repair, read_objects, repair, snapshots, survey};
 use hlfast_host::runtime::verify;
 use life::{Home, Life, NOW_MS, USER, Venue, config, fills};
@@ -129,6 +129,19 @@ fn another_decision_in_a_chain_that_was_made_anew_is_found_by_replay() {
     assert!(survey(&home.0, &mut |_, _| Ok(())).is_ok(), "the forger's chain holds");
     let error = verify(&home.0).unwrap_err().to_string();
     assert!(error.contains(&format!("at byte {offset}: replay of record {changed} differs")), "{error}");
+}
+
+#[test]
+fn a_snapshot_that_its_records_do_not_lead_to_is_named() {
+    let (home, _, _) = lived(10);
+    let path = snapshots(&home.0).unwrap().remove(0);
+    let bytes = fs::read(&path).unwrap();
+    let snapshot = Snapshot::parse(&bytes).unwrap();
+    let mut state = snapshot.state.to_owned();
+    *state.last_mut().unwrap() ^= 1;
+    fs::write(&path, Snapshot { state: &state, ..snapshot }.encode()).unwrap();
+    let error = verify(&home.0).unwrap_err().to_string();
+    assert!(error.contains(&format!("the snapshot behind record {} is not", snapshot.sequence)), "{error}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! Brings the core to where its journal ends, and refuses when it would have decided otherwise than recorded.
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,14 @@ pub enum ReplayError {
         sequence: u64,
         /// The first difference.
         what: String,
+    },
+    /// A snapshot of this build is not what its records lead to.
+    #[error(
+        "the snapshot behind record {sequence} is not the state that the records lead to: move it away, the journal alone is enough"
+    )]
+    Snapshot {
+        /// The record.
+        sequence: u64,
     },
 }
 
@@ -126,6 +135,25 @@ impl Replay {
             Some(what) => Err(differs(what)),
         }
     }
+
+    /// A snapshot made by another build says nothing: its first byte is its version.
+    fn compare(&self, sequence: u64, snapshot: &[u8]) -> Result<(), ReplayError> {
+        let mut state = Vec::new();
+        self.engine.encode_state(&mut state);
+        let differs = state.first() == snapshot.first() && state != snapshot;
+        if differs { Err(ReplayError::Snapshot { sequence }) } else { Ok(()) }
+    }
+}
+
+/// The states in a journal's snapshots, by the record that they stand behind.
+fn snapshot_states(directory: &Path) -> Result<BTreeMap<u64, Vec<u8>>, JournalError> {
+    let mut states = BTreeMap::new();
+    for path in snapshots(directory)? {
+        let Ok(bytes) = std::fs::read(path) else { continue };
+        let Ok(snapshot) = Snapshot::parse(&bytes) else { continue };
+        states.insert(snapshot.sequence, snapshot.state.to_owned());
+    }
+    Ok(states)
 }
 
 /// What [`verify`] found in order.
@@ -138,12 +166,14 @@ pub struct Verified {
 }
 
 /// Reads a whole journal without its lock and decides every record again, from the journal's own settings; from the oldest
-/// readable snapshot on where older segments were archived. Any thread; memory: the core's state and one segment.
+/// readable snapshot on where older segments were archived. Snapshots must be what the records lead to. Any thread; memory: the
+/// core's state, its snapshots and one segment.
 ///
 /// # Errors
-/// [`RuntimeError`] at the first byte or decision that differs, with its file and offset.
+/// [`RuntimeError`] at the first byte, decision or snapshot that differs, with its file and offset.
 pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
     let mut replay: Option<(Replay, u64)> = None;
+    let mut states = snapshot_states(directory)?;
     let mut replayed = 0;
     let survey = survey(directory, &mut |place, record| {
         let differs = |error: &dyn std::fmt::Display| {
@@ -154,6 +184,9 @@ pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
         }
         let Some((replay, _)) = replay.as_mut().filter(|(_, after)| record.sequence > *after) else { return Ok(()) };
         replay.record(record).map_err(|error| differs(&error))?;
+        if let Some(state) = states.remove(&record.sequence) {
+            replay.compare(record.sequence, &state).map_err(|error| differs(&error))?;
+        }
         replayed += 1;
         Ok(())
     })?;

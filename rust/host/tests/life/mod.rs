@@ -195,6 +195,8 @@ pub struct Life {
 
 impl Life {
     pub fn open(home: &Path, config: &[u8], now_ms: u64) -> Result<Life, RuntimeError> {
+        #[cfg(feature = "planted")]
+        hlfast_core::planted::plant_by_name(std::env::var("HLFAST_PLANTED").ok().as_deref()).unwrap();
         let mut runtime = Runtime::open(config, home, now_ms)?;
         let keys = (0..runtime.missing_keys().len()).map(|number| Arc::new(key(number))).collect();
         runtime.add_keys(keys);
