@@ -11,6 +11,7 @@ from hlfast.config.beside import check_beside
 from hlfast.config.execution import check_execution
 from hlfast.config.follows import check_follows
 from hlfast.config.model import Config, Follower, Keys, Leader
+from hlfast.config.portions import check_portions
 from hlfast.config.problems import Problem, redact
 from hlfast.config.values import Problems, venue_network
 
@@ -133,6 +134,8 @@ def _follower(problems: Problems, at: str, follower: Follower) -> Follower:
         problems.append(Problem(f"{at}.max_order_usd", what, "lower it"))
     if follower.disaster_stop_bps is not None:
         values.whole(problems, f"{at}.disaster_stop_bps", follower.disaster_stop_bps, 100, 9000)
+    if follower.execution is not None:
+        check_portions(problems, f"{at}.execution", follower.execution)
     if account == agent:
         what = "is the account itself; a master key is never used"
         fix = "approve an API wallet (agent) for the account and write its address"

@@ -102,6 +102,19 @@ class Leader(Frozen, frozen=True):
     address: str  # 0x + 40 hex, any case
 
 
+class Execution(Frozen, frozen=True):
+    """In which portions an account's openings go; reductions always go at once and whole."""
+
+    style: Literal["immediate", "twap", "smart"]
+    seconds: int | None = None  # twap, smart: the time limit; what is not bought by then is given back
+    slices: int | None = None  # twap: how many equal portions
+    jitter_percent: int | None = None  # twap: how far the time between two may be off; 20 when left out
+    depth_percent: int | None = None  # smart: of what the book shows at its best price
+    passive_ms: int | None = None  # smart: a portion rests in the book so long before it takes
+    improvement_bps: int | None = None  # smart: a resting portion is this much better than the leader's price
+    max_slippage_bps: int | None = None  # around the leader's price, for every portion; else the follow's entry band
+
+
 class Follower(Frozen, frozen=True):
     """An account that copies. Caps count everything in flight at its worst case."""
 
@@ -115,6 +128,7 @@ class Follower(Frozen, frozen=True):
     disaster_stop_bps: int | None = None  # a stop per copied position rests at the venue, so far from its entry
     builder_fee_tenths_bps: int | None = None  # instead of the builder's own; 0: none
     max_priority_bps: int | None = None  # most that an entry bids to be earlier, where that saves more than it costs
+    execution: Execution | None = None  # None: openings go at once
 
 
 class Follow(Frozen, frozen=True):

@@ -159,6 +159,28 @@ pub(crate) struct RawFollower {
     pub disaster_stop_bps: Option<u32>,
     pub builder_fee_tenths_bps: Option<u32>,
     pub max_priority_bps: Option<u32>,
+    pub execution: Option<RawExecution>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawStyle {
+    Immediate,
+    Twap,
+    Smart,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawExecution {
+    pub style: RawStyle,
+    pub seconds: Option<u32>,
+    pub slices: Option<u32>,
+    pub jitter_percent: Option<u32>,
+    pub depth_percent: Option<u32>,
+    pub passive_ms: Option<u32>,
+    pub improvement_bps: Option<u32>,
+    pub max_slippage_bps: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

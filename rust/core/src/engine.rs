@@ -8,6 +8,7 @@ mod holds;
 mod ingest;
 mod leaders;
 mod operate;
+mod passive;
 mod reads;
 mod receipts;
 mod requests;
@@ -17,6 +18,7 @@ mod rotation;
 mod send;
 mod settle;
 mod silence;
+mod slices;
 mod snapshot;
 mod status;
 mod stops;
@@ -63,6 +65,8 @@ pub struct Engine {
     silence: silence::Silence,
     /// Counted from the state, for metrics.
     holds: holds::HoldCounts,
+    /// Of the present step; journalled with it.
+    chance: u64,
     buffers: Buffers,
     batch: send::Batch,
 }
@@ -99,15 +103,16 @@ impl Engine {
             dexs,
             config,
             quotes: Vec::new(),
+            chance: 0,
             buffers: Buffers::default(),
             batch: send::Batch::default(),
         })
     }
 
     /// Moves the state by one event. `now_ms` is the estimated venue time in Unix milliseconds. The same state, event, time,
-    /// entropy and context give the same commands. `entropy` is reserved: no decision of today draws on it.
+    /// entropy and context give the same commands. `entropy` moves the times of portions, nothing else.
     pub fn step(&mut self, event: &Event<'_>, now_ms: u64, entropy: u64, out: &mut Commands) -> FrameClass {
-        let _ = entropy;
+        self.chance = entropy;
         out.clear();
         self.budget.advance(now_ms);
         self.note_budget(out);
@@ -164,8 +169,8 @@ impl Engine {
             self.quotes.resize(self.state.market.len(), Quote::default());
         }
         if let Some(quote) = self.quotes.get_mut(at) {
-            let raw = |px: Option<crate::num::Px>| px.map_or(0, crate::num::Px::raw);
-            *quote = Quote { bid: raw(row.bid), ask: raw(row.ask), time_ms: row.time_ms };
+            let [bid, ask] = [row.bid, row.ask].map(|level| level.map_or((0, 0), |(px, sz)| (px.raw(), sz.raw())));
+            *quote = Quote { bid: bid.0, ask: ask.0, bid_size: bid.1, ask_size: ask.1, time_ms: row.time_ms };
         }
         FrameClass::Taken
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::{CoinId, Reason};
+use crate::copy::pace::Slicing;
 use crate::event::{LaneId, SourceId};
 use crate::feed::seen::Seen;
 use crate::market::Market;
@@ -188,6 +189,8 @@ pub struct Lot {
     pub emergency: bool,
     /// The leader's last price, in 10^-8.
     pub leader_price: i64,
+    /// How far the portions of its opening are.
+    pub slicing: Slicing,
 }
 
 impl Lot {
@@ -416,6 +419,8 @@ pub struct State {
     pub fences: BTreeMap<u64, u64>,
     /// Second copies in flight: their post id → the post id of the first.
     pub resends: BTreeMap<u64, u64>,
+    /// Cancels in flight of orders that rested: their post id → the post id of the orders.
+    pub withdrawals: BTreeMap<u64, u64>,
     /// Reads in flight.
     pub asks: BTreeMap<u64, Asked>,
     /// Leader events not yet through all edges.

@@ -14,12 +14,20 @@ const COINS: [&str; 3] = ["SOL", "ETH", "BTC"];
 /// What happens next.
 #[derive(Debug, Clone)]
 enum Act {
-    Trade { leader: usize, coin: usize, lots: i64, again: bool, tape_first: bool },
+    Trade {
+        leader: usize,
+        coin: usize,
+        lots: i64,
+        again: bool,
+        tape_first: bool,
+    },
     Answer(usize),
     Pass(u64),
     Quote(usize, i64),
     LoseLane(u32),
     Restart,
+    /// Somebody trades with what waits in the book.
+    Take(usize, i64),
 }
 
 /// Two ways out: what one loses may go out once more over the other.
@@ -34,18 +42,23 @@ fn act() -> impl Strategy<Value = Act> {
         3 => (0usize..3, 1i64..80).prop_map(|(coin, distance)| Act::Quote(coin, distance)),
         1 => (0usize..2).prop_map(|lane| Act::LoseLane(LANES[lane])),
         1 => Just(Act::Restart),
+        1 => (0usize..3, 1i64..30).prop_map(|(coin, lots)| Act::Take(coin, lots)),
     ]
 }
 
-fn world(limits: &str) -> World {
+fn world(limits: &str, executions: [Value; 2]) -> World {
     let follows = [
         follow(0, 0, json!({"ratio": "0.37"})),
         follow(1, 0, json!({"ratio": "1"})),
         follow(0, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
         follow(1, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
     ];
-    let mut world =
-        World::cold(2, &[json!({}), json!({"max_position_usd": "900", "max_gross_usd": "1500"})], &follows, limits);
+    let [first, second] = executions;
+    let followers = [
+        json!({ "execution": first }),
+        json!({"max_position_usd": "900", "max_gross_usd": "1500", "execution": second}),
+    ];
+    let mut world = World::cold(2, &followers, &follows, limits);
     world.boot(2);
     world.step(OwnedEvent::Up(LANES[1], hlfast_core::event::SourceKind::Lane));
     world
@@ -84,8 +97,8 @@ fn restart(world: &mut World) {
     world.step(OwnedEvent::Start);
 }
 
-fn run(acts: &[Act], limits: &str) {
-    let mut world = world(limits);
+fn run(acts: &[Act], limits: &str, executions: [Value; 2]) {
+    let mut world = world(limits, executions);
     let mut fills = 0;
     for act in acts {
         world.now += 7;
@@ -118,6 +131,9 @@ fn run(acts: &[Act], limits: &str) {
                 world.step(OwnedEvent::Up(*lane, hlfast_core::event::SourceKind::Lane));
             }
             Act::Restart => restart(&mut world),
+            Act::Take(coin, lots) => {
+                world.take_resting(COINS[*coin], &Pos::from_raw(lots * 10_000_000).to_string());
+            }
         }
         caps_hold(&world);
     }
@@ -165,11 +181,19 @@ proptest! {
 
     #[test]
     fn any_history_ends_complete_capped_and_replayable(acts in proptest::collection::vec(act(), 1..25)) {
-        run(&acts, "off");
+        run(&acts, "off", [json!(null), json!(null)]);
     }
 
     #[test]
     fn the_same_within_the_venues_limits(acts in proptest::collection::vec(act(), 1..12)) {
-        run(&acts, "venue");
+        run(&acts, "venue", [json!(null), json!(null)]);
+    }
+
+    #[test]
+    fn the_same_in_portions(acts in proptest::collection::vec(act(), 1..20)) {
+        let smart = json!({"style": "smart", "seconds": 8, "depth_percent": 60, "passive_ms": 1_500});
+        let twap = json!({"style": "twap", "seconds": 5, "slices": 3, "jitter_percent": 30});
+        run(&acts, "off", [smart.clone(), twap.clone()]);
+        run(&acts, "off", [twap, smart]);
     }
 }

@@ -51,17 +51,6 @@ fn silence(world: &mut World, ms: u64) {
     }
 }
 
-fn restart(world: &mut World) {
-    world.queue.clear();
-    world.pending_info.clear();
-    world.step(OwnedEvent::Reopen);
-    world.step(OwnedEvent::Up(1, SourceKind::Lane));
-    world.step(OwnedEvent::Up(2, SourceKind::User));
-    world.step(OwnedEvent::Up(3, SourceKind::Tape));
-    world.step(OwnedEvent::Start);
-    world.settle();
-}
-
 #[test]
 fn it_follows_its_position_and_goes_with_it() {
     let mut world = with_a_stop();
@@ -121,7 +110,7 @@ fn a_stop_that_was_hit_while_the_engine_was_dead_is_reconciled_and_not_opened_ag
     world.now += 60_000;
     world.hit_stops("SOL");
     assert_eq!(world.position(0, "SOL"), 0);
-    restart(&mut world);
+    world.restart();
     world.pass(40_000);
     assert_eq!(world.position(0, "SOL"), 0, "what the stop closed stays closed");
     let named: Vec<_> = world.alerts.iter().filter(|alert| alert.code == "disaster_stop_filled").collect();
@@ -158,7 +147,7 @@ fn what_a_stop_closed_is_not_taken_for_somebody_elses_part() {
         assert_eq!(world.open_stops(0), [sol("-5", "90")], "the manual part has none");
         world.hit_stops("SOL");
         if dead {
-            restart(&mut world);
+            world.restart();
         }
         world.pass(40_000);
         world.leader_fill(0, "SOL", "A", "90", "10");
@@ -263,7 +252,7 @@ fn what_was_on_its_way_at_a_restart_is_looked_up() {
             world.serve(stop);
             world.reply = Reply::Fill;
         }
-        restart(&mut world);
+        world.restart();
         world.pass(20_000);
         assert_eq!(world.open_stops(0), [sol("-5", "90")]);
         assert_eq!(kinds(&world).len(), if arrived { 1 } else { 2 });
@@ -275,7 +264,7 @@ fn what_was_on_its_way_at_a_restart_is_looked_up() {
 fn a_stop_of_a_position_that_somebody_closed_is_cancelled() {
     let mut world = with_a_stop();
     world.positions.clear();
-    restart(&mut world);
+    world.restart();
     world.pass(8_000);
     assert!(world.open_stops(0).is_empty());
     assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (0, 0));
@@ -424,7 +413,7 @@ proptest! {
             world.leader_fill(0, "SOL", if buys { "B" } else { "A" }, "100", &(2 * size).to_string());
             world.pass(wait);
             match event {
-                0 => restart(&mut world),
+                0 => world.restart(),
                 // Around a hit all is known and the leader rests; what happens when not has tests of its own.
                 1 => {
                     world.reply = Reply::Fill;

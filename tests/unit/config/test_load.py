@@ -6,7 +6,6 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -97,6 +96,11 @@ def all_of(*changes: Callable[[Tree], None]) -> Callable[[Tree], None]:
             one(tree)
 
     return change
+
+
+def execution(**fields: Any) -> Callable[[Tree], None]:
+    """A change of how the first follower's openings go."""
+    return put("followers.0.execution", fields)
 
 
 MAINNET = all_of(put("network", "mainnet"), put("venue.base_url", "https://api.hyperliquid.xyz"))
@@ -254,6 +258,25 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("zero cap", put("followers.0.max_position_usd", "0"), "followers[0].max_position_usd", "is zero"),
     ("near stop", put("followers.0.disaster_stop_bps", 99), "followers[0].disaster_stop_bps", "write 100 to 9000"),
     ("far stop", put("followers.0.disaster_stop_bps", 9001), "followers[0].disaster_stop_bps", "write 100 to 9000"),
+    ("no duration", execution(style="twap", slices=6), "followers[0].execution.seconds", 'style "twap" needs it'),
+    (
+        "portions of another style",
+        execution(style="smart", seconds=30, depth_percent=50, slices=6),
+        "followers[0].execution.slices",
+        'belongs to style "twap"',
+    ),
+    (
+        "better without resting",
+        execution(style="smart", seconds=30, depth_percent=50, improvement_bps=5),
+        "followers[0].execution.improvement_bps",
+        "needs passive_ms",
+    ),
+    (
+        "portions without pause",
+        execution(style="twap", seconds=1, slices=11),
+        "followers[0].execution.slices",
+        "every 100 ms",
+    ),
     ("cap below minimum", put("followers.0.max_order_usd", "9"), "followers[0].max_order_usd", "minimum order of $10"),
     ("edge below minimum", put("follows.1.notional_usd", "5"), "follows[1].notional_usd", "minimum order of $10"),
     (
@@ -407,7 +430,9 @@ def _sections() -> dict[str, dict[str, str]]:
         hints = get_type_hints(struct)
         for field in msgspec.structs.fields(struct):
             hint = hints[field.name]
-            inner = get_args(hint)[0] if get_origin(hint) in {tuple, UnionType} else hint
+            inner = next(
+                (one for one in get_args(hint) if isinstance(one, type) and issubclass(one, msgspec.Struct)), hint
+            )
             if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
                 walk(inner, f"{prefix}{field.name}{'[]' if get_origin(hint) is tuple else ''}.")
                 continue

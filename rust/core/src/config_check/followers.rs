@@ -1,8 +1,10 @@
 //! Followers: one account and one agent each, and what the account may hold.
+use super::execution::check_execution;
 use super::register::Register;
 use super::surcharges::{builder_of, priority_of};
 use super::values::{limit, parse_address};
 use crate::config::{ConfigError, RawFollower};
+use crate::copy::pace::Execution;
 use crate::num::Usd;
 use crate::wire::{Address, Builder};
 
@@ -29,6 +31,8 @@ pub struct CheckedFollower {
     pub builder: Option<Builder>,
     /// The most it bids to be earlier.
     pub max_priority_bps: Option<u32>,
+    /// In which portions openings go.
+    pub execution: Execution,
 }
 
 pub(super) fn check_follower(
@@ -53,6 +57,7 @@ pub(super) fn check_follower(
         disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
         builder: builder_of(at, raw, builder)?,
         max_priority_bps: priority_of(at, raw)?,
+        execution: check_execution(at, raw.execution.as_ref())?,
     })
 }
 

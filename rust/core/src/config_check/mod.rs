@@ -1,4 +1,5 @@
 //! What makes settings usable: each value in range, each name known, no account following itself through others.
+mod execution;
 mod followers;
 mod follows;
 mod leaders;

@@ -1,4 +1,5 @@
 //! From target and position to at most two orders: first what lowers risk, then what adds to it.
+use super::pace::Pace;
 use super::price::{Quote, bounded, is_beyond, reduction};
 use super::sizing::worth;
 use crate::market::Asset;
@@ -17,6 +18,8 @@ pub struct Opening {
     pub band_bps: u32,
     /// Cap of one order.
     pub max_order: Option<Usd>,
+    /// In portions; `None`: all at once.
+    pub pace: Option<Pace>,
 }
 
 /// One follower, one coin.
@@ -51,6 +54,8 @@ pub struct Draft {
     pub price: Px,
     /// May only shrink the position.
     pub reduce_only: bool,
+    /// Waits in the book instead of taking from it.
+    pub passive: bool,
 }
 
 /// What became of one half of a plan.
@@ -64,6 +69,8 @@ pub enum Half {
     TooSmall,
     /// The market left the entry's band.
     Beyond,
+    /// Its next portion is not due, or the market may still come back: it waits.
+    Later,
     /// No price to bound it by.
     NoPrice,
     /// Risk may not be added now.
@@ -105,7 +112,9 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
     let bands = if job.emergency { [emergency, emergency] } else { [normal, emergency] };
     let Some(price) = reduction(&job.asset, job.quote, job.fallback, is_buy, bands) else { return Half::NoPrice };
     let buys = is_buy != planted(Bug::SignFlipOnClose);
-    let order = |size: i64| Half::Order(Draft { size: if buys { size } else { -size }, price, reduce_only: true });
+    let order = |size: i64| {
+        Half::Order(Draft { size: if buys { size } else { -size }, price, reduce_only: true, passive: false })
+    };
     let own = job.own.abs();
     // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only.
     let exempt = job.is_whole;
@@ -124,21 +133,29 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
 
 fn plan_opening(job: &Job, missing: i64, is_buy: bool) -> Half {
     let Some(opening) = job.opening else { return Half::NotAllowed };
-    let Some(price) = bounded(&job.asset, opening.price, is_buy, opening.band_bps) else { return Half::NoPrice };
-    if is_beyond(job.quote, price, is_buy) {
-        return Half::Beyond;
-    }
+    let Some(bound) = bounded(&job.asset, opening.price, is_buy, opening.band_bps) else { return Half::NoPrice };
     let lot = job.asset.lot();
-    let capped = opening.max_order.map_or(missing, |cap| {
+    // An order that rests stays within the limit too.
+    let passive = opening.pace.and_then(|pace| pace.passive);
+    let price = passive.map_or(bound, |price| if is_buy { price.min(bound) } else { price.max(bound) });
+    let cheapest = price.raw().min(opening.price).min(reference_price(job, price));
+    let portion = opening.pace.map_or(missing, |pace| pace.cut(missing, least_size(&job.asset, cheapest), lot));
+    let capped = opening.max_order.map_or(portion, |cap| {
         let dearest = price.raw().max(opening.price);
         let most = i64::try_from(super::sizing::cap_units(cap, dearest) / super::sizing::UNIT).unwrap_or(i64::MAX);
-        missing.min(most - most % lot)
+        portion.min(most - most % lot)
     });
-    let cheapest = price.raw().min(opening.price).min(reference_price(job, price));
-    if capped <= 0 || worth_floor(capped, cheapest) < MIN_VALUE {
-        return Half::TooSmall;
+    let is_small = capped <= 0 || worth_floor(capped, cheapest) < MIN_VALUE;
+    match (is_beyond(job.quote, bound, is_buy), opening.pace) {
+        (true, Some(pace)) if pace.patient => Half::Later,
+        (true, _) => Half::Beyond,
+        (false, _) if is_small => Half::TooSmall,
+        (false, Some(pace)) if pace.later => Half::Later,
+        (false, _) => {
+            let size = if is_buy { capped } else { -capped };
+            Half::Order(Draft { size, price, reduce_only: false, passive: passive.is_some() })
+        }
     }
-    Half::Order(Draft { size: if is_buy { capped } else { -capped }, price, reduce_only: false })
 }
 
 /// The lowest price the venue may value an order at.
@@ -176,11 +193,11 @@ mod tests {
             own,
             is_whole: true,
             target,
-            opening: Some(Opening { price: 100 * ONE, band_bps: 30, max_order: None }),
+            opening: Some(Opening { price: 100 * ONE, band_bps: 30, max_order: None, pace: None }),
             reduce_bands: [100, 300],
             emergency: false,
             fallback: [100 * ONE, 100 * ONE],
-            quote: Some(Quote { bid: 9_990 * ONE / 100, ask: 10_010 * ONE / 100, time_ms: 0 }),
+            quote: Some(Quote { bid: 9_990 * ONE / 100, ask: 10_010 * ONE / 100, ..Quote::default() }),
         }
     }
 
@@ -227,14 +244,15 @@ mod tests {
     #[test]
     fn rule_24_an_entry_is_skipped_when_the_book_left_its_band() {
         let mut late = job(0, ONE);
-        late.quote = Some(Quote { bid: 100 * ONE, ask: 10_031 * ONE / 100, time_ms: 0 });
+        late.quote = Some(Quote { bid: 100 * ONE, ask: 10_031 * ONE / 100, ..Quote::default() });
         assert_eq!(plan(&late).open, Half::Beyond);
     }
 
     #[test]
     fn a_cap_of_one_order_cuts_it_to_whole_lots() {
         let mut capped = job(0, 10 * ONE);
-        capped.opening = Some(Opening { price: 100 * ONE, band_bps: 30, max_order: Some(Usd::from_raw(200_000_000)) });
+        capped.opening =
+            Some(Opening { price: 100 * ONE, band_bps: 30, max_order: Some(Usd::from_raw(200_000_000)), pace: None });
         assert_eq!(size(plan(&capped).open), 199 * ONE / 100);
     }
 
@@ -246,7 +264,7 @@ mod tests {
             let target = target * ASSET.lot() + fraction * target.signum();
             let mut job = job(own * ASSET.lot(), target);
             job.fallback = [price * ONE, price * ONE];
-            job.opening = Some(Opening { price: price * ONE, band_bps: 30, max_order: None });
+            job.opening = Some(Opening { price: price * ONE, band_bps: 30, max_order: None, pace: None });
             job.quote = None;
             let plan = plan(&job);
             let reduce = size(plan.reduce);

@@ -14,11 +14,28 @@ pub struct Quote {
     pub bid: i64,
     /// Best ask in 10^-8; 0: none.
     pub ask: i64,
+    /// What is offered at the best bid, in 10^-8; 0: not told.
+    pub bid_size: i64,
+    /// What is offered at the best ask, in 10^-8; 0: not told.
+    pub ask_size: i64,
     /// Block time.
     pub time_ms: u64,
 }
 
 impl Quote {
+    /// What can be sold, or bought, at the best price of the other side, in 10^-8; `None`: not told.
+    #[must_use]
+    pub fn depth(&self, is_buy: bool) -> Option<i64> {
+        let size = if is_buy { self.ask_size } else { self.bid_size };
+        (size > 0).then_some(size)
+    }
+
+    /// The best price on the side of an order that waits there, in 10^-8.
+    #[must_use]
+    pub fn own_side(&self, is_buy: bool) -> Option<i64> {
+        self.opposite(!is_buy)
+    }
+
     /// The price to sell at, or to buy at, right now.
     #[must_use]
     pub fn opposite(&self, is_buy: bool) -> Option<i64> {
@@ -91,7 +108,7 @@ mod tests {
     #[test]
     fn without_a_quote_a_reduction_uses_mark_then_leader_with_the_emergency_band() {
         let asset = perp(2);
-        let quote = Some(Quote { bid: px("100"), ask: px("101"), time_ms: 0 });
+        let quote = Some(Quote { bid: px("100"), ask: px("101"), ..Quote::default() });
         let at = |quote, fallback, is_buy| reduction(&asset, quote, fallback, is_buy, [100, 300]).map(Px::raw);
         assert_eq!(at(quote, [px("50"), px("60")], false), Some(px("99")));
         assert_eq!(at(quote, [px("50"), px("60")], true), Some(px("102.01")));

@@ -264,19 +264,18 @@ impl Engine {
             return;
         }
         let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
-        if verdict.added != 0 {
-            let price = change.price;
-            lot.entries.push(Entry {
-                follow,
-                decision: change.decision,
-                amount: verdict.added,
-                deadline_ms: verdict.deadline_ms,
-                price,
-                post: None,
-                behind: false,
-            });
-        }
         lot.pending.push(pending);
+        if verdict.added != 0 {
+            let deadline_ms = self.begin_slices(follower, change.coin, verdict.deadline_ms, now_ms);
+            let (amount, price) = (verdict.added, change.price);
+            if let Some(lot) = self.state.lot_entry(follower, change.coin) {
+                let decision = change.decision;
+                lot.entries.push(Entry { follow, decision, amount, deadline_ms, price, post: None, behind: false });
+            }
+        }
+        if verdict.reduces {
+            self.withdraw_coin(follower, change.coin, now_ms, out);
+        }
     }
 }
 

@@ -218,6 +218,7 @@ impl Engine {
             };
             self.finish(coin, &pending, ending, now_ms, out);
         }
+        self.withdraw_coin(follower, coin, now_ms, out);
     }
 
     /// What an exit uncovered is not opened for an account that takes no increases: the side that was covered is cut to what is

@@ -84,7 +84,7 @@ impl Engine {
         self.settle(post, &vec![LegResult::nothing(None); legs], now_ms, out);
     }
 
-    fn set_deadline(&mut self, post: u64, at_ms: u64) {
+    pub(super) fn set_deadline(&mut self, post: u64, at_ms: u64) {
         let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
         self.state.deadlines.remove(&(attempt.deadline_ms, post));
         attempt.deadline_ms = at_ms;
@@ -166,6 +166,10 @@ impl Engine {
                     order.found = Some(0);
                 }
             }
+            Some(Fate::Open) if order.passive => {
+                self.withdraw(post, now_ms, out);
+                return;
+            }
             Some(Fate::Open) | None => {}
         }
         let Some(results) = attempt.legs.iter().map(|leg| leg.found).collect::<Option<Vec<i64>>>() else { return };
@@ -217,6 +221,7 @@ impl Engine {
         state.asks.clear();
         state.fences.clear();
         state.resends.clear();
+        state.withdrawals.clear();
         state.lanes.clear();
         state.http_lanes.clear();
         state.tapes.clear();
@@ -304,6 +309,7 @@ impl Engine {
             Phase::Sent if planted(Bug::SilenceIsDead) => self.bury(post, now_ms, out),
             Phase::Sent => self.doubt(post, now_ms, out),
             Phase::Fencing { .. } => self.fence(post, now_ms, out),
+            Phase::Resting => self.withdraw(post, now_ms, out),
             Phase::Lookup { .. } => self.ask_orders(post, now_ms, out),
         }
     }

@@ -26,6 +26,8 @@ pub(super) struct Batch {
     legs: Vec<(CoinId, Draft)>,
     actions: Vec<ActionDraft>,
     start: usize,
+    /// Of the follower that is planned: what waits in the book goes in an action of its own.
+    passive: Vec<(CoinId, Draft)>,
     /// The coins of the follower that is planned.
     pub coins: Vec<CoinId>,
     messages: Vec<[u8; CLOID_MESSAGE]>,
@@ -42,7 +44,14 @@ impl Batch {
     }
 
     pub fn push(&mut self, coin: CoinId, draft: Draft) {
-        self.legs.push((coin, draft));
+        if draft.passive { self.passive.push((coin, draft)) } else { self.legs.push((coin, draft)) }
+    }
+
+    /// Begins the action of what waits in the book. False: nothing does.
+    pub fn begin_passive(&mut self) -> bool {
+        self.begin();
+        self.legs.append(&mut self.passive);
+        self.legs.len() > self.start
     }
 
     fn clear(&mut self) {
@@ -73,6 +82,7 @@ impl Engine {
             size: draft.size,
             price: draft.price.raw(),
             reduce_only: draft.reduce_only,
+            passive: draft.passive,
             cloid: [0; 16],
             found: None,
         };
@@ -279,7 +289,7 @@ impl Engine {
             price: Px::from_raw(leg.price),
             size: Sz::from_raw(leg.size.saturating_abs()),
             reduce_only: leg.reduce_only && !planted(Bug::ReductionMayOpen),
-            tif: Tif::Ioc,
+            tif: if leg.passive { Tif::Alo } else { Tif::Ioc },
             cloid: Some(Cloid(leg.cloid)),
         })
     }

@@ -55,6 +55,12 @@ impl Engine {
             self.on_fence_answer(original, answer, frame, now_ms, out);
             return FrameClass::Taken;
         }
+        if let Some(original) = self.state.withdrawals.remove(&post) {
+            out.changed = true;
+            // Whatever it says: the order itself knows.
+            self.look_up(original, now_ms, out);
+            return FrameClass::Taken;
+        }
         let post = self.state.resends.remove(&post).unwrap_or(post);
         let Some(attempt) = self.state.attempts.get(&post) else {
             return self.on_stop_answer(post, answer, frame, statuses, now_ms, out);
@@ -62,16 +68,24 @@ impl Engine {
         out.changed = true;
         let follower = attempt.follower;
         match answer {
-            Answer::Statuses => match self.fold(attempt, statuses, frame) {
-                Some(results) => self.settle(post, &results, now_ms, out),
-                None => self.doubt(post, now_ms, out),
-            },
+            Answer::Statuses => self.on_statuses(post, statuses, frame, now_ms, out),
             Answer::Refused(text) => self.on_refused(post, text.of(frame), now_ms, out),
             Answer::Accepted | Answer::Unknown | Answer::Info => self.doubt(post, now_ms, out),
         }
         self.work(follower, now_ms, out);
         self.send_batch(now_ms, out);
         FrameClass::Taken
+    }
+
+    fn on_statuses(&mut self, post: u64, statuses: &[Status], frame: &[u8], now_ms: u64, out: &mut Commands) {
+        if self.rest(post, statuses, frame, now_ms) {
+            return;
+        }
+        let results = self.state.attempts.get(&post).and_then(|attempt| self.fold(attempt, statuses, frame));
+        match results {
+            Some(results) => self.settle(post, &results, now_ms, out),
+            None => self.doubt(post, now_ms, out),
+        }
     }
 
     /// One result per order, by place (rule 29). `None`: the answer proves nothing.
@@ -83,6 +97,9 @@ impl Engine {
                 let asked = size.saturating_abs();
                 let filled = if planted(Bug::FilledInFull) { asked } else { filled.raw().min(asked) };
                 Some(LegResult { filled: if size < 0 { -filled } else { filled }, price: *price, class: None })
+            }
+            Status::Error(text) if attempt.is_passive() && Self::would_take(text.of(frame)) => {
+                Some(LegResult::nothing(None))
             }
             Status::Error(text) => {
                 Some(LegResult::nothing(Some(classify(text.of(frame), &account.agent, &account.account))))
@@ -141,7 +158,7 @@ impl Engine {
         out.changed = true;
         self.state.deadlines.remove(&(attempt.deadline_ms, post));
         let follower = attempt.follower;
-        let was_unknown = attempt.phase != Phase::Sent;
+        let was_unknown = attempt.phase != Phase::Sent && (attempt.former || !attempt.is_passive());
         self.state.fences.retain(|_, fenced| *fenced != post);
         self.state.resends.retain(|_, first| *first != post);
         if let Some(state) = self.state.follower_mut(follower) {
@@ -239,15 +256,16 @@ impl Engine {
             lot.misses = 0;
             lot.chases = false;
             lot.retry_ms = 0;
+            lot.slicing.rested = false;
             lot.emergency &= lot.own != 0;
             // A flip's opening that could not go with its close: the entry and its receipt wait for it.
             if lot.entries.iter().any(|entry| entry.behind && entry.post == Some(post)) {
                 lot.let_go(post, |pending| pending.complete = false);
                 return;
             }
-            // An order cut by the account's cap of one order is followed by the next one.
-            let capped =
-                self.config.followers.get(attempt.follower as usize).is_some_and(|account| account.max_order.is_some());
+            // An order cut by the account's cap of one order, or a portion, is followed by the next one.
+            let account = self.config.followers.get(attempt.follower as usize);
+            let capped = account.is_some_and(|account| account.max_order.is_some() || account.execution.is_sliced());
             if capped {
                 lot.let_go(post, |_| {});
                 return;
@@ -255,6 +273,12 @@ impl Engine {
             lot.entries.retain(|entry| entry.post != Some(post));
             self.finish_covered(attempt.follower, coin, post, None, now_ms, out);
             self.uncover_rest(attempt.follower, coin);
+            return;
+        }
+        // What nobody sold to an order that waited is taken from the book now.
+        if class.is_none() && attempt.is_passive() {
+            lot.let_go(post, |_| {});
+            lot.retry_ms = now_ms;
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);

@@ -7,9 +7,13 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 13;
-const QUOTE: u8 = 1;
+const VERSION: u8 = 15;
+/// A quote without sizes, as written before they were used.
+const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
+const QUOTE: u8 = 3;
+/// Coin, bid, ask, time, and the sizes of bid and ask.
+const QUOTE_LEN: usize = 44;
 
 /// A snapshot or context that is not of this engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -102,8 +106,15 @@ impl Engine {
                     self.budget.restore(levels);
                     tail
                 }
-                QUOTE => {
+                BARE_QUOTE => {
                     let (quote, tail) = tail.split_first_chunk::<28>().ok_or(StateError::Context)?;
+                    let mut sized = [0; QUOTE_LEN];
+                    sized.iter_mut().zip(quote).for_each(|(place, byte)| *place = *byte);
+                    self.restore_quote(&sized);
+                    tail
+                }
+                QUOTE => {
+                    let (quote, tail) = tail.split_first_chunk::<QUOTE_LEN>().ok_or(StateError::Context)?;
                     self.restore_quote(quote);
                     tail
                 }
@@ -113,18 +124,23 @@ impl Engine {
         Ok(())
     }
 
-    fn restore_quote(&mut self, bytes: &[u8; 28]) {
+    fn restore_quote(&mut self, bytes: &[u8; QUOTE_LEN]) {
         let (coin, prices) = bytes.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
-        let words: [[u8; 8]; 3] = prices.as_chunks::<8>().0.try_into().unwrap_or_default();
-        let [bid, ask, time] = words;
+        let words: [[u8; 8]; 5] = prices.as_chunks::<8>().0.try_into().unwrap_or_default();
+        let [bid, ask, time, bid_size, ask_size] = words;
         let at = CoinId::from_le_bytes(*coin) as usize;
         // Coins are few; a context of other bytes can't ask for more than one table of them.
         if at < 65_536 && self.quotes.len() <= at {
             self.quotes.resize(at + 1, Quote::default());
         }
         if let Some(quote) = self.quotes.get_mut(at) {
-            *quote =
-                Quote { bid: i64::from_le_bytes(bid), ask: i64::from_le_bytes(ask), time_ms: u64::from_le_bytes(time) };
+            *quote = Quote {
+                bid: i64::from_le_bytes(bid),
+                ask: i64::from_le_bytes(ask),
+                bid_size: i64::from_le_bytes(bid_size),
+                ask_size: i64::from_le_bytes(ask_size),
+                time_ms: u64::from_le_bytes(time),
+            };
         }
     }
 
@@ -139,7 +155,7 @@ impl Engine {
     pub(super) fn note_quote(&self, coin: CoinId, quote: Quote, out: &mut Commands) {
         let start = if self.budget.is_limited() { ENCODED + 1 } else { 0 };
         let noted = out.context.get(start..).unwrap_or_default();
-        if noted.as_chunks::<29>().0.iter().any(|entry| entry.get(1..5) == Some(&coin.to_le_bytes())) {
+        if noted.as_chunks::<{ QUOTE_LEN + 1 }>().0.iter().any(|entry| entry.get(1..5) == Some(&coin.to_le_bytes())) {
             return;
         }
         out.context.push(QUOTE);
@@ -147,5 +163,7 @@ impl Engine {
         out.context.extend_from_slice(&quote.bid.to_le_bytes());
         out.context.extend_from_slice(&quote.ask.to_le_bytes());
         out.context.extend_from_slice(&quote.time_ms.to_le_bytes());
+        out.context.extend_from_slice(&quote.bid_size.to_le_bytes());
+        out.context.extend_from_slice(&quote.ask_size.to_le_bytes());
     }
 }

@@ -48,7 +48,12 @@ impl Engine {
 
     /// Appends a JSON object: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets.
     pub fn write_status(&self, now_ms: u64, out: &mut Vec<u8>) {
-        let unresolved = self.state.attempts.values().filter(|attempt| attempt.phase != Phase::Sent).count();
+        let unresolved = self
+            .state
+            .attempts
+            .values()
+            .filter(|attempt| !matches!(attempt.phase, Phase::Sent | Phase::Resting))
+            .count();
         let recovering = self.state.followers.iter().filter(|follower| follower.unresolved > 0).count();
         let read = (0..).take(self.state.followers.len()).all(|follower| self.is_read(follower));
         let seeded = self.state.leaders.iter().all(|leader| leader.seeded.iter().all(|seeded| *seeded));

@@ -19,7 +19,7 @@ impl Engine {
         let builder = account.builder.is_some() && !state.without_builder;
         let max_bps = account.max_priority_bps.filter(|_| !state.without_priority);
         let bid = |max_bps: u32| {
-            let opened = drafts.iter().filter(|(_, draft)| !draft.reduce_only);
+            let opened = drafts.iter().filter(|(_, draft)| !draft.reduce_only && !draft.passive);
             let bids = opened.map(|(coin, _)| self.state.drift.get(coin).map_or(0, |drift| drift.bid(max_bps)));
             bids.max().unwrap_or(0)
         };

@@ -49,6 +49,9 @@ impl Engine {
             self.state.waiting.remove(&follower);
         }
         self.close_action(follower, now_ms);
+        if self.batch.begin_passive() {
+            self.close_action(follower, now_ms);
+        }
     }
 
     /// It wants something, its lane is free, and nothing unknown stands in the way of all that it could send.
@@ -116,7 +119,7 @@ impl Engine {
         let quote = self.quote(coin, now_ms, out);
         let net = self.target(follower, coin);
         let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
-        let opening = self.opening(follower, coin, gate, net, quote);
+        let opening = self.opening(follower, coin, gate, net, quote, now_ms);
         let reduce_bands = self.reduce_bands(follower);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         // An expiry is dealt with at once; everything else keeps its distance to an unchanged book.
@@ -143,8 +146,12 @@ impl Engine {
             self.wait_for_outcome(follower, coin, now_ms);
             return false;
         }
-        let plan = self.replan(follower, coin, gate, &job, first);
-        let blocked = self.take_plan(follower, coin, gate, plan);
+        if first.open == Half::Later && !matches!(first.reduce, Half::Order(_)) {
+            self.wait_for_slice(follower, coin, now_ms);
+            return false;
+        }
+        let plan = self.replan(follower, coin, gate, &job, first, now_ms);
+        let blocked = self.take_plan(follower, coin, gate, plan, now_ms);
         if blocked {
             let due = self.state.lot_mut(follower, coin).map_or(u64::MAX, |lot| lot.next_expiry_ms());
             if due < u64::MAX {
@@ -166,7 +173,7 @@ impl Engine {
 
     /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
     /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
-    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan) -> Plan {
+    fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan, now_ms: u64) -> Plan {
         let manual = self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0);
         let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
         let reason = if manual { Reason::ManualPosition } else { Reason::PriceBeyondBand };
@@ -176,16 +183,21 @@ impl Engine {
         }
         let net = self.target(follower, coin);
         let Some(target) = to_position(net) else { return first };
-        let opening = self.opening(follower, coin, gate, net, job.quote);
+        let opening = self.opening(follower, coin, gate, net, job.quote, now_ms);
         let second = plan(&Job { target, opening, ..*job });
         let open = if matches!(second.open, Half::Order(_)) { second.open } else { first.open };
         Plan { open, reduce: second.reduce }
     }
 
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
-    fn take_plan(&mut self, follower: u32, coin: CoinId, gate: Gate, plan: Plan) -> bool {
+    fn take_plan(&mut self, follower: u32, coin: CoinId, gate: Gate, plan: Plan, now_ms: u64) -> bool {
         let has_entries = self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty());
-        let waits = has_entries && (plan.open == Half::NoPrice || (plan.open == Half::NotAllowed && !gate.open));
+        // One action of a coin at a time: what would rest waits behind the close in front of it.
+        let rests_behind = matches!(plan.open, Half::Order(draft) if draft.passive) && plan.reduce != Half::Nothing;
+        let waits = has_entries
+            && (matches!(plan.open, Half::NoPrice | Half::Later)
+                || rests_behind
+                || (plan.open == Half::NotAllowed && !gate.open));
         if let Some(lot) = self.state.lot_mut(follower, coin) {
             let behind = waits && lot.manual == 0;
             lot.entries.iter_mut().filter(|e| e.post.is_none()).for_each(|entry| entry.behind = behind);
@@ -194,9 +206,13 @@ impl Engine {
         let mut sent = false;
         for (half, allowed) in [(plan.reduce, gate.reduce), (plan.open, gate.open)] {
             match half {
+                Half::Order(draft) if rests_behind && draft.passive => {}
                 Half::Order(draft) if allowed => {
                     self.batch.push(coin, draft);
                     sent = true;
+                    if !draft.reduce_only {
+                        self.count_slice(follower, coin, draft.passive, now_ms);
+                    }
                 }
                 Half::Order(_) | Half::NoPrice => held_back = true,
                 _ => {}
@@ -310,19 +326,29 @@ impl Engine {
     }
 
     /// Risk may be added when a part of E waits for it. What an exit uncovered goes like an exit: by the book, in the wide band.
-    fn opening(&self, follower: u32, coin: CoinId, gate: Gate, net: i128, quote: Option<Quote>) -> Option<Opening> {
+    fn opening(
+        &self,
+        follower: u32,
+        coin: CoinId,
+        gate: Gate,
+        net: i128,
+        quote: Option<Quote>,
+        now_ms: u64,
+    ) -> Option<Opening> {
         let lot = self.state.follower(follower)?.coins.get(&coin)?;
         let newest = lot.entries.last()?;
         if !gate.open || lot.manual != 0 {
             return None;
         }
         let edge = self.config.follows.get(newest.follow as usize)?;
-        let max_order = self.config.followers.get(follower as usize)?.max_order;
+        let account = self.config.followers.get(follower as usize)?;
         if newest.amount == 0 {
             let price = quote.and_then(|quote| quote.opposite(net > 0)).unwrap_or(newest.price);
-            return Some(Opening { price, band_bps: edge.reduce_band_bps, max_order: None });
+            return Some(Opening { price, band_bps: edge.reduce_band_bps, max_order: None, pace: None });
         }
-        Some(Opening { price: newest.price, band_bps: edge.entry_band_bps, max_order })
+        let band_bps = account.execution.slippage_bps.unwrap_or(edge.entry_band_bps);
+        let pace = self.pace(follower, coin, newest, net > 0, quote, now_ms);
+        Some(Opening { price: newest.price, band_bps, max_order: account.max_order, pace })
     }
 
     /// The widest bands of a follower's edges: an exit of one must not wait for the other's.

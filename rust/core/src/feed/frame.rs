@@ -50,10 +50,10 @@ pub struct QuoteRow {
     pub coin: Span,
     /// Block time.
     pub time_ms: u64,
-    /// Best bid, if any.
-    pub bid: Option<Px>,
+    /// Best bid, if any: price and size (zero: not told).
+    pub bid: Option<(Px, Sz)>,
     /// Best ask, if any.
-    pub ask: Option<Px>,
+    pub ask: Option<(Px, Sz)>,
 }
 
 /// What a frame is. Rows are in the buffers.
@@ -388,18 +388,19 @@ fn quote(scan: &mut Scan<'_>) -> Result<Frame> {
     }
 }
 
-fn level(scan: &mut Scan<'_>) -> Result<Option<Px>> {
+fn level(scan: &mut Scan<'_>) -> Result<Option<(Px, Sz)>> {
     if scan.null() {
         return Ok(None);
     }
-    let mut price = None;
+    let (mut price, mut size) = (None, Sz::ZERO);
     let mut first = true;
     while let Some(key) = scan.key(&mut first)? {
         match key {
             b"px" => price = Some(scan.px()?),
+            b"sz" => size = scan.sz()?,
             _ => scan.skip()?,
         }
     }
     // A price of zero is a level that isn't there.
-    price.map(|px| Some(px).filter(|px| !px.is_zero())).ok_or_else(|| scan.error("level without px"))
+    price.map(|px| Some((px, size)).filter(|(px, _)| !px.is_zero())).ok_or_else(|| scan.error("level without px"))
 }

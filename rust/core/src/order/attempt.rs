@@ -31,6 +31,8 @@ pub struct Leg {
     pub reduce_only: bool,
     /// Client order id.
     pub cloid: [u8; 16],
+    /// Waits in the book.
+    pub passive: bool,
     /// Executed size, once a lookup told.
     pub found: Option<i64>,
 }
@@ -47,7 +49,9 @@ pub enum Phase {
         /// Fences sent so far.
         tries: u32,
     },
-    /// The nonce was used: its orders are asked for by client id.
+    /// Its orders wait in the book until its deadline.
+    Resting,
+    /// The nonce was used, or its orders were cancelled: they are asked for by client id.
     Lookup {
         /// Since when.
         since_ms: u64,
@@ -90,6 +94,12 @@ pub struct InFlight {
 }
 
 impl InFlight {
+    /// Its orders wait in the book.
+    #[must_use]
+    pub fn is_passive(&self) -> bool {
+        self.legs.iter().any(|leg| leg.passive)
+    }
+
     /// What kind of attempt it was.
     #[must_use]
     pub const fn kind(&self) -> AttemptKind {

@@ -47,6 +47,7 @@ fn order(row: &Value) -> Order {
         size: Sz::parse(row["s"].as_str().unwrap().as_bytes()).unwrap(),
         reduce_only: row["r"].as_bool().unwrap(),
         tif: match trigger["triggerPx"].as_str() {
+            None if row["t"]["limit"]["tif"] == "Alo" => Tif::Alo,
             None => Tif::Ioc,
             Some(price) => Tif::Trigger {
                 is_market: trigger["isMarket"].as_bool().unwrap(),

@@ -16,6 +16,8 @@
 )]
 
 mod digest;
+mod operator;
+mod restart;
 mod resting;
 
 use std::collections::{BTreeMap, HashSet};
@@ -86,6 +88,8 @@ pub struct SentOrder {
     pub cloid: String,
     /// The price that wakes a stop; 0: it is none.
     pub trigger: i64,
+    /// Waits in the book.
+    pub passive: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -126,6 +130,8 @@ pub struct World {
     pub cloids: BTreeMap<String, (i64, i64)>,
     /// Stops that the venue holds or held, in the order of their coming.
     pub stops: Vec<RestingStop>,
+    /// By client id, what waits or waited in the book: account, order, whether it still does.
+    pub passive: BTreeMap<String, (String, SentOrder, bool)>,
     pub equity: BTreeMap<String, String>,
     pub answer_reads: bool,
     /// What the venue says of leaders' fills; `None`: it fails to.
@@ -221,6 +227,7 @@ impl World {
             used: HashSet::new(),
             cloids: BTreeMap::new(),
             stops: Vec::new(),
+            passive: BTreeMap::new(),
             equity: BTreeMap::new(),
             answer_reads: true,
             history: Some(Vec::new()),
@@ -248,18 +255,6 @@ impl World {
         }
         world.boot(leaders);
         world
-    }
-
-    pub fn boot(&mut self, leaders: usize) {
-        self.meta();
-        self.step(OwnedEvent::Up(1, SourceKind::Lane));
-        self.step(OwnedEvent::Up(2, SourceKind::User));
-        self.step(OwnedEvent::Up(3, SourceKind::Tape));
-        for leader in 0..leaders {
-            self.snapshot(leader, &[]);
-        }
-        self.step(OwnedEvent::Start);
-        self.settle();
     }
 
     pub fn meta(&mut self) {
@@ -416,6 +411,9 @@ impl World {
             self.cloids.insert(order.cloid.clone(), (order.size, 0));
             return json!({"error": text});
         }
+        if order.passive {
+            return self.take_passive(attempt, order);
+        }
         let key = (self.account(attempt.follower), order.coin.clone());
         let position = self.positions.entry(key).or_default();
         let mut size = match reply {
@@ -462,7 +460,12 @@ impl World {
             "orderStatus" => match self.cloids.get(request["oid"].as_str().unwrap()) {
                 None => json!({"status": "unknownOid"}),
                 Some((size, filled)) => {
-                    let status = if size == filled { "filled" } else { "canceled" };
+                    let open = self.passive.get(request["oid"].as_str().unwrap()).is_some_and(|(.., open)| *open);
+                    let status = match (size == filled, open) {
+                        (true, _) => "filled",
+                        (false, true) => "open",
+                        (false, false) => "canceled",
+                    };
                     json!({"status": "order", "order": {"order": {"origSz": Pos::from_raw(*size).to_string(),
                         "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})
                 }
@@ -537,25 +540,6 @@ impl World {
         let row = self.leader_trades(leader, coin, side, px, sz);
         self.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
         self.settle();
-    }
-
-    pub fn quote(&mut self, coin: &str, bid: &str, ask: &str) {
-        let frame = json!({"channel": "bbo", "data": {"coin": coin, "time": self.now, "bbo": [{"px": bid, "sz": "1", "n": 1}, {"px": ask, "sz": "1", "n": 1}]}});
-        self.step(OwnedEvent::Frame(3, frame.to_string().into_bytes()));
-    }
-
-    /// An operator asks for something; the answer. Everything is served.
-    pub fn operate(&mut self, request: Value) -> Value {
-        self.step(OwnedEvent::Operate(request.to_string().into_bytes()));
-        let answer = std::mem::take(&mut self.answer);
-        self.settle();
-        serde_json::from_slice(&answer).unwrap()
-    }
-
-    pub fn status(&self) -> Value {
-        let mut bytes = Vec::new();
-        self.engine.write_status(self.now, &mut bytes);
-        serde_json::from_slice(&bytes).unwrap()
     }
 
     pub fn outcomes(&self) -> Vec<(Outcome, &'static str)> {

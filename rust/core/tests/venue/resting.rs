@@ -1,9 +1,9 @@
-//! Orders as the venue reads them, and stops that rest there: placed, cancelled, hit.
+//! Orders as the venue reads them, and those that rest there: placed, cancelled, taken, hit.
 use hlfast_core::commands::{Attempt, AttemptKind};
 use hlfast_core::num::Pos;
 use serde_json::{Value, json};
 
-use super::{Reply, Sent, SentOrder, World, pos, px};
+use super::{OwnedEvent, Reply, Sent, SentOrder, World, pos, px};
 
 /// A stop as the venue holds it.
 #[derive(Debug, Clone)]
@@ -28,14 +28,19 @@ impl World {
         if action["type"] == "noop" {
             return Vec::new();
         }
-        if matches!(attempt.kind, AttemptKind::Stop | AttemptKind::Cancel) {
-            return vec![self.read_stop(attempt, action)];
+        if attempt.kind == AttemptKind::Cancel {
+            return self.read_cancels(action);
+        }
+        if attempt.kind == AttemptKind::Stop {
+            return vec![self.read_stop(action)];
         }
         assert_eq!(action["type"], "order");
         let rows = action["orders"].as_array().unwrap();
         rows.iter()
             .map(|o| {
-                assert_eq!(o["t"]["limit"]["tif"], "Ioc");
+                let tif = o["t"]["limit"]["tif"].as_str().unwrap();
+                assert!(matches!(tif, "Ioc" | "Alo"), "{tif}");
+                let passive = tif == "Alo";
                 SentOrder {
                     coin: self.coins[o["a"].as_u64().unwrap() as usize].clone(),
                     is_buy: o["b"].as_bool().unwrap(),
@@ -44,21 +49,25 @@ impl World {
                     reduce_only: o["r"].as_bool().unwrap(),
                     cloid: o["c"].as_str().unwrap().to_owned(),
                     trigger: 0,
+                    passive,
                 }
             })
             .collect()
     }
 
-    fn read_stop(&self, attempt: &Attempt, action: &Value) -> SentOrder {
-        if attempt.kind == AttemptKind::Cancel {
-            assert_eq!(action["type"], "cancelByCloid");
-            let [cancel] = action["cancels"].as_array().unwrap().as_slice() else { panic!("one cancel: {action}") };
-            assert!(action.get("f").is_none(), "a fast cancel is refused for trigger orders");
+    fn read_cancels(&self, action: &Value) -> Vec<SentOrder> {
+        assert_eq!(action["type"], "cancelByCloid");
+        assert!(action.get("f").is_none(), "a fast cancel is refused for trigger orders");
+        let read = |cancel: &Value| {
             let mut sent = self.sent.iter().flat_map(|sent| &sent.orders);
             let order = sent.find(|order| order.cloid == cancel["cloid"]).expect("a cancel of nothing").clone();
             assert_eq!(self.coins[cancel["asset"].as_u64().unwrap() as usize], order.coin);
-            return order;
-        }
+            order
+        };
+        action["cancels"].as_array().unwrap().iter().map(read).collect()
+    }
+
+    fn read_stop(&self, action: &Value) -> SentOrder {
         assert_eq!((&action["type"], &action["grouping"]), (&json!("order"), &json!("na")));
         let [row] = action["orders"].as_array().unwrap().as_slice() else { panic!("one stop: {action}") };
         let trigger = &row["t"]["trigger"];
@@ -71,6 +80,7 @@ impl World {
             reduce_only: true,
             cloid: row["c"].as_str().unwrap().to_owned(),
             trigger: px(trigger["triggerPx"].as_str().unwrap()),
+            passive: false,
         }
     }
 
@@ -90,6 +100,9 @@ impl World {
 
     pub(super) fn take_stop(&mut self, sent: &Sent, reply: &Reply) -> Value {
         let order = &sent.orders[0];
+        if sent.attempt.kind == AttemptKind::Cancel && self.passive.contains_key(&order.cloid) {
+            return self.take_back(sent);
+        }
         let answer = |kind: &str, status: Value| json!({"status": "ok", "response": {"type": kind, "data": {"statuses": [status]}}});
         if sent.attempt.kind == AttemptKind::Cancel {
             let open = self.stops.iter_mut().find(|stop| stop.word == "open" && stop.order.cloid == order.cloid);
@@ -106,6 +119,57 @@ impl World {
         let account = self.account(sent.attempt.follower);
         self.stops.push(RestingStop { account, order: order.clone(), word: "open" });
         answer("order", json!({"resting": {"oid": 9, "cloid": order.cloid}}))
+    }
+
+    /// An order that waits in the book.
+    pub(super) fn take_passive(&mut self, attempt: &Attempt, order: &SentOrder) -> Value {
+        let account = self.account(attempt.follower);
+        self.cloids.insert(order.cloid.clone(), (order.size, 0));
+        self.passive.insert(order.cloid.clone(), (account, order.clone(), true));
+        json!({"resting": {"oid": 9, "cloid": order.cloid}})
+    }
+
+    fn take_back(&mut self, sent: &Sent) -> Value {
+        let mut statuses = Vec::new();
+        for order in &sent.orders {
+            let resting = self.passive.get_mut(&order.cloid).filter(|(.., open)| *open);
+            statuses.push(match resting {
+                None => json!({"error": "Order was never placed, already canceled, or filled. asset=1"}),
+                Some((.., open)) => {
+                    *open = false;
+                    json!("success")
+                }
+            });
+        }
+        json!({"status": "ok", "response": {"type": "cancel", "data": {"statuses": statuses}}})
+    }
+
+    /// Orders that wait in the book now.
+    pub fn resting(&self) -> usize {
+        self.passive.values().filter(|(.., open)| *open).count()
+    }
+
+    /// Somebody trades with what waits on a coin.
+    pub fn take_resting(&mut self, coin: &str, size: &str) {
+        let mut left = pos(size);
+        for (cloid, (account, order, open)) in &mut self.passive {
+            if !*open || order.coin != coin {
+                continue;
+            }
+            let (size, filled) = self.cloids[cloid];
+            let taken = left.min(size - filled);
+            left -= taken;
+            self.cloids.insert(cloid.clone(), (size, filled + taken));
+            *open = filled + taken < size;
+            let position = self.positions.entry((account.clone(), order.coin.clone())).or_default();
+            *position += if order.is_buy { taken } else { -taken };
+        }
+    }
+
+    /// The best quotes, of one coin each.
+    pub fn quote(&mut self, coin: &str, bid: &str, ask: &str) {
+        let frame = json!({"channel": "bbo", "data": {"coin": coin, "time": self.now, "bbo": [{"px": bid, "sz": "1", "n": 1}, {"px": ask, "sz": "1", "n": 1}]}});
+        self.step(OwnedEvent::Frame(3, frame.to_string().into_bytes()));
     }
 
     /// The mark price reaches every stop of a coin: what only reduces takes what there is, in the order of their coming.

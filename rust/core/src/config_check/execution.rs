@@ -1,0 +1,74 @@
+//! How an account's openings are executed.
+use crate::config::{ConfigError, RawExecution, RawStyle};
+use crate::copy::pace::{Execution, Style};
+
+/// Checks `followers[i].execution`; left out: all at once.
+pub(super) fn check_execution(at: &str, raw: Option<&RawExecution>) -> Result<Execution, ConfigError> {
+    let Some(raw) = raw else { return Ok(Execution::default()) };
+    let at = format!("{at}.execution");
+    let foreign = |names: &[(&str, bool)], style: &str| match names.iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((name, _)) => {
+            Err(ConfigError::new(format!("{at}.{name}"), format!("is not used by style = \"{style}\": remove it")))
+        }
+    };
+    let by_time = [("slices", raw.slices.is_some()), ("jitter_percent", raw.jitter_percent.is_some())];
+    let by_depth = [
+        ("depth_percent", raw.depth_percent.is_some()),
+        ("passive_ms", raw.passive_ms.is_some()),
+        ("improvement_bps", raw.improvement_bps.is_some()),
+    ];
+    let style = match raw.style {
+        RawStyle::Immediate => {
+            foreign(&by_time, "immediate")?;
+            foreign(&by_depth, "immediate")?;
+            foreign(&[("seconds", raw.seconds.is_some())], "immediate")?;
+            Style::Immediate
+        }
+        RawStyle::Twap => {
+            foreign(&by_depth, "twap")?;
+            Style::Twap {
+                slices: whole(&at, "slices", raw.slices, 2, 1_000)?,
+                jitter_percent: raw.jitter_percent.map_or(Ok(20), |p| whole(&at, "jitter_percent", Some(p), 0, 90))?,
+            }
+        }
+        RawStyle::Smart => {
+            foreign(&by_time, "smart")?;
+            Style::Smart {
+                depth_percent: whole(&at, "depth_percent", raw.depth_percent, 1, 100)?,
+                passive_ms: raw.passive_ms.map_or(Ok(0), |ms| whole(&at, "passive_ms", Some(ms), 100, 60_000))?.into(),
+                improvement_bps: raw
+                    .improvement_bps
+                    .map_or(Ok(0), |bps| whole(&at, "improvement_bps", Some(bps), 1, 1_000))?,
+            }
+        }
+    };
+    if raw.improvement_bps.is_some() && raw.passive_ms.is_none() {
+        let problem = "needs passive_ms: only an order that rests can be better than the leader's price";
+        return Err(ConfigError::new(format!("{at}.improvement_bps"), problem));
+    }
+    let duration_ms = match style {
+        Style::Immediate => 0,
+        _ => u64::from(whole(&at, "seconds", raw.seconds, 1, 86_400)?).saturating_mul(1_000),
+    };
+    if let Style::Twap { slices, .. } = style
+        && duration_ms / u64::from(slices) < 100
+    {
+        return Err(ConfigError::new(
+            format!("{at}.slices"),
+            "come more often than every 100 ms: take fewer, or longer",
+        ));
+    }
+    let slippage_bps =
+        raw.max_slippage_bps.map(|bps| whole(&at, "max_slippage_bps", Some(bps), 1, 4_000)).transpose()?;
+    Ok(Execution { style, duration_ms, slippage_bps })
+}
+
+fn whole(at: &str, name: &str, value: Option<u32>, low: u32, high: u32) -> Result<u32, ConfigError> {
+    let setting = || format!("{at}.{name}");
+    match value {
+        None => Err(ConfigError::new(setting(), "is missing: this style needs it")),
+        Some(value) if (low..=high).contains(&value) => Ok(value),
+        Some(value) => Err(ConfigError::new(setting(), format!("{value} is outside {low} to {high}"))),
+    }
+}
