@@ -24,7 +24,7 @@ def test_project_writes_receipts_of_a_running_engine_and_reads_accounts(tmp_path
         wait_for(lambda: all(float(sim.position(account(n), "ETH")) == 1.0 for n in range(2)))
         done = project(tmp_path, "--accounts")
         assert done.returncode == 0, done.stderr
-        assert "funding payments of 3 accounts" in done.stdout
+        assert "2 fills of 3 accounts" in done.stdout
     away = project(tmp_path, "--accounts", "-d", "sqlite:///other.db")
     assert away.returncode == 1
     assert "Traceback" not in away.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from hlfast.cli.stopping import stopping
 from hlfast.config.beside import check_beside
 from hlfast.config.model import Config, Discovery, Journal, Store, Venue
 from hlfast.config.problems import Problem
+from hlfast.engine.limits import BESIDE_BURST
 from hlfast.errors import HlfastError
 from hlfast.research.discovery import Search, Searched
 from hlfast.research.following import FollowPlan, judged_of, plan_follows
@@ -87,23 +88,32 @@ _WITHOUT_FILE = Config(
 
 
 async def _discover(config: Config, *, repeat: bool, as_json: bool) -> None:
-    loop = asyncio.get_running_loop()
-    async with opened(config.store.url) as engine, _search(config, engine) as search, stopping() as stop:
-        while True:
-            begun = loop.time()
-            await _search_once(search, config, engine, as_json=as_json, keep_on=repeat)
+    async with opened(config.store.url) as engine, searching(config, engine, _tell) as search, stopping() as stop:
+        async for found, plan in search_until(search, config, engine, stop):
+            if isinstance(found, HlfastError):
+                typer.echo(f"the search ended early; what was judged is kept: {found}", err=True)
+                if not repeat:
+                    raise typer.Exit(EXIT_WRONG)
+                continue
+            if as_json:
+                typer.echo(msgspec.json.encode({**builtins_of(found), "auto_follow": builtins_of(plan)}).decode())
+            else:
+                show_searched(found)
+                if plan is not None:
+                    _show_plan(plan)
             if not repeat:
                 return
-            pause = max(0.0, config.discovery.every_s - (loop.time() - begun))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), pause)
-            if stop.is_set():
-                return
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
 
 
 @contextlib.asynccontextmanager
-async def _search(config: Config, engine: AsyncEngine) -> AsyncIterator[Search]:
-    limiter = WeightBudget(config.discovery.weight_per_minute) if config.venue.limits == "venue" else None
+async def searching(config: Config, engine: AsyncEngine, tell: Callable[[str], None]) -> AsyncIterator[Search]:
+    """Open what a search needs of the venue, within its share of the budget."""
+    weight = config.discovery.weight_per_minute
+    limiter = WeightBudget(weight, burst=BESIDE_BURST) if config.venue.limits == "venue" else None
     async with HttpRoad(config.venue.base_url, connections=2) as road:
         yield Search(
             Info(road, limiter=limiter),
@@ -112,25 +122,26 @@ async def _search(config: Config, engine: AsyncEngine) -> AsyncIterator[Search]:
             base_url=config.venue.base_url,
             ws_url=config.venue.stream_url,
             clock_ms=_now_ms,
-            tell=lambda line: typer.echo(line, err=True),
+            tell=tell,
         )
 
 
-async def _search_once(search: Search, config: Config, engine: AsyncEngine, *, as_json: bool, keep_on: bool) -> None:
-    try:
-        found = await search.run()
-    except HlfastError as error:
-        typer.echo(f"the search ended early; what was judged is kept: {error}", err=True)
-        if not keep_on:
-            raise typer.Exit(EXIT_WRONG) from None
-        return
-    plan = await _plan(config, engine) if config.discovery.auto_follow.enabled else None
-    if as_json:
-        typer.echo(msgspec.json.encode({**builtins_of(found), "auto_follow": builtins_of(plan)}).decode())
-        return
-    show_searched(found)
-    if plan is not None:
-        _show_plan(plan)
+async def search_until(
+    search: Search, config: Config, engine: AsyncEngine, stop: asyncio.Event
+) -> AsyncIterator[tuple[Searched | HlfastError, FollowPlan | None]]:
+    """Search at once and then every `discovery.every_s`, until `stop`; each time with the plan that the caps allow."""
+    loop = asyncio.get_running_loop()
+    while not stop.is_set():
+        begun = loop.time()
+        try:
+            found: Searched | HlfastError = await search.run()
+        except HlfastError as error:
+            found = error
+        planned = config.discovery.auto_follow.enabled and not isinstance(found, HlfastError)
+        yield found, await _plan(config, engine) if planned else None
+        pause = max(0.0, config.discovery.every_s - (loop.time() - begun))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), pause)
 
 
 def _now_ms() -> int:

@@ -23,10 +23,10 @@ from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import DEFAULT_PATH, ConfigPath, load_or_exit
 from hlfast.cli.stopping import stopping
 from hlfast.config.model import Config
-from hlfast.control.accounts import WEIGHT_PER_MINUTE as ACCOUNTS_WEIGHT
 from hlfast.control.accounts import AccountReader, Reading
 from hlfast.control.explain import explain as explained
 from hlfast.control.projector import Projector
+from hlfast.engine.limits import ACCOUNTS_WEIGHT, BESIDE_BURST
 from hlfast.store.database import DEFAULT_URL, opened
 from hlfast.store.reads import Filter, belongings, find_receipt, find_receipts, incomplete
 from hlfast.venue.http import HttpRoad
@@ -63,7 +63,7 @@ def project(
 
 
 async def _project(settings: Config, *, follow: bool, accounts: bool) -> None:
-    async with opened(settings.store.url) as engine, _reader(settings, engine) as reader:
+    async with opened(settings.store.url) as engine, reading(settings, engine) as reader:
         projector = Projector(engine, Path(settings.journal.directory), settings)
         if follow:
             async with stopping() as stop:
@@ -80,16 +80,16 @@ async def _project(settings: Config, *, follow: bool, accounts: bool) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _reader(settings: Config, engine: AsyncEngine) -> AsyncIterator[AccountReader]:
-    limiter = WeightBudget(ACCOUNTS_WEIGHT) if settings.venue.limits == "venue" else None
+async def reading(settings: Config, engine: AsyncEngine) -> AsyncIterator[AccountReader]:
+    """Open what reading accounts needs of the venue, within its share of the budget."""
+    limiter = WeightBudget(ACCOUNTS_WEIGHT, burst=BESIDE_BURST) if settings.venue.limits == "venue" else None
     async with HttpRoad(settings.venue.base_url, connections=2) as road:
         yield AccountReader(Info(road, limiter=limiter), engine, settings, lambda: time.time_ns() // 1_000_000)
 
 
 def _tell_reading(reading: Reading) -> None:
-    typer.echo(
-        f"{reading.equity:,} equity points and {reading.funding:,} funding payments of {reading.accounts} accounts"
-    )
+    brought = f"{reading.equity:,} equity points, {reading.funding:,} funding payments, {reading.fills:,} fills"
+    typer.echo(f"{brought} of {reading.accounts} accounts")
     for account, why in reading.failed:
         _complain(f"{account} was not read: {why}")
     if reading.failed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hlfast.config import values
-from hlfast.config.model import AutoFollow, Config, Discovery, Follower
+from hlfast.config.model import AutoFollow, Config, Discovery, Fitness, Follower
 from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import MIN_ORDER_USD, Problems
 
@@ -19,8 +19,25 @@ def check_beside(problems: Problems, config: Config) -> None:
         problems.append(Problem("store.url", "names no database known here", fix))
     if config.store.accounts_s:
         values.whole(problems, "store.accounts_s", config.store.accounts_s, 60, 7 * 86_400)
+    values.whole(problems, "companion.metrics_port", config.companion.metrics_port, 0, 65_535)
     _check_discovery(problems, config.discovery)
     _check_auto_follow(problems, config.discovery.auto_follow, config.followers)
+    _check_fitness(problems, config.fitness)
+
+
+def _check_fitness(problems: Problems, fitness: Fitness) -> None:
+    for field, least, most in (
+        ("window", 10, 10_000),
+        ("fewest", 5, 10_000),
+        ("most_maker_percent", 0, 100),
+        ("shortest_holding_ms", 0, 30 * 86_400_000),
+        ("most_below_minimum_percent", 0, 100),
+        ("most_slippage_bps", 1, 10_000),
+        ("shortest_half_life_ms", 0, 60_000),
+    ):
+        values.whole(problems, f"fitness.{field}", getattr(fitness, field), least, most)
+    if fitness.fewest > fitness.window:
+        problems.append(Problem("fitness.fewest", "is more than fitness.window, so nobody is judged", "lower it"))
 
 
 def _check_discovery(problems: Problems, discovery: Discovery) -> None:

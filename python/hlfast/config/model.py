@@ -162,6 +162,27 @@ class Store(Frozen, frozen=True):
     accounts_s: int = 3_600  # between readings of leaders' and followers' equity and funding; 0: never
 
 
+class Companion(Frozen, frozen=True):
+    """The process that `hlfast run` starts beside the engine, if there is work for it: this, discovery or fitness."""
+
+    project: bool = False  # write the journal into the store
+    metrics_port: int = 9465  # at metrics.host; 0 picks a free one
+
+
+class Fitness(Frozen, frozen=True):
+    """Whether the leaders are still worth copying, watched while `hlfast run` runs."""
+
+    enabled: bool = False
+    downgrade: bool = True  # stop entries of an unfit leader; false: only say so
+    window: int = 200  # latest orders of a leader
+    fewest: int = 20  # values that a figure needs before it is judged
+    most_maker_percent: int = 80
+    shortest_holding_ms: int = 30_000  # median round trip; 0: not judged
+    most_below_minimum_percent: int = 50  # of his orders, too small for followers
+    most_slippage_bps: int = 25  # mean cost of what was copied
+    shortest_half_life_ms: int = 2_000  # of the edge; 0: not judged
+
+
 class AutoFollow(Frozen, frozen=True):
     """Discovered traders followed without being asked, within these caps."""
 
@@ -206,10 +227,12 @@ class Config(Frozen, frozen=True):
     store: Store = Store()
     discovery: Discovery = Discovery()
     control: Control = Control()
+    companion: Companion = Companion()
+    fitness: Fitness = Fitness()
 
 
 # What runs beside the engine: the core decides nothing by it and refuses what it does not know.
-_BESIDE: Final = ("store", "discovery", "control")
+_BESIDE: Final = ("store", "discovery", "control", "companion", "fitness")
 
 
 def for_core(config: Config) -> bytes:

@@ -1,4 +1,4 @@
-"""Reads equity and funding of the settings' leaders and followers at the venue, and writes what is new."""
+"""Reads equity, funding and (of followers) fills of the settings' accounts at the venue, and writes what is new."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast.config.model import Config
 from hlfast.errors import HlfastError
-from hlfast.store.accounts import EquityPoint, FundingPayment, latest_funding_ms, save_equity, save_funding
-from hlfast.venue.accounts import LedgerUpdate, PortfolioWindow
-from hlfast.venue.info import Info
+from hlfast.store.accounts import (
+    AccountFill,
+    EquityPoint,
+    FundingPayment,
+    latest_fill_ms,
+    latest_funding_ms,
+    save_equity,
+    save_fills,
+    save_funding,
+)
+from hlfast.venue.accounts import Fill, LedgerUpdate, PortfolioWindow
+from hlfast.venue.info import FILLS_PER_PAGE, Info
 
-# Of the venue's 1,200 a minute: an account costs 40 and its funding rows.
-WEIGHT_PER_MINUTE = 120
 _PAGE = 500
 # Before the first reading nothing is there; a month of hourly payments of a few coins is ten pages.
 _FIRST_REACH_MS = 30 * 86_400_000
@@ -31,6 +38,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     accounts: int
     equity: int
     funding: int
+    fills: int
     failed: tuple[tuple[str, str], ...]
 
 
@@ -50,18 +58,23 @@ class AccountReader:
         self._clock_ms = clock_ms
         accounts = [leader.address for leader in config.leaders] + [one.account for one in config.followers]
         self._accounts = list(dict.fromkeys(account.lower() for account in accounts))
+        self._followers = {one.account.lower() for one in config.followers}
 
     async def read(self) -> Reading:
         """Read every account once; one that can't be read is named, and the others are read."""
-        points = payments = 0
+        points = payments = executed = 0
         failed: list[tuple[str, str]] = []
         for account in self._accounts:
             try:
                 points += await self._read_equity(account)
                 payments += await self._read_funding(account)
+                # Leaders' fills come with the journal; followers' own are told by nothing in it.
+                executed += await self._read_fills(account) if account in self._followers else 0
             except HlfastError as error:
                 failed.append((account, str(error)))
-        return Reading(accounts=len(self._accounts), equity=points, funding=payments, failed=tuple(failed))
+        return Reading(
+            accounts=len(self._accounts), equity=points, funding=payments, fills=executed, failed=tuple(failed)
+        )
 
     async def follow(self, every_s: float, stop: asyncio.Event, told: Callable[[str], None]) -> None:
         """Read at once and then every so many seconds, until `stop`. A database that is away is told and waited for."""
@@ -92,6 +105,46 @@ class AccountReader:
                 break
             since_ms = page[-1].time
         return written
+
+    async def _read_fills(self, account: str) -> int:
+        async with self._database.connect() as connection:
+            since_ms = await latest_fill_ms(connection, account)
+        since_ms = since_ms or self._clock_ms() - _FIRST_REACH_MS
+        written = 0
+        page: list[AccountFill] = []
+        async for fill in self._info.fills_since(account, since_ms):
+            page += executed_of(account, fill)
+            if len(page) >= FILLS_PER_PAGE:
+                written += await self._write_fills(page)
+                page = []
+        return written + await self._write_fills(page)
+
+    async def _write_fills(self, page: list[AccountFill]) -> int:
+        async with self._database.begin() as connection:
+            return await save_fills(connection, page)
+
+
+def executed_of(account: str, fill: Fill) -> list[AccountFill]:
+    """Return the row of a fill; none without a tid, which tells fills apart."""
+    if not fill.tid:
+        return []
+    row = AccountFill(
+        account=account,
+        coin=fill.coin,
+        time_ms=fill.time,
+        tid=fill.tid,
+        side=fill.side,
+        price=fill.px,
+        size=fill.sz,
+        start_position=fill.start_position,
+        closed_pnl=fill.closed_pnl,
+        fee=fill.fee,
+        fee_token=fill.fee_token,
+        oid=fill.oid,
+        crossed=fill.crossed,
+        cloid=fill.cloid,
+    )
+    return [row]
 
 
 def points_of(account: str, window: PortfolioWindow) -> list[EquityPoint]:

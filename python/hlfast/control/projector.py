@@ -47,6 +47,7 @@ class Projector:
         clock_ms: Unix milliseconds.
         read: gives whole records behind a sequence, as JSON objects; another one for tests.
         pause_s: between looks at a journal that had nothing new.
+        seen: called with each batch once it is written.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Projector:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         read: Callable[[str, int, int], list[bytes]] = read_journal,
         pause_s: float = 0.25,
+        seen: Callable[[Batch], None] = lambda _: None,
     ) -> None:
         self._directory = str(directory)
         self._journal = str(directory.resolve())
@@ -65,6 +67,7 @@ class Projector:
         self._clock_ms = clock_ms
         self._read = read
         self._pause_s = pause_s
+        self._seen = seen
         self._writer = Writer(engine, self._journal)
         self.progress = Progress()
 
@@ -82,6 +85,7 @@ class Projector:
                 batch.people = translator.people()
             if await self._writer.write(batch, after=after, now_ms=self._clock_ms()):
                 self._count(batch, translator.now_ms)
+                self._seen(batch)
                 after = batch.sequence
             else:
                 after = await self._writer.cursor()

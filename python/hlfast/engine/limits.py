@@ -12,6 +12,9 @@ from hlfast.feeds.user_fills import WATCHED_USERS
 # Per source address, venue documentation of 2026-08.
 CONNECTIONS: Final = 10
 SUBSCRIPTIONS: Final = 1_000
+# Weight a minute for reading the settings' accounts beside the engine, and what any such budget may save up.
+ACCOUNTS_WEIGHT: Final = 120
+BESIDE_BURST: Final = 40
 MAINNET_DOMAIN: Final = "hyperliquid.xyz"
 TESTNET_DOMAIN: Final = "hyperliquid-testnet.xyz"
 
@@ -28,6 +31,17 @@ def most_tape_subscriptions(config: Config, users: int) -> int | None:
     connections = config.engine.user_connections
     # Per user connection: each leader's fills, its owner's two other channels, and the heartbeat.
     return SUBSCRIPTIONS - connections * (users + 3)
+
+
+def beside_weight_a_second(config: Config) -> int:
+    """What the process beside the engine may spend of this address's weight, so that the engine leaves it alone."""
+    if config.venue.limits == "off":
+        return 0
+    accounts = (config.companion.project or config.fitness.enabled) and config.store.accounts_s
+    minute = (ACCOUNTS_WEIGHT + BESIDE_BURST if accounts else 0) + (
+        config.discovery.weight_per_minute + BESIDE_BURST if config.discovery.enabled else 0
+    )
+    return -(-minute // 60)
 
 
 def refuse_unsafe(config: Config) -> None:

@@ -17,6 +17,7 @@ from hlfast.engine.asks import AskExecutor
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import refusal
 from hlfast.engine.door import Door
+from hlfast.engine.limits import beside_weight_a_second
 from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
 from hlfast.engine.port import EnginePort
 from hlfast.engine.timers import TICK_MS, BusyPoll, Ticker
@@ -35,6 +36,7 @@ _CLOCK_TICKS: Final = 15_000 // TICK_MS
 _LATE_NS: Final = 500_000_000
 _CLOCK_SOON_TICKS: Final = 1_000 // TICK_MS
 _META_TICKS: Final = 600_000 // TICK_MS
+_SECOND_TICKS: Final = 1_000 // TICK_MS
 
 
 class VenueRoad(Protocol):
@@ -102,6 +104,7 @@ class Runtime:
         self._check_ticks = max(1, config.engine.stall_ms // LOOKS_PER_STALL // TICK_MS)
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
+        self._beside = beside_weight_a_second(config)
         self._ticks = 0
         self._probes_soon = False
         self._errands: set[asyncio.Task[None]] = set()
@@ -260,6 +263,9 @@ class Runtime:
             self._run(self._probe_clock())
         if self._ticks % _META_TICKS == 0:
             self._run(self._refresh_metadata())
+        if self._beside and self._ticks % _SECOND_TICKS == 0:
+            # Spent by another process of this address: what is counted here is not taken twice.
+            self.engine.reserve_weight(self._beside, self.clock.now_ms())
 
     def _accuse(self, source: int, leader: int) -> None:
         name = self.config.leaders[leader].name

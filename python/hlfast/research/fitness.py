@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from statistics import median
+from typing import TypeVar
 
 import msgspec
 
-# Verdicts on fewer orders would follow chance.
+T = TypeVar("T")
+# Verdicts on fewer would follow chance.
 FEWEST = 20
 
 
@@ -33,12 +35,12 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fitness(msgspec.Struct, frozen=True, kw_only=True):
-    """The present state; `reasons` is empty while the leader is fit."""
+    """The present state; a figure that rests on too few orders is None. `reasons` is empty while the leader is fit."""
 
     orders: int
     maker_share: float | None
     median_holding_ms: int | None
-    below_minimum: float
+    below_minimum: float | None
     mean_slippage_bps: float | None
     half_life_ms: int | None
     reasons: tuple[str, ...]
@@ -55,33 +57,44 @@ class Watch:
     Args:
         thresholds: where fitness ends.
         window: orders kept.
+        fewest: values that a figure needs.
     """
 
-    def __init__(self, thresholds: Thresholds | None = None, window: int = 200) -> None:
+    def __init__(self, thresholds: Thresholds | None = None, window: int = 200, fewest: int = FEWEST) -> None:
         self._thresholds = thresholds or Thresholds()
         self._seen: deque[Seen] = deque(maxlen=window)
+        self._fewest = fewest
 
     def add(self, seen: Seen) -> Fitness:
         """Take an order in and judge anew."""
         self._seen.append(seen)
         return self.judge()
 
+    def forget(self) -> None:
+        """Begin anew: what was judged once is not judged again."""
+        self._seen.clear()
+
     def judge(self) -> Fitness:
-        """Judge the window; below 20 orders nobody is unfit."""
-        roles = [one.maker for one in self._seen if one.maker is not None]
-        holdings = [one.holding_ms for one in self._seen if one.holding_ms is not None]
-        slips = [one.slippage_bps for one in self._seen if one.slippage_bps is not None]
+        """Judge the window."""
+        seen = self._seen
+        roles = self._enough([one.maker for one in seen if one.maker is not None])
+        holdings = self._enough([one.holding_ms for one in seen if one.holding_ms is not None])
+        small = self._enough([one.below_minimum for one in seen])
+        slips = self._enough([one.slippage_bps for one in seen if one.slippage_bps is not None])
+        drifts = self._enough([one.drift for one in seen if one.drift])
         fitness = Fitness(
-            orders=len(self._seen),
+            orders=len(seen),
             maker_share=sum(roles) / len(roles) if roles else None,
             median_holding_ms=int(median(holdings)) if holdings else None,
-            below_minimum=sum(one.below_minimum for one in self._seen) / max(1, len(self._seen)),
+            below_minimum=sum(small) / len(small) if small else None,
             mean_slippage_bps=sum(slips) / len(slips) if slips else None,
-            half_life_ms=half_life([one.drift for one in self._seen if one.drift]),
+            half_life_ms=half_life(drifts),
             reasons=(),
         )
-        enough = fitness.orders >= FEWEST
-        return msgspec.structs.replace(fitness, reasons=self._reasons(fitness)) if enough else fitness
+        return msgspec.structs.replace(fitness, reasons=self._reasons(fitness))
+
+    def _enough(self, values: list[T]) -> list[T]:
+        return values if len(values) >= self._fewest else []
 
     def _reasons(self, now: Fitness) -> tuple[str, ...]:
         least = self._thresholds

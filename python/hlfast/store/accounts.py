@@ -1,4 +1,4 @@
-"""What the venue says of named accounts: equity and funding, each row once."""
+"""What the venue says of named accounts: equity, funding and fills, each row once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlfast.store.partitions import make_months, month_of
-from hlfast.store.tables import equity, funding
+from hlfast.store.tables import equity, fills, funding
 
 
 class EquityPoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,26 @@ class EquityPoint(msgspec.Struct, frozen=True, kw_only=True):
     time_ms: int
     usd: Decimal
     pnl_usd: Decimal
+
+
+class AccountFill(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of a follower, as the venue lists it. `sequence` 0: it came from no record of the journal."""
+
+    account: str
+    coin: str
+    time_ms: int
+    tid: int
+    side: str
+    price: Decimal
+    size: Decimal
+    start_position: Decimal
+    closed_pnl: Decimal
+    fee: Decimal
+    fee_token: str | None
+    oid: int
+    crossed: bool
+    cloid: str | None
+    sequence: int = 0
 
 
 class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +62,15 @@ async def save_funding(connection: AsyncConnection, payments: Sequence[FundingPa
     return await _save(connection, funding, payments)
 
 
+async def save_fills(connection: AsyncConnection, executed: Sequence[AccountFill]) -> int:
+    """Write fills that are not there yet; returns how many."""
+    return await _save(connection, fills, executed)
+
+
 async def _save(
-    connection: AsyncConnection, table: sa.Table, rows: Sequence[EquityPoint] | Sequence[FundingPayment]
+    connection: AsyncConnection,
+    table: sa.Table,
+    rows: Sequence[EquityPoint] | Sequence[FundingPayment] | Sequence[AccountFill],
 ) -> int:
     if not rows:
         return 0
@@ -61,5 +88,14 @@ async def _count(connection: AsyncConnection, table: sa.Table, account: str) -> 
 
 async def latest_funding_ms(connection: AsyncConnection, account: str) -> int:
     """Return the time of the newest payment of an account; 0: none is there."""
-    query = sa.select(sa.func.max(funding.c.time_ms)).where(funding.c.account == account)
+    return await _latest(connection, funding, account)
+
+
+async def latest_fill_ms(connection: AsyncConnection, account: str) -> int:
+    """Return the time of the newest fill of an account; 0: none is there."""
+    return await _latest(connection, fills, account)
+
+
+async def _latest(connection: AsyncConnection, table: sa.Table, account: str) -> int:
+    query = sa.select(sa.func.max(table.c.time_ms)).where(table.c.account == account)
     return int(await connection.scalar(query) or 0)

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from hlfast.errors import HlfastError
 
 DEFAULT_URL = "sqlite:///hlfast.db"
+# One lock for this work in a PostgreSQL database: "hlfast" in bytes.
+_MIGRATION_KEY = int.from_bytes(b"hlfast", "big")
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -89,7 +91,17 @@ async def downgrade(engine: AsyncEngine, revision: str = "base") -> None:
 
 
 def _migrate(connection: sa.Connection, revision: str, *, up: bool) -> None:
+    _take_turn(connection)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["connection"] = connection
     (command.upgrade if up else command.downgrade)(config, revision)
+
+
+def _take_turn(connection: sa.Connection) -> None:
+    """Wait for whoever migrates this database now, and make the steps one transaction: all of them happen, or none."""
+    if connection.dialect.name == "sqlite":
+        # The driver begins a transaction before rows, but not before tables.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_KEY})

@@ -65,14 +65,17 @@ class WeightBudget:
 
     Args:
         per_minute: what the address may spend in 60 s.
+        burst: what a quiet time may save up; all of a minute by default. No 60 s see more than both together.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, per_minute: int = WEIGHT_PER_MINUTE, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(
+        self, per_minute: int = WEIGHT_PER_MINUTE, *, burst: int | None = None, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._clock = clock
         self._per_s = per_minute / 60
-        self._most = float(per_minute)
-        self._left = float(per_minute)
+        self._most = float(per_minute if burst is None else burst)
+        self._left = self._most
         self._at = clock()
         self._turn = asyncio.Lock()
 

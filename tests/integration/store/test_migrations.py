@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic import op
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from tests.fakes import journal, postgres
@@ -44,6 +46,31 @@ async def test_migrations_keep_rows_when_run_again(url: str) -> None:
         await connection.execute(sa.insert(metadata.tables["leaders"]).values(name="a", address="0x1"))
     async with opened(url) as engine, engine.connect() as connection:
         assert await connection.scalar(sa.select(metadata.tables["leaders"].c.name)) == "a"
+
+
+@pytest.mark.asyncio
+async def test_migrations_of_several_openings_at_once_wait_for_each_other(url: str) -> None:
+    async def tables() -> set[str]:
+        async with opened(url) as engine, engine.connect() as connection:
+            return await connection.run_sync(names)
+
+    assert all(found >= set(metadata.tables) for found in await asyncio.gather(*(tables() for _ in range(4))))
+
+
+@pytest.mark.asyncio
+async def test_migration_that_breaks_off_leaves_nothing_behind(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_words: object, **_options: object) -> None:
+        raise RuntimeError("the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(op, "create_index", broken)
+        with pytest.raises(RuntimeError, match="power"):
+            async with opened(url):
+                pass
+    async with opened(url, migrate=False) as engine, engine.connect() as connection:
+        assert await connection.run_sync(names) == set()
+    async with opened(url) as engine, engine.connect() as connection:
+        assert await connection.run_sync(names) >= set(metadata.tables)
 
 
 @pytest.mark.asyncio

@@ -123,7 +123,7 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("builder no address", put("builder", {"address": "0x1", "fee_tenths_bps": 5}), "builder.address", "40 hexa"),
     ("priority too high", put("followers.1.max_priority_bps", 9), "followers[1].max_priority_bps", "write 1 to 8"),
     ("unknown section", put("venu", 1), "venu", 'did you mean "venue"?'),
-    ("unknown section far off", put("zzz", 1), "zzz", "known are: builder, control, discovery, engine, followers"),
+    ("unknown section far off", put("zzz", 1), "zzz", "known are: builder, companion, control"),
     ("unknown field", put("venue.limit", "off"), "venue.limit", 'did you mean "limits"?'),
     ("unknown field in a row", put("follows.1.notional", "5"), "follows[1].notional", 'did you mean "notional_usd"?'),
     ("unknown leader field", put("leaders.0.adress", "0x"), "leaders[0].adress", 'did you mean "address"?'),
@@ -144,6 +144,9 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("text for switch", put("engine.tape", "perhaps"), "engine.tape", "must be true or false"),
     ("value for table", put("venue", 5), "venue", "must be a table"),
     ("value for list", put("venue.dexs", "xyz"), "venue.dexs", "must be a list"),
+    ("fitness without orders", put("fitness.fewest", 300), "fitness.fewest", "nobody is judged"),
+    ("fitness beyond a whole", put("fitness.most_maker_percent", 101), "fitness.most_maker_percent", "write 0 to 100"),
+    ("accounts too often", put("store.accounts_s", 5), "store.accounts_s", "write 60 to"),
     ("unknown database", put("store.url", "mysql://x"), "store.url", 'write "sqlite:///file.db"'),
     ("search too often", put("discovery.every_s", 5), "discovery.every_s", "write 60 to"),
     (

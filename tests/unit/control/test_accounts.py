@@ -9,10 +9,11 @@ import orjson
 import pytest
 import sqlalchemy as sa
 from tests.fakes import journal
+from tests.unit.research.rows import START_MS, fill
 
 from hlfast.control.accounts import AccountReader, payments_of, points_of
 from hlfast.store.database import opened
-from hlfast.store.tables import equity, funding
+from hlfast.store.tables import equity, fills, funding
 from hlfast.venue.accounts import LedgerUpdate, PortfolioWindow
 from hlfast.venue.info import Info
 
@@ -27,6 +28,7 @@ class Venue:
         self.hours = hours
         self.away: set[str] = set()
         self.starts: list[int] = []
+        self.fills: list[dict[str, Any]] = []
 
     async def post(self, path: str, body: bytes, *, deadline_ms: int | None = None) -> tuple[int, bytes]:
         del path, deadline_ms
@@ -37,6 +39,8 @@ class Venue:
             points = [[NOW_MS - 1000, "100.5"], [NOW_MS, "101.25"]]
             window = {"accountValueHistory": points, "pnlHistory": [[NOW_MS, "1.25"]], "vlm": "0"}
             return 200, orjson.dumps([["allTime", window]])
+        if request["type"] == "userFillsByTime":
+            return 200, orjson.dumps([row for row in self.fills if row["time"] >= request["startTime"]])
         self.starts.append(request["startTime"])
         times = range(NOW_MS - self.hours * 3_600_000, NOW_MS, 3_600_000)
         rows = [paid(at) for at in times if at >= request["startTime"]]
@@ -68,6 +72,22 @@ async def test_accounts_are_read_whole_and_then_only_what_is_new(tmp_path: Path)
                 "usd": Decimal("101.25"),
                 "pnl_usd": Decimal("1.25"),
             }
+
+
+@pytest.mark.asyncio
+async def test_fills_of_followers_are_written_once_and_those_without_tid_not(tmp_path: Path) -> None:
+    venue = Venue(0)
+    shift = NOW_MS - START_MS - 10
+    rows = [fill("BTC", "1", "100", "0", at=shift + at, tid=at or None, cloid="0xaa") for at in range(3)]
+    venue.fills = rows[:2]
+    async with opened(f"sqlite:///{tmp_path}/x.db") as engine:
+        reader = AccountReader(Info(venue), engine, journal.config(1), lambda: NOW_MS)
+        assert (await reader.read()).fills == 1, "the follower's alone"
+        venue.fills = rows
+        assert (await reader.read()).fills == 1
+        async with engine.connect() as connection:
+            kept = (await connection.execute(sa.select(fills.c.account, fills.c.tid, fills.c.cloid))).all()
+    assert kept == [("0x" + "0" * 40, 1, "0xaa"), ("0x" + "0" * 40, 2, "0xaa")]
 
 
 @pytest.mark.asyncio

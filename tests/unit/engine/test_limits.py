@@ -3,8 +3,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from hlfast.config.model import Config, EngineSettings, Journal, Venue
-from hlfast.engine.limits import most_tape_subscriptions, most_users, refuse_unsafe
+from hlfast.config.model import Companion, Config, Discovery, EngineSettings, Fitness, Journal, Store, Venue
+from hlfast.engine.limits import beside_weight_a_second, most_tape_subscriptions, most_users, refuse_unsafe
 from hlfast.errors import SettingError
 
 
@@ -50,3 +50,13 @@ def test_limits_bound_users_and_subscriptions_unless_off() -> None:
     off = msgspec.structs.replace(kept, venue=Venue(base_url="http://127.0.0.1:1", limits="off"))
     assert most_users(off) is None
     assert most_tape_subscriptions(off, 1_000) is None
+
+
+def test_weight_of_the_process_beside_is_kept_for_it() -> None:
+    assert beside_weight_a_second(config()) == 0
+    assert beside_weight_a_second(config(discovery=Discovery(enabled=True, weight_per_minute=300))) == 6
+    both = config(discovery=Discovery(enabled=True, weight_per_minute=300), fitness=Fitness(enabled=True))
+    assert beside_weight_a_second(both) == 9
+    assert beside_weight_a_second(config(companion=Companion(project=True), store=Store(accounts_s=0))) == 0
+    free = Venue(base_url="http://127.0.0.1:1", limits="off")
+    assert beside_weight_a_second(config(venue=free, discovery=Discovery(enabled=True))) == 0

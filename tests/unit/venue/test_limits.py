@@ -44,3 +44,22 @@ async def test_budget_lets_a_burst_through_then_waits(monkeypatch: pytest.Monkey
     await budget.take(1_000)
     assert waits == [20.0, 70.0], "more than the whole budget waits for all of it, then owes the rest"
     assert budget.left() == -940
+
+
+@pytest.mark.asyncio
+async def test_budget_saves_up_no_more_than_its_burst(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, spent = 0.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    budget = WeightBudget(60, burst=10, clock=lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    for _ in range(20):
+        await budget.take(10)
+        spent.append(now)
+        if len(spent) == 10:
+            now += 1_000.0  # a long quiet time
+    worst = max(sum(10 for at in spent if start <= at < start + 60) for start in spent)
+    assert worst <= 70
