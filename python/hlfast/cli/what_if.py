@@ -18,10 +18,11 @@ from hlfast.config.follows import check_follows
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
 from hlfast.research.history import History
+from hlfast.research.pages import money, percent
 from hlfast.research.whatif import Market, Model, Policy, Result, what_if
 from hlfast.research.whatif.fetch import fetched
 from hlfast.research.whatif.markets import markets_from_files
-from hlfast.research.whatif.page import money, percent, policy_of, render
+from hlfast.research.whatif.page import policy_of, render
 
 _MAINNET = "https://api.hyperliquid.xyz"
 _QUICK = "Leave out the latency curve and the search for the least equity."

@@ -4,45 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from html import escape
-from typing import Final
 
-from hlfast.research.whatif import plots
+from hlfast.research import plots
+from hlfast.research.pages import cards, document, money, percent, section, table
 from hlfast.research.whatif.result import Result
-
-_STYLE: Final = """
-:root{color-scheme:light dark;--back:#fff;--text:#1b1f24;--soft:#5b6570;--rule:#d9dee4;--card:#f5f7f9;--mine:#1f6feb;
---ideal:#8a94a0;--good:#1a7f4b;--bad:#c4432b;--mark:#9a6b00}
-@media (prefers-color-scheme:dark){:root{--back:#14181d;--text:#e7ebef;--soft:#9aa5b1;--rule:#2f3740;--card:#1c2229;
---mine:#6aa5ff;--ideal:#7d8894;--good:#4cc38a;--bad:#f07a63;--mark:#e0b252}}
-*{box-sizing:border-box}
-body{margin:0 auto;max-width:1180px;padding:24px 20px 60px;background:var(--back);color:var(--text);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-h1{font-size:23px;margin:0 0 2px;overflow-wrap:anywhere}h2{font-size:16px;margin:0 0 8px}
-p{margin:0 0 10px}.soft{color:var(--soft)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:18px 0 22px}
-.card{background:var(--card);border-radius:10px;padding:12px 14px}
-.card b{display:block;font-size:21px;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13px}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:26px 30px;margin-bottom:26px}
-section{min-width:0}figure{margin:0}svg{width:100%;height:auto;display:block}
-.good b,.good{color:var(--good)}.bad b,.bad{color:var(--bad)}
-.grid line,line.grid{stroke:var(--rule)}line.zero{stroke:var(--soft)}line.mark{stroke:var(--mark);stroke-dasharray:4 3}
-polyline.line{fill:none;stroke-width:1.8}polyline.mine{stroke:var(--mine)}polyline.ideal{stroke:var(--ideal)}
-circle.mine{fill:var(--mine)}circle.ideal{fill:var(--ideal)}
-rect.whole{fill:var(--mine)}rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.cause{fill:var(--mine)}
-text{fill:var(--text);font-size:12.5px}text.tick{fill:var(--soft)}text.note{fill:var(--mark)}
-text.end{text-anchor:end}text.mid{text-anchor:middle}
-.legend{color:var(--soft);font-size:13px;margin:4px 0 0 66px}.legend span{margin-right:18px}
-.legend i{display:inline-block;width:16px;height:3px;margin:0 6px 3px 0;border-radius:2px}
-.legend i.mine{background:var(--mine)}.legend i.ideal{background:var(--ideal)}
-.box{border:1px solid var(--rule);border-radius:10px;padding:14px 16px;margin:0 0 24px}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:6px 30px}
-ul{margin:0;padding-left:18px}li{margin:0 0 4px}
-.scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:14px}
-th,td{text-align:right;padding:4px 8px;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{color:var(--soft);font-weight:500}th:first-child,td:first-child{text-align:left}
-"""
 
 
 def render(result: Result) -> str:
@@ -52,44 +18,23 @@ def render(result: Result) -> str:
         _cards(result),
         _basis(result),
         '<div class="grid">',
-        _section("From the leader's edge to what is left, USD", _waterfall(result)),
-        _section("Profit over the record, USD", _profit(result)),
-        _section("What is kept of the edge, by latency", _latency(result)),
-        _section("Share of the volume copied, by the follower's equity", _equity(result)),
-        _section("Tracking error by cause", _causes(result)),
-        _section("What became of the leader's fills", _endings(result)),
+        section("From the leader's edge to what is left, USD", _waterfall(result)),
+        section("Profit over the record, USD", _profit(result)),
+        section("What is kept of the edge, by latency", _latency(result)),
+        section("Share of the volume copied, by the follower's equity", _equity(result)),
+        section("Tracking error by cause", _causes(result)),
+        section("What became of the leader's fills", _endings(result)),
         "</div>",
-        _section("Coins", _coins(result), "box"),
+        section("Coins", _coins(result), "box"),
         _notes(result),
     ]
-    title = escape(f"What if: {result.name}")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
-    whole = f"<head>{head}<style>{_STYLE}</style></head><body>{''.join(body)}</body>"
-    return f'<!doctype html><html lang="en">{whole}</html>\n'
-
-
-def money(value: Decimal) -> str:
-    """USD with the cents that matter."""
-    text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
-    return text.removeprefix("-") if text.strip("-0.") == "" else text
+    return document(f"What if: {result.name}", "".join(body))
 
 
 def policy_of(result: Result) -> str:
     """The policy's settings in one line."""
     shown = ((name, ", ".join(value) if isinstance(value, tuple) else value) for name, value in result.policy.items())
     return ", ".join(f"{name} {value}" for name, value in shown)
-
-
-def percent(value: float | None) -> str:
-    """A share in percent."""
-    return "n/a" if value is None else f"{value * 100:.1f} %"
-
-
-def _section(title: str, content: str, kind: str = "") -> str:
-    if not content:
-        return ""
-    opened = f'<section class="{kind}">' if kind else "<section>"
-    return f"{opened}<h2>{escape(title)}</h2><figure>{content}</figure></section>"
 
 
 def _header(result: Result) -> str:
@@ -116,10 +61,7 @@ def _cards(result: Result) -> str:
     if least is not None:
         text = "none reaches it" if least.equity_usd is None else money(least.equity_usd)
         rows.append((f"least USD to copy {least.wanted * 100:g} % of the volume", text, ""))
-    cards = (
-        f'<div class="card {kind}"><b>{escape(text)}</b><span>{escape(name)}</span></div>' for name, text, kind in rows
-    )
-    return f'<div class="cards">{"".join(cards)}</div>'
+    return cards(rows)
 
 
 def _basis(result: Result) -> str:
@@ -213,19 +155,13 @@ def _causes(result: Result) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    heads = "".join(f"<th>{escape(name)}</th>" for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
 def _endings(result: Result) -> str:
     total = sum(result.copied.endings.values())
     rows = [
         (name.removesuffix(": none"), f"{count:,}", percent(count / total))
         for name, count in list(result.copied.endings.items())[:9]
     ]
-    return _table(("receipt", "fills", "share"), rows)
+    return table(("receipt", "fills", "share"), rows)
 
 
 def _coins(result: Result) -> str:
@@ -244,7 +180,7 @@ def _coins(result: Result) -> str:
         for one in result.coins
     ]
     head = ("coin", "volume", "edge", "net", "fees", "funding", "half spread, bps", "depth in 10 bps, USD", "book")
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _notes(result: Result) -> str:
