@@ -8,6 +8,7 @@ import msgspec
 import orjson
 
 from hlfast.sim.actions import ParseError, parse_envelope
+from hlfast.sim.authority import count_of
 from hlfast.sim.channels import InvalidError, UnknownCoinError, UnreadableError, read_subscription
 from hlfast.sim.faults.answers import CUT, GARBAGE, LOST, Failure
 from hlfast.sim.hub import frame
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from hlfast.sim.server import Server
 
 MAX_FRAME = 4 * 1024 * 1024
-MAX_BACKLOG = 32 * 1024 * 1024  # a client this far behind is cut off rather than buffered without end
 PONG = b'{"channel":"pong"}'
 
 
@@ -45,14 +45,8 @@ class ClientFrame(msgspec.Struct):
 _decoder = msgspec.json.Decoder(ClientFrame)
 
 
-class Wire(Protocol):
-    """What carries a socket's frames: a TCP transport, or a queue in the client's own process."""
-
-    def is_closing(self) -> bool:
-        """Tell whether the socket is gone or going."""
-
-    def backlog(self) -> int:
-        """Return the bytes that the client hasn't taken yet."""
+class Outlet(Protocol):
+    """The way to the client."""
 
     def send(self, payload: bytes) -> None:
         """Write one text frame."""
@@ -61,30 +55,34 @@ class Wire(Protocol):
         """Drop the socket without a close frame: the client sees code 1006."""
 
 
+class Wire(Outlet, Protocol):
+    """What carries a socket's frames: a TCP transport, or a queue in the client's own process."""
+
+    def is_closing(self) -> bool:
+        """Tell whether the socket is gone or going."""
+
+    def backlog(self) -> int:
+        """Return the bytes that the client hasn't taken yet."""
+
+
 class Connection:
     """The venue's side of one socket, whatever carries it."""
 
-    def __init__(self, server: Server, wire: Wire, address: str, source: Source) -> None:
+    def __init__(self, server: Server, outlet: Outlet, address: str, source: Source) -> None:
         self._server = server
-        self._wire = wire
+        self._limits = server.limits
+        self._outlet = outlet
         self._address = address
         self._source = source
         self._subs: dict[bytes, dict[str, Any]] = {}
-        self.last_sent_s = server.monotonic_s()
 
     def send(self, payload: bytes) -> None:
-        """Write one text frame; a client too far behind is cut off."""
-        if self._wire.is_closing():
-            return
-        if self._wire.backlog() > MAX_BACKLOG:
-            self.abort()
-            return
-        self.last_sent_s = self._server.monotonic_s()
-        self._wire.send(payload)
+        """Write one text frame."""
+        self._outlet.send(payload)
 
     def abort(self) -> None:
         """Drop the socket without a close frame: the client sees code 1006."""
-        self._wire.abort()
+        self._outlet.abort()
 
     def carries(self, kind: str) -> bool:
         """Tell whether the client has a subscription of this type."""
@@ -97,7 +95,7 @@ class Connection:
 
     def receive(self, text: str) -> None:
         """Take one message of the client."""
-        if not self._server.limits.may_send(self._address):
+        if not self._limits.may_send(self._source):
             self._error("Too many messages.")
             return
         try:
@@ -163,7 +161,7 @@ class Connection:
         self.send(frame("subscriptionResponse", {"method": method, "subscription": sub}))
 
     def _refusal(self, sub: dict[str, Any]) -> str | None:
-        if not self._server.limits.is_enforced:
+        if not self._limits.is_enforced:
             return None
         if self._source.subscriptions >= SUBSCRIPTIONS:
             return f"Cannot subscribe to more than {SUBSCRIPTIONS} channels."
@@ -191,7 +189,7 @@ class Connection:
         self._server.hub.leave(self, sub)
 
     def _post(self, post_id: int, request: PostRequest, text: str) -> None:
-        if self._server.limits.is_enforced and self._source.posts >= POSTS_IN_FLIGHT:
+        if self._limits.is_enforced and self._source.posts >= POSTS_IN_FLIGHT:
             self._error(f"too many pending post requests id={post_id}")
             return
         if request.type == "info":
@@ -217,7 +215,7 @@ class Connection:
         if not isinstance(kind, str) or kind not in self._server.info.types:
             self._unparsed(text)
             return
-        if not self._server.limits.spend(self._address, info_weight(kind)):
+        if not self._limits.spend(self._source, info_weight(kind)):
             self._limited(post_id)
             return
         try:
@@ -225,7 +223,7 @@ class Connection:
         except BadRequestError:
             self._unparsed(text)
             return
-        self._server.limits.charge(self._address, row_weight(kind, answer))
+        self._limits.charge(self._source, row_weight(kind, answer))
         fate = self._server.faults.fate(self._address, "info")
         if fate is None:
             self._reply(post_id, "info", {"type": kind, "data": answer})
@@ -249,8 +247,7 @@ class Connection:
         except ParseError:
             self._unparsed(text)
             return
-        items = self._server.count_of(envelope.action)
-        if not self._server.limits.spend(self._address, action_weight(items)):
+        if not self._limits.spend(self._source, action_weight(count_of(envelope.action))):
             self._limited(post_id)
             return
         self._source.posts += 1

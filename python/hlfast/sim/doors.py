@@ -69,15 +69,16 @@ class Doors:
 
     async def _info(self, address: str, sent: bytes) -> Reply:
         limits, info = self._server.limits, self._server.info
+        source = limits.source(address)
         try:
             body = orjson.loads(sent)
             kind = str(body.get("type")) if isinstance(body, dict) else ""
-            if not limits.spend(address, info_weight(kind)):
+            if not limits.spend(source, info_weight(kind)):
                 return self.too_many()
             answer = info.answer(body)
         except (orjson.JSONDecodeError, BadRequestError):
             return Reply(422, MISFIT.encode())
-        limits.charge(address, row_weight(kind, answer))
+        limits.charge(source, row_weight(kind, answer))
         fate = self._server.faults.fate(address, "info")
         if fate is not None:
             await self._pause(fate.delay_ms)
@@ -90,7 +91,8 @@ class Doors:
             envelope = parse_envelope(sent)
         except ParseError as error:
             return Reply(422, f"{MISFIT}: {error}".encode(errors="replace"))
-        if not self._server.limits.spend(address, action_weight(count_of(envelope.action))):
+        limits = self._server.limits
+        if not limits.spend(limits.source(address), action_weight(count_of(envelope.action))):
             return self.too_many()
         answered: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
 

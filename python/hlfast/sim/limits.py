@@ -6,6 +6,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
+from hlfast.sim.settings import Settings
+
 MINUTE_S = 60.0
 WEIGHT_PER_MINUTE = 1_200
 CONNECTIONS = 10
@@ -72,18 +74,24 @@ class Window:
 
     def total(self, now_s: float) -> int:
         """Return the sum of what the last minute added."""
-        while self._rows and self._rows[0][0] <= now_s - MINUTE_S:
-            self._total -= self._rows.popleft()[1]
+        rows, horizon = self._rows, now_s - MINUTE_S
+        while rows and rows[0][0] <= horizon:
+            self._total -= rows.popleft()[1]
         return self._total
 
     def add(self, amount: int, now_s: float) -> None:
         """Add to the sum."""
-        self._rows.append((now_s, amount))
+        rows = self._rows
+        rows.append((now_s, amount))
         self._total += amount
+        if rows[0][0] <= now_s - MINUTE_S:
+            self.total(now_s)
 
 
 class Source:
     """One client address: its budgets and what it holds open."""
+
+    __slots__ = ("connections", "messages", "opened", "posts", "subscriptions", "users", "weight")
 
     def __init__(self) -> None:
         self.weight = Window()
@@ -101,17 +109,20 @@ class Source:
 
 
 class Limits:
-    """All source addresses; the clock is monotonic seconds, injected."""
+    """All source addresses; the clock is monotonic seconds, injected.
 
-    def __init__(self, is_enforced: Callable[[], bool], now_s: Callable[[], float]) -> None:
-        self._is_enforced = is_enforced
+    What was done is counted while the limits are off too: when they come on, the last minute counts.
+    """
+
+    def __init__(self, settings: Settings, now_s: Callable[[], float]) -> None:
+        self._settings = settings
         self._now_s = now_s
         self._sources: dict[str, Source] = {}
 
     @property
     def is_enforced(self) -> bool:
         """Tell whether the venue's limits hold."""
-        return self._is_enforced()
+        return self._settings.limits == "venue"
 
     def source(self, address: str) -> Source:
         """Return the books of one client address."""
@@ -126,24 +137,22 @@ class Limits:
         now = self._now_s()
         self._sources = {address: source for address, source in self._sources.items() if not source.is_quiet(now)}
 
-    def spend(self, address: str, weight: int) -> bool:
+    def spend(self, source: Source, weight: int) -> bool:
         """Take REST weight; False when the minute's budget doesn't cover it (nothing is taken then)."""
-        window = self.source(address).weight
         now = self._now_s()
-        if self.is_enforced and window.total(now) + weight > WEIGHT_PER_MINUTE:
+        if self._settings.limits == "venue" and source.weight.total(now) + weight > WEIGHT_PER_MINUTE:
             return False
-        window.add(weight, now)
-        window.total(now)
+        source.weight.add(weight, now)
         return True
 
-    def charge(self, address: str, weight: int) -> None:
+    def charge(self, source: Source, weight: int) -> None:
         """Take weight that an answer cost only once its rows were known."""
         if weight:
-            self.source(address).weight.add(weight, self._now_s())
+            source.weight.add(weight, self._now_s())
 
-    def may_connect(self, address: str) -> bool:
+    def may_connect(self, source: Source) -> bool:
         """Count a new connection; False when the address has too many or opens them too fast."""
-        source, now = self.source(address), self._now_s()
+        now = self._now_s()
         full = source.connections >= CONNECTIONS or source.opened.total(now) >= NEW_CONNECTIONS_PER_MINUTE
         if self.is_enforced and full:
             return False
@@ -151,15 +160,10 @@ class Limits:
         source.connections += 1
         return True
 
-    def disconnected(self, address: str) -> None:
-        """Give back what `may_connect` counted."""
-        self.source(address).connections -= 1
-
-    def may_send(self, address: str) -> bool:
+    def may_send(self, source: Source) -> bool:
         """Count a client message; False when the minute's messages are used up."""
-        window, now = self.source(address).messages, self._now_s()
-        if self.is_enforced and window.total(now) >= MESSAGES_PER_MINUTE:
+        now = self._now_s()
+        if self._settings.limits == "venue" and source.messages.total(now) >= MESSAGES_PER_MINUTE:
             return False
-        window.add(1, now)
-        window.total(now)
+        source.messages.add(1, now)
         return True

@@ -8,9 +8,8 @@ from typing import Any
 
 import orjson
 
-from hlfast.sim.actions import AnyAction, Envelope
+from hlfast.sim.actions import Envelope
 from hlfast.sim.audit import ConservationError
-from hlfast.sim.authority import count_of
 from hlfast.sim.blocks import Block
 from hlfast.sim.connection import Wire
 from hlfast.sim.control import Control
@@ -54,7 +53,7 @@ class Server:
         self.exchange = Exchange(self.venue, self.trading)
         self.info = Info(self.venue, self.trading)
         self.hub = Hub(self.venue, self.info)
-        self.limits = Limits(lambda: settings.limits == "venue", monotonic_s)
+        self.limits = Limits(settings, monotonic_s)
         self.faults = faults or Faults()
         self.faults.attach(self)
         self.control = Control(self.venue, self.trading, self.run_block, self.call_later, self.faults)
@@ -66,11 +65,6 @@ class Server:
         self._timer: Handle | None = None
         self._timer_ms = 0
         self._ticker: Handle | None = None
-
-    @staticmethod
-    def count_of(action: AnyAction) -> int:
-        """Return how many requests an action counts for."""
-        return count_of(action)
 
     def run(self, loop: Timers) -> None:
         """Start the clock of blocks, pushes and faults on a loop; it starts once."""
@@ -123,7 +117,7 @@ class Server:
         """Count a new socket of a client address; returns the HTTP answer when it may not open one."""
         if self.faults.refuses(address):
             return Reply(503, b"503 Service Unavailable")
-        return None if self.limits.may_connect(address) else self.doors.too_many()
+        return None if self.limits.may_connect(self.limits.source(address)) else self.doors.too_many()
 
     def attach(self, wire: Wire, address: str) -> Link:
         """Take a new socket of a client address, after `refusal` let it pass."""
@@ -137,7 +131,7 @@ class Server:
         del self._links[link]
         link.shut()
         link.connection.close()
-        self.limits.disconnected(link.address)
+        self.limits.source(link.address).connections -= 1
 
     def _on_tick(self) -> None:
         self._ticker = self.call_later(TICK_S, self._on_tick)
@@ -150,7 +144,7 @@ class Server:
             self.hub.publish(block)
         horizon = self.monotonic_s() - self.settings.idle_close_s
         for link in self.links():
-            if link.connection.last_sent_s < horizon:
+            if link.last_sent_s < horizon:
                 link.abort()
 
     def submit(self, envelope: Envelope, source: str, reply: Callable[[Answer | Failure], None]) -> None:

@@ -236,8 +236,7 @@ def test_deep_nesting_is_a_misfit(desk: Desk, size: int) -> None:
 def test_slow_reader_is_cut_off(desk: Desk) -> None:
     wire = Wire()
     wire.backlog = lambda: 33 * 1024 * 1024  # type: ignore[method-assign]
-    connection = Connection(desk.server, wire, "127.0.0.9", desk.server.limits.source("127.0.0.9"))
-    connection.send(b"{}")
+    desk.server.attach(wire, "127.0.0.9").send(b"{}")
     assert wire.is_cut
     assert not wire.written
 

@@ -12,6 +12,7 @@ from hlfast.sim.actions import canonical
 from hlfast.sim.book import ladder, round_price
 from hlfast.sim.limits import Limits, action_weight, info_weight, row_weight
 from hlfast.sim.numbers import SCALE, parse, ratio, trimmed, try_parse, usd, wire
+from hlfast.sim.settings import Settings
 from hlfast.sim.universe import Universe
 from sim.desk import Desk
 
@@ -109,34 +110,34 @@ def test_book_precision_rounds_outwards() -> None:
 
 def test_windows_forget_after_a_minute() -> None:
     now = [0.0]
-    limits = Limits(lambda: True, lambda: now[0])
-    assert all(limits.spend("127.0.0.1", 60) for _ in range(20))
-    assert not limits.spend("127.0.0.1", 1)
-    assert limits.spend("127.0.0.2", 60)
+    limits = Limits(Settings(limits="venue"), lambda: now[0])
+    assert all(limits.spend(limits.source("127.0.0.1"), 60) for _ in range(20))
+    assert not limits.spend(limits.source("127.0.0.1"), 1)
+    assert limits.spend(limits.source("127.0.0.2"), 60)
     now[0] = 59.9
-    assert not limits.spend("127.0.0.1", 1)
+    assert not limits.spend(limits.source("127.0.0.1"), 1)
     now[0] = 60.0
-    assert limits.spend("127.0.0.1", 1_200)
+    assert limits.spend(limits.source("127.0.0.1"), 1_200)
     for _ in range(30):
-        assert limits.may_connect("127.0.0.3")
+        assert limits.may_connect(limits.source("127.0.0.3"))
         limits.source("127.0.0.3").connections = 0
-    assert not limits.may_connect("127.0.0.3")
-    assert all(limits.may_send("127.0.0.4") for _ in range(2_000))
-    assert not limits.may_send("127.0.0.4")
+    assert not limits.may_connect(limits.source("127.0.0.3"))
+    assert all(limits.may_send(limits.source("127.0.0.4")) for _ in range(2_000))
+    assert not limits.may_send(limits.source("127.0.0.4"))
 
 
 def test_addresses_that_went_quiet_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hlfast.sim.limits.MAX_SOURCES", 3)
     now = [0.0]
-    limits = Limits(lambda: True, lambda: now[0])
-    assert limits.spend("127.0.0.1", 1_200)
-    assert limits.may_connect("127.0.0.2")
+    limits = Limits(Settings(limits="venue"), lambda: now[0])
+    assert limits.spend(limits.source("127.0.0.1"), 1_200)
+    assert limits.may_connect(limits.source("127.0.0.2"))
     now[0] = 30.0
-    assert limits.spend("127.0.0.3", 1_200)
+    assert limits.spend(limits.source("127.0.0.3"), 1_200)
     now[0] = 61.0
     limits.source("127.0.0.4")
     assert list(limits._sources) == ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
-    assert not limits.spend("127.0.0.3", 1)
+    assert not limits.spend(limits.source("127.0.0.3"), 1)
 
 
 def test_weights_are_the_documented_ones() -> None:

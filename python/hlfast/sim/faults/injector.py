@@ -37,17 +37,12 @@ class Faults:
         self._unplanned: list[Scene] = []
         self._server: Server | None = None
         self._known: dict[int, Scene] = {}
-        self._frames: list[tuple[FrameFault, Scene]] = []
+        self.frames: list[tuple[FrameFault, Scene]] = []  # at work: every frame is shown to `passage`
         self._answers: list[tuple[AnswerFault, Scene]] = []
         self._overrides: dict[int, dict[str, Any]] = {}
         self._base: dict[str, Any] = {}
         self._numbers = 0
         self.struck: Counter[str] = Counter()
-
-    @property
-    def has_frames(self) -> bool:
-        """Tell whether frames must be shown to `passage`."""
-        return bool(self._frames)
 
     def attach(self, server: Server) -> None:
         """Belong to a server; the schedule starts with `start`."""
@@ -112,7 +107,7 @@ class Faults:
             scene.ends_ms = server.venue.now_ms() + fault.for_ms
             server.call_later(fault.for_ms / 1_000, lambda: self._end(scene))
         if isinstance(fault, FrameFault):
-            self._frames.append((fault, scene))
+            self.frames.append((fault, scene))
         elif isinstance(fault, AnswerFault):
             self._answers.append((fault, scene))
         server.venue.event_log.add(b"fault", msgspec.json.encode((scene.number, "begin", fault)))
@@ -122,7 +117,7 @@ class Faults:
         if scene.state == "over":
             return
         was_active, scene.state = scene.state == "active", "over"
-        self._frames = [pair for pair in self._frames if pair[1] is not scene]
+        self.frames = [pair for pair in self.frames if pair[1] is not scene]
         self._answers = [pair for pair in self._answers if pair[1] is not scene]
         scene.server.venue.event_log.add(b"fault", msgspec.json.encode((scene.number, "end", scene.count)))
         if was_active:
@@ -131,7 +126,7 @@ class Faults:
     def passage(self, link: Link, way: Way, frame: bytes) -> Passage:
         """Let the active faults decide about one frame."""
         passage = Passage(frame)
-        for fault, scene in self._frames:
+        for fault, scene in self.frames:
             if scene.sockets is not None and link.number not in scene.sockets:
                 continue
             if fault.concerns(link.address, way, frame) and scene.strikes(

@@ -13,40 +13,42 @@ from hlfast.sim.timers import Handle
 if TYPE_CHECKING:
     from hlfast.sim.server import Server
 
+MAX_BACKLOG = 32 * 1024 * 1024  # a client this far behind is cut off rather than buffered without end
+
 
 class Link:
-    """The connection's wire, and the carrier's way to it."""
+    """The connection's way to its client, and the carrier's way to the connection."""
 
     def __init__(self, server: Server, wire: Wire, address: str, number: int) -> None:
         self._server = server
+        self._faults = server.faults
         self._wire = wire
         self.address = address
         self.number = number
+        self.last_sent_s = server.monotonic_s()
         self._out = _Lane(server, self._write)
         self._in = _Lane(server, self._take)
         self.connection = Connection(server, self, address, server.limits.source(address))
 
     def receive(self, text: str) -> None:
         """Take one text frame of the client."""
-        if self._server.faults.has_frames or not self._in.is_idle():
+        if self._faults.frames or self._in.queue:
             self._pass(self._in, "in", text.encode(errors="replace"))
         else:
             self.connection.receive(text)
 
     def send(self, payload: bytes) -> None:
-        """Send one text frame to the client."""
-        if self._server.faults.has_frames or not self._out.is_idle():
+        """Send one text frame to the client; one too far behind is cut off, one that is going hears nothing more."""
+        if self._wire.is_closing():
+            return
+        if self._wire.backlog() + self._out.size > MAX_BACKLOG:
+            self.abort()
+            return
+        self.last_sent_s = self._server.monotonic_s()
+        if self._faults.frames or self._out.queue:
             self._pass(self._out, "out", payload)
         else:
-            self._write(payload)
-
-    def is_closing(self) -> bool:
-        """Tell whether the socket is gone or going."""
-        return self._wire.is_closing()
-
-    def backlog(self) -> int:
-        """Return the bytes that the client hasn't taken yet, held ones included."""
-        return self._wire.backlog() + self._out.size
+            self._log_and_send(payload)
 
     def abort(self) -> None:
         """Drop the socket without a close frame."""
@@ -64,7 +66,7 @@ class Link:
         self._out.shut()
 
     def _pass(self, lane: _Lane, way: Way, frame: bytes) -> None:
-        passage = self._server.faults.passage(self, way, frame)
+        passage = self._faults.passage(self, way, frame)
         if passage.is_cut:
             self.abort()
             return
@@ -75,8 +77,11 @@ class Link:
 
     def _write(self, payload: bytes) -> None:
         if not self._wire.is_closing():
-            self._server.venue.event_log.add(b"frame %d" % self.number, payload)
-            self._wire.send(payload)
+            self._log_and_send(payload)
+
+    def _log_and_send(self, payload: bytes) -> None:
+        self._server.venue.event_log.add(b"frame %d" % self.number, payload)
+        self._wire.send(payload)
 
     def _take(self, frame: bytes) -> None:
         if not self._wire.is_closing():
@@ -84,20 +89,16 @@ class Link:
 
 
 class _Lane:
-    """Frames of one direction that wait for their time."""
+    """Frames of one direction that wait for their time; `queue` holds those that nothing may overtake."""
 
-    __slots__ = ("_deliver", "_queue", "_server", "_timers", "size")
+    __slots__ = ("_deliver", "_server", "_timers", "queue", "size")
 
     def __init__(self, server: Server, deliver: Callable[[bytes], None]) -> None:
         self._server = server
         self._deliver = deliver
-        self._queue: deque[tuple[float, bytes]] = deque()
+        self.queue: deque[tuple[float, bytes]] = deque()
         self._timers: dict[Handle, None] = {}
         self.size = 0
-
-    def is_idle(self) -> bool:
-        """Tell whether a frame put now would overtake nothing."""
-        return not self._queue
 
     def put(self, frame: bytes, delay_ms: int, *, in_order: bool) -> None:
         """Deliver a frame after a delay; in order: not before those put earlier."""
@@ -105,26 +106,26 @@ class _Lane:
         if not in_order:
             self._later(due_s, lambda: self._arrive(frame))
             self.size += len(frame)
-        elif delay_ms == 0 and not self._queue:
+        elif delay_ms == 0 and not self.queue:
             self._deliver(frame)
         else:
-            due_s = max(due_s, self._queue[-1][0]) if self._queue else due_s
-            self._queue.append((due_s, frame))
+            due_s = max(due_s, self.queue[-1][0]) if self.queue else due_s
+            self.queue.append((due_s, frame))
             self.size += len(frame)
-            if len(self._queue) == 1:
+            if len(self.queue) == 1:
                 self._later(due_s, self._run)
 
     def release(self) -> None:
         """Deliver at once what waits in order."""
-        while self._queue:
-            self._arrive(self._queue.popleft()[1])
+        while self.queue:
+            self._arrive(self.queue.popleft()[1])
 
     def shut(self) -> None:
         """Lose what waits."""
         for timer in self._timers:
             timer.cancel()
         self._timers.clear()
-        self._queue.clear()
+        self.queue.clear()
         self.size = 0
 
     def _later(self, due_s: float, callback: Callable[[], None]) -> None:
@@ -141,7 +142,7 @@ class _Lane:
 
     def _run(self) -> None:
         now_s = self._server.monotonic_s()
-        while self._queue and self._queue[0][0] <= now_s + 1e-6:
-            self._arrive(self._queue.popleft()[1])
-        if self._queue:
-            self._later(self._queue[0][0], self._run)
+        while self.queue and self.queue[0][0] <= now_s + 1e-6:
+            self._arrive(self.queue.popleft()[1])
+        if self.queue:
+            self._later(self.queue[0][0], self._run)
