@@ -66,12 +66,18 @@ class Stake:
     @property
     def delegated(self) -> int:
         """What all validators hold."""
-        return sum(delegation.amount for delegation in self.delegations.values())
+        total = 0
+        for delegation in self.delegations.values():
+            total += delegation.amount
+        return total
 
     @property
     def total(self) -> int:
         """All HYPE of this stake."""
-        return self.undelegated + self.delegated + sum(amount for amount, _ in self.pending)
+        total = self.undelegated + self.delegated
+        for amount, _ in self.pending:
+            total += amount
+        return total
 
 
 @dataclass(slots=True)

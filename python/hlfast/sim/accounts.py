@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hlfast.sim.account_kinds import Loans, MultiSig, Stake, VaultBook
-from hlfast.sim.numbers import ratio, times
+from hlfast.sim.numbers import ratio
 from hlfast.sim.orders import Order
-from hlfast.sim.universe import Asset
+from hlfast.sim.universe import Asset, Leverage
 
 if TYPE_CHECKING:
     from hlfast.sim.twaps import Twap
 
 HISTORY_ROWS = 2_000  # orders the venue remembers of one account
 FILL_ROWS = 10_000  # fills reachable by time
-DEFAULT_LEVERAGE = 20
 
 
 @dataclass(slots=True)
@@ -43,14 +42,6 @@ class Agent:
     valid_until_ms: int
 
 
-@dataclass(slots=True)
-class Leverage:
-    """Margin mode and leverage of one asset."""
-
-    is_cross: bool
-    value: int
-
-
 class Balances(dict[Any, int]):
     """Amounts by dex or by token that tell their account of every change, so that it is weighed after the block."""
 
@@ -61,8 +52,9 @@ class Balances(dict[Any, int]):
         self._owner = owner
 
     def __setitem__(self, key: Any, amount: int) -> None:
-        super().__setitem__(key, amount)
-        self._owner.touch()
+        dict.__setitem__(self, key, amount)
+        if not self._owner.is_touched:
+            self._owner.touch()
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +102,7 @@ class Account:
     request_ms: int = 0  # of the last request that counted
     deposits: int = 0
     cancel_all_ms: int | None = None
-    traded: dict[int, tuple[int, int]] = field(default_factory=dict)  # by day: (taken, made)
+    traded: dict[int, list[int]] = field(default_factory=dict)  # by day: [taken, made]
     is_scripted: bool = False  # its fills are a recording: it is neither liquidated nor deleveraged
     liquidated_ms: int = 0  # when a slice of a large position was last sold
     touched: list[Account] = field(default_factory=list)  # the audit's list, shared by all accounts of a venue
@@ -139,8 +131,7 @@ class Account:
 
     def leverage(self, asset: Asset) -> Leverage:
         """Margin mode and leverage; the venue's default where the account never set it."""
-        chosen = self.leverages.get(asset.asset_id)
-        return chosen or Leverage(not asset.isolated_only, min(DEFAULT_LEVERAGE, asset.max_leverage))
+        return self.leverages.get(asset.asset_id, asset.default_leverage)
 
     def remember(self, order: Order) -> None:
         """Keep an order findable by oid and cloid, forgetting the oldest beyond what the venue keeps."""
@@ -148,6 +139,10 @@ class Account:
         if order.cloid is not None:
             self.by_cloid[order.cloid] = order
         self.history.append(order)
+        if len(self.history) > HISTORY_ROWS:
+            self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
         # Open orders stay findable for ever, so the scan may put some back; one full turn bounds it.
         for _ in range(len(self.history)):
             if len(self.history) <= HISTORY_ROWS:
@@ -160,57 +155,57 @@ class Account:
             if oldest.cloid is not None and self.by_cloid.get(oldest.cloid) is oldest:
                 del self.by_cloid[oldest.cloid]
 
-    def trade_perp(self, asset: Asset, signed_size: int, price: int) -> tuple[int, int, int]:
+    def trade_perp(self, asset: Asset, signed_size: int, notional: int) -> tuple[int, int]:
         """Apply one fill to a perp position and the cash behind it.
 
+        `notional` is price times size, above zero: both sides move the same, however each splits it into a closed and
+        an opened part.
+
         Returns:
-            (start position, closed PnL without fee, size that was closed).
+            (start position, closed PnL without fee).
         """
         held = self.positions.get(asset.asset_id)
-        leverage = self.leverage(asset)
         if held is None:
-            held = self.positions[asset.asset_id] = Position(isolated=None if leverage.is_cross else 0)
+            held = self.positions[asset.asset_id] = Position(isolated=None if self.leverage(asset).is_cross else 0)
         start = held.size
-        # Both sides of a trade move the same value, however each splits it into a closed and an opened part.
-        value = times(price, signed_size) if signed_size > 0 else -times(price, -signed_size)
-        closed = min(abs(start), abs(signed_size)) if start * signed_size < 0 else 0
-        pnl = 0
+        value = notional if signed_size > 0 else -notional
+        size = abs(signed_size)
+        closed = min(abs(start), size) if start * signed_size < 0 else 0
+        pnl = closed_value = 0
         if closed:
-            closed_signed = closed if start > 0 else -closed
-            closed_value = -value * closed // abs(signed_size)
+            closed_value = -value * closed // size
             cost = held.cost * closed // abs(start)
             pnl = closed_value - cost
-            self._settle_close(asset, held, closed_signed, closed_value)
+            if held.isolated is not None:
+                self._release(asset, held, closed, closed_value)
             held.cost -= cost
-            held.size -= closed_signed
-            value += closed_value
-        opened = signed_size + (closed if start > 0 else -closed)
-        if opened:
-            self._settle_open(asset, held, opened, value, leverage.value)
+            held.size = start - closed if start > 0 else start + closed
+        if closed < size:
+            opened_value = value + closed_value
+            held.size = start + signed_size
+            held.cost += opened_value
+            if held.isolated is not None:
+                self._pledge(asset, held, opened_value)
+        if held.isolated is None:
+            self.raw[asset.dex] = self.raw.get(asset.dex, 0) - value
         if held.size == 0:
             if held.isolated:
                 self.raw[asset.dex] += held.isolated
             del self.positions[asset.asset_id]
-        return start, pnl, closed
+        return start, pnl
 
-    def _settle_close(self, asset: Asset, held: Position, closed_signed: int, value: int) -> None:
-        if held.isolated is None:
-            self.raw[asset.dex] = self.raw.get(asset.dex, 0) + value
-            return
-        # The part's share of the pot at this price goes back to the free balance.
-        equity = held.isolated + value * abs(held.size) // abs(closed_signed)
-        released = equity * abs(closed_signed) // abs(held.size)
-        held.isolated += value - released
+    def _release(self, asset: Asset, held: Position, closed: int, value: int) -> None:
+        """Give the closed part's share of an isolated pot at this price back to the free balance."""
+        isolated = held.isolated or 0
+        equity = isolated + value * abs(held.size) // closed
+        released = equity * closed // abs(held.size)
+        held.isolated = isolated + value - released
         self.raw[asset.dex] = self.raw.get(asset.dex, 0) + released
 
-    def _settle_open(self, asset: Asset, held: Position, opened: int, value: int, leverage: int) -> None:
-        held.size += opened
-        held.cost += value
-        if held.isolated is None:
-            self.raw[asset.dex] = self.raw.get(asset.dex, 0) - value
-            return
-        margin = abs(value) // leverage
-        held.isolated += margin - value
+    def _pledge(self, asset: Asset, held: Position, value: int) -> None:
+        """Pay for the opened part of an isolated position from its pot, and the margin into it."""
+        margin = abs(value) // self.leverage(asset).value
+        held.isolated = (held.isolated or 0) + margin - value
         self.raw[asset.dex] = self.raw.get(asset.dex, 0) - margin
 
 
@@ -221,5 +216,6 @@ def direction(asset: Asset, start: int, signed_size: int) -> str:
     end = start + signed_size
     if start * end < 0:
         return "Long > Short" if start > 0 else "Short > Long"
-    verb = "Open" if abs(end) > abs(start) else "Close"
-    return f"{verb} {'Long' if (end if verb == 'Open' else start) > 0 else 'Short'}"
+    if abs(end) > abs(start):
+        return "Open Long" if end > 0 else "Open Short"
+    return "Close Long" if start > 0 else "Close Short"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from hlfast.sim import signatures
 from hlfast.sim.accounts import Account
@@ -22,6 +22,7 @@ from hlfast.sim.actions import (
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import RefusedError
 from hlfast.sim.numbers import SCALE, wire
+from hlfast.sim.sequencing import CANCELS
 from hlfast.sim.venue import Venue
 
 FREE_REQUESTS = 10_000
@@ -29,8 +30,7 @@ SPARE_REQUEST_MS = 10_000  # an address over its limit has one request each so l
 EXPIRED_COST = 5  # requests that an action past its expiresAfter costs
 
 
-@dataclass(slots=True, frozen=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True):
     """Leave to act: the account acted for and the action itself, taken out of any multi-sig envelope."""
 
     account: Account
@@ -61,7 +61,7 @@ class Authority:
         else:
             action = sent
             owner = self._owner(envelope, signer, block)
-        account = self._acted_for(owner, envelope, action)
+        account = owner if envelope.vault_address is None else self._acted_for(owner, envelope.vault_address, action)
         if isinstance(action, UserSigned):
             self._check_user_signed(envelope, action)
         self._spend(account, envelope, action, signer, block)
@@ -99,9 +99,8 @@ class Authority:
             raise RefusedError("Multi-sig required")
         return master
 
-    def _acted_for(self, owner: Account, envelope: Envelope, action: PlainAction) -> Account:
-        vault = envelope.vault_address
-        if vault is None or isinstance(action, UserSigned):
+    def _acted_for(self, owner: Account, vault: str, action: PlainAction) -> Account:
+        if isinstance(action, UserSigned):
             return owner
         target = self._venue.accounts.get(vault)
         if target is None or target.master != owner.address:
@@ -163,29 +162,29 @@ class Authority:
             account.requests_used += EXPIRED_COST
             counters["expired"] += 1
             raise RefusedError("Action already expired")
-        used = self._venue.nonce_set(signer)
-        refusal = used.refusal(envelope.nonce, block.time_ms)
+        refusal = self._venue.nonce_set(signer).take(envelope.nonce, block.time_ms)
         if refusal is not None:
             if "duplicate" in refusal:
                 counters["duplicate_nonces"] += 1
             raise RefusedError(refusal)
-        used.use(envelope.nonce)
-        self._charge(account, action, block)
-
-    def _charge(self, account: Account, action: PlainAction, block: Block) -> None:
         weight = count_of(action)
+        if self._venue.settings.limits == "venue":
+            self._hold_to_budget(account, action, weight, block)
+        account.requests_used += weight
+        account.request_ms = block.time_ms
+
+    @staticmethod
+    def _hold_to_budget(account: Account, action: PlainAction, weight: int, block: Block) -> None:
         cap = FREE_REQUESTS + account.volume // SCALE + account.requests_bought
-        if isinstance(action, CancelAction | CancelByCloidAction):
+        if isinstance(action, CANCELS):
             cap = min(cap + 100_000, 2 * cap)
         is_spare = weight == 1 and block.time_ms - account.request_ms >= SPARE_REQUEST_MS
-        if self._venue.settings.limits == "venue" and account.requests_used + weight > cap and not is_spare:
+        if account.requests_used + weight > cap and not is_spare:
             raise RefusedError(
                 f"Too many cumulative requests sent ({account.requests_used + weight} > {cap}) for cumulative volume "
                 f"traded ${wire(account.volume // 10**6 * 10**6)}. "
                 "Place taker orders to free up 1 request per USDC traded."
             )
-        account.requests_used += weight
-        account.request_ms = block.time_ms
 
 
 # Most requests of all are orders: their items are found without asking each field of each action.

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from hlfast.sim.numbers import parse, times
+from hlfast.sim.numbers import times
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -28,14 +26,14 @@ class Bar:
     notional: int = 0
     trades: int = 0
 
-    def add(self, price: int, size: int) -> None:
-        """Take a trade in."""
-        self.high = max(self.high, price)
-        self.low = min(self.low, price)
-        self.close = price
-        self.volume += size
-        self.notional += times(price, size)
-        self.trades += 1
+    def take(self, later: Bar) -> None:
+        """Take in what traded after this bar's own trades."""
+        self.high = max(self.high, later.high)
+        self.low = min(self.low, later.low)
+        self.close = later.close
+        self.volume += later.volume
+        self.notional += later.notional
+        self.trades += later.trades
 
 
 class Bars:
@@ -43,17 +41,27 @@ class Bars:
 
     def __init__(self) -> None:
         self._by_width: dict[int, dict[str, deque[Bar]]] = {MINUTE_MS: {}, HOUR_MS: {}}
+        self._noted: dict[str, list[tuple[int, int]]] = {}  # by coin: (price, size) of each trade of this block
 
-    def record(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Take in trade rows, in order of time."""
-        for row in rows:
-            price, size = parse(row["px"]), parse(row["sz"])
+    def note(self, coin: str, price: int, size: int) -> None:
+        """Take in a trade of the present block, to be shown from its close on."""
+        self._noted.setdefault(coin, []).append((price, size))
+
+    def close_block(self, time_ms: int) -> None:
+        """Add the block's trades to the bars that they fall into."""
+        for coin, trades in self._noted.items():
+            prices = [price for price, _ in trades]
+            volume = sum(size for _, size in trades)
+            notional = sum(times(price, size) for price, size in trades)
             for width, coins in self._by_width.items():
-                bars = coins.setdefault(row["coin"], deque(maxlen=KEPT))
-                start = row["time"] // width * width
-                if not bars or bars[-1].start_ms != start:
-                    bars.append(Bar(start, price, price, price, price))
-                bars[-1].add(price, size)
+                start = time_ms // width * width
+                bar = Bar(start, prices[0], max(prices), min(prices), prices[-1], volume, notional, len(trades))
+                bars = coins.setdefault(coin, deque(maxlen=KEPT))
+                if bars and bars[-1].start_ms == start:
+                    bars[-1].take(bar)
+                else:
+                    bars.append(bar)
+        self._noted.clear()
 
     def between(self, coin: str, width_ms: int, start_ms: int, end_ms: int) -> list[Bar]:
         """Return the bars that start in [start, end), oldest first; the width must be one that is kept."""
@@ -71,17 +79,10 @@ class Bars:
         parts = self.between(coin, kept, start_ms, start_ms + width_ms)
         if not parts:
             return None
-        whole = Bar(
-            start_ms,
-            parts[0].open,
-            max(bar.high for bar in parts),
-            min(bar.low for bar in parts),
-            parts[-1].close,
-        )
+        first = parts[0]
+        whole = Bar(start_ms, first.open, first.high, first.low, first.close)
         for bar in parts:
-            whole.volume += bar.volume
-            whole.notional += bar.notional
-            whole.trades += bar.trades
+            whole.take(bar)
         return whole
 
     def day(self, coin: str, now_ms: int) -> Bar | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from hlfast.sim.accounts import Account
 from hlfast.sim.actions import (
@@ -16,7 +17,7 @@ from hlfast.sim.actions import (
     Trigger,
 )
 from hlfast.sim.blocks import Block
-from hlfast.sim.numbers import SCALE, ratio, times, try_parse, wire
+from hlfast.sim.numbers import SCALE, ratio, read, times, wire
 from hlfast.sim.orders import Order, TriggerTerms
 from hlfast.sim.trading import Trading, rejected_status
 from hlfast.sim.universe import Asset
@@ -31,8 +32,7 @@ MAX_CANCELS = 200  # per action; more are refused whole (testnet, October 2026)
 Item = dict[str, Any] | str
 
 
-@dataclass(slots=True, frozen=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Who stands behind an action: the account acted for, the key that signed, the nonce and the transaction hash."""
 
     account: Account
@@ -65,7 +65,7 @@ class Entry:
             allowed = origin.account.builder_fees.get(action.builder.b, 0)
             if action.builder.f > allowed:
                 raise RefusedError("Builder fee has not been approved.")
-            origin = replace(origin, builder=(action.builder.b, action.builder.f))
+            origin = msgspec.structs.replace(origin, builder=(action.builder.b, action.builder.f))
         single = self._prevalidate(action, origin, block)
         if single is not None:
             return [single]
@@ -78,13 +78,13 @@ class Entry:
         grouped = action.grouping in ("normalTpsl", "positionTpsl")
         for index, order in enumerate(action.orders):
             asset = self._venue.universe.by_id.get(order.a)
-            price = try_parse(order.p)
+            price = read(order.p)
             if asset is None or price is None or price <= 0:
                 continue
             trigger = order.t.trigger
             if grouped and trigger is not None and not order.r:
                 return {"error": self._suffixed("Invalid TP/SL price.", order.a)}
-            if not self._tick_is_right(asset, price, trigger.trigger_px if trigger else None):
+            if not (asset.price_is_legal(price) and (trigger is None or self._fires_on_tick(asset, trigger))):
                 text = "Price must be divisible by tick size."
                 self._trading.reject(self._build(order, asset, price, 0, origin, block), "tickRejected", block)
                 return {"error": self._suffixed(text, order.a)}
@@ -96,12 +96,8 @@ class Entry:
         return None
 
     @staticmethod
-    def _tick_is_right(asset: Asset, price: int, trigger_price: str | None) -> bool:
-        if not asset.price_is_legal(price):
-            return False
-        if trigger_price is None:
-            return True
-        fires = try_parse(trigger_price)
+    def _fires_on_tick(asset: Asset, trigger: Trigger) -> bool:
+        fires = read(trigger.trigger_px)
         return fires is not None and fires > 0 and asset.price_is_legal(fires)
 
     def _suffixed(self, text: str, asset_id: int) -> str:
@@ -144,34 +140,42 @@ class Entry:
         asset = self._venue.universe.by_id.get(sent.a)
         if asset is None:
             return "Invalid spot" if 10_000 <= sent.a < 100_000 else "Invalid asset"
-        price, size = try_parse(sent.p), try_parse(sent.s)
+        price, size = read(sent.p), read(sent.s)
         if price is None or price <= 0:
             return "Order has invalid price."
         if size is None or size < 0 or size % asset.lot:
             return "Order has invalid size."
-        settings, account = self._venue.settings, origin.account
-        repeats = settings.repeated_cloid != "accept" and self._repeats(account, sent.c)
-        refusals = (
-            (size == 0 and sent.t.trigger is None, "Order has zero size."),
-            (settings.halted or asset.is_delisted or asset.coin in settings.halted_coins, "Trading is halted."),
-            (settings.post_only and (sent.t.limit is None or sent.t.limit.tif != "Alo"), POST_ONLY),
-            (sent.r and asset.is_spot, "Reduce-only is invalid for spot trading."),
-            (repeats, "Duplicate client order id."),
-            (self._is_full(account, sent), "Too many open orders"),
-        )
-        refusal = next((text for holds, text in refusals if holds), None)
+        if size == 0 and sent.t.trigger is None:
+            return "Order has zero size."
+        refusal = self._barred(sent, asset) or self._misfit(sent, asset, origin.account)
         return refusal or self._build(sent, asset, price, size, origin, block)
+
+    def _barred(self, sent: OrderWire, asset: Asset) -> str | None:
+        """Return the item error of what the market takes no order for now."""
+        settings = self._venue.settings
+        if settings.halted or asset.is_delisted or asset.coin in settings.halted_coins:
+            return "Trading is halted."
+        if settings.post_only and (sent.t.limit is None or sent.t.limit.tif != "Alo"):
+            return POST_ONLY
+        return None
+
+    def _misfit(self, sent: OrderWire, asset: Asset, account: Account) -> str | None:
+        """Return the item error of an order that its asset or its account doesn't allow."""
+        if sent.r and asset.is_spot:
+            return "Reduce-only is invalid for spot trading."
+        if self._venue.settings.repeated_cloid != "accept" and self._repeats(account, sent.c):
+            return "Duplicate client order id."
+        if len(account.orders) >= FREE_OPEN_ORDERS and self._is_full(account, sent):
+            return "Too many open orders"
+        return None
 
     @staticmethod
     def _is_full(account: Account, sent: OrderWire) -> bool:
-        """Tell whether one more order is too many; beyond the free ones no reduce-only or trigger order may wait."""
-        count = len(account.orders)
-        if count < FREE_OPEN_ORDERS:
-            return False
+        """Tell whether one more than the free orders is too many; no reduce-only or trigger order may wait there."""
         limit = min(FREE_OPEN_ORDERS + account.volume // VOLUME_PER_ORDER, MAX_OPEN_ORDERS)
         # What takes at once doesn't wait in a book, so exits pass.
         waits = sent.t.limit is None or sent.t.limit.tif in ("Gtc", "Alo")
-        return waits and (count >= limit or sent.r or sent.t.trigger is not None)
+        return waits and (len(account.orders) >= limit or sent.r or sent.t.trigger is not None)
 
     def _repeats(self, account: Account, cloid: str | None) -> bool:
         known = None if cloid is None else account.by_cloid.get(cloid)
@@ -221,7 +225,7 @@ class Entry:
     def _terms(order: Order, trigger: Trigger) -> TriggerTerms:
         # A stop of a sell waits below the mark, its take-profit above; buys the other way round.
         above = (trigger.tpsl == "tp") != order.is_buy
-        return TriggerTerms(try_parse(trigger.trigger_px) or 0, trigger.is_market, trigger.tpsl, above)
+        return TriggerTerms(read(trigger.trigger_px) or 0, trigger.is_market, trigger.tpsl, above)
 
     def _place_group(self, sent: list[OrderWire], origin: Origin, block: Block) -> list[Item]:
         parent_order = self._checked(sent[0], origin, block)
@@ -236,10 +240,10 @@ class Entry:
             child.trigger = self._terms(child, row.t.trigger)
             child.parent = parent_order
             children.append(child)
-        parent_order.children = children
+        parent_order.children = tuple(children)
         error = self._refusal(parent_order) or self._trading.admit(parent_order, block)
         if error is not None:
-            parent_order.children = []
+            parent_order.children = ()
             self._trading.reject(parent_order, rejected_status(error, parent_order), block)
             return [{"error": self._suffixed(error, row.a)} for row in sent]
         waiting = "waitingForTrigger" if parent_order.status == "filled" else "waitingForFill"
@@ -301,7 +305,7 @@ class Entry:
                 limit.tif = "Alo"
             refusal = self._checked(sent, origin, block)
             asset = self._venue.universe.by_id.get(sent.a)
-            price = try_parse(sent.p)
+            price = read(sent.p)
             if isinstance(refusal, str):
                 items.append({"error": self._suffixed(refusal, sent.a)})
             elif asset is None or price is None or not asset.price_is_legal(price):

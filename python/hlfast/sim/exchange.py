@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
+import orjson
 
 from hlfast.sim import actions as act
 from hlfast.sim import sequencing, signatures
@@ -17,38 +20,31 @@ from hlfast.sim.entry import Entry, Origin, RefusedError
 from hlfast.sim.market import Market
 from hlfast.sim.priority import PriorityOrders
 from hlfast.sim.record import ActionRow
-from hlfast.sim.settings import Settings
+from hlfast.sim.sequencing import Rank
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
 from hlfast.sim.verdicts import DEFAULT, Answer, statuses
 
 
-@dataclass(slots=True)
-class Pending:
+class Pending(msgspec.Struct, frozen=True, eq=False):
     """A parsed action on its way into a block; `reply` is called once, after the block."""
 
     envelope: Envelope
+    action: act.AnyAction  # taken out of any multi-sig envelope
     signer: str | None
     identity: bytes
     digest: bytes
     received_ms: int
     source: str
     reply: Callable[[Answer], None]
-
-    def rank(self) -> tuple[int, int]:
-        """Order inside a block: actions without GTC or IOC, then cancels, then takers; higher priority fees first."""
-        action = _inner(self.envelope)
-        return sequencing.rank(action), -sequencing.paid(action)
-
-    def delay_ms(self, taker_delay_ms: int) -> int:
-        """Return how much longer than makers and cancels the action waits for a block."""
-        return sequencing.delay_ms(_inner(self.envelope), taker_delay_ms)
+    rank: Rank
 
 
 class Exchange:
     """All of `/exchange`. `receive` may be called at any time; `execute` only inside a block."""
 
     def __init__(self, venue: Venue, trading: Trading) -> None:
+        self.settings = venue.settings
         self._venue = venue
         self._trading = trading
         self._authority = Authority(venue)
@@ -59,11 +55,6 @@ class Exchange:
         self.account_actions.add(self.market.twaps.handlers())
         self._waiting: list[tuple[int, int, Pending]] = []  # a heap of (due, arrival, action)
         self._arrivals = 0
-
-    @property
-    def settings(self) -> Settings:
-        """The venue's switches."""
-        return self._venue.settings
 
     def receive(self, envelope: Envelope, source: str, reply: Callable[[Answer], None], hold_ms: int = 0) -> None:
         """Check the signature's arithmetic and queue the action for the next block that may take it.
@@ -79,8 +70,11 @@ class Exchange:
             identity = digest
         now = self._venue.now_ms()
         self._arrivals += 1
-        pending = Pending(envelope, signer, identity, digest, now, source, reply)
-        waits = pending.delay_ms(self.settings.taker_delay_ms)
+        sent = envelope.action
+        action = sent.payload.action if isinstance(sent, act.MultiSigAction) else sent
+        rank = sequencing.rank(action)
+        pending = Pending(envelope, action, signer, identity, digest, now, source, reply, rank)
+        waits = sequencing.delay_ms(rank, self.settings.taker_delay_ms)
         heapq.heappush(self._waiting, (now + self.settings.latency_ms + hold_ms + waits, self._arrivals, pending))
 
     def next_due_ms(self) -> int | None:
@@ -92,7 +86,7 @@ class Exchange:
         taken = []
         while self._waiting and self._waiting[0][0] <= block_ms:
             taken.append(heapq.heappop(self._waiting)[2])
-        taken.sort(key=Pending.rank)
+        taken.sort(key=attrgetter("rank"))
         return taken
 
     def execute(self, pending: Pending, block: Block) -> Answer:
@@ -112,7 +106,7 @@ class Exchange:
     def _act(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer:
         if isinstance(action, act.OrderAction):
             return self._place(action, origin, block)
-        if isinstance(action, act.CancelAction | act.CancelByCloidAction):
+        if isinstance(action, sequencing.CANCELS):
             return statuses("cancel", self._entry.cancel_all(action, origin, block))
         if isinstance(action, act.BatchModifyAction):
             return statuses("order", self._entry.modify_all(action, origin, block))
@@ -142,19 +136,20 @@ class Exchange:
                     self._trading.withdraw(order, "scheduledCancel", block)
 
     def _write_down(self, pending: Pending, account: Account | None, answer: Answer, block: Block) -> None:
-        record = self._venue.record
-        record.counters["actions"] += 1
+        record, counters = self._venue.record, self._venue.record.counters
+        counters["actions"] += 1
         is_ok = answer["status"] == "ok"
-        record.counters["accepted" if is_ok else "rejected"] += 1
-        action = _inner(pending.envelope)
-        cloids: list[str] = []
+        counters["accepted" if is_ok else "rejected"] += 1
+        action = pending.action
+        cloids: tuple[str, ...] = ()
         count = 0
         if isinstance(action, act.OrderAction):
-            cloids = [row.c for row in action.orders if row.c is not None]
+            cloids = tuple([row.c for row in action.orders if row.c is not None])
             count = len(action.orders)
             if is_ok:
-                items = answer["response"]["data"]["statuses"]
-                record.counters["rejected_orders"] += sum(isinstance(item, dict) and "error" in item for item in items)
+                for item in answer["response"]["data"]["statuses"]:
+                    if isinstance(item, dict) and "error" in item:
+                        counters["rejected_orders"] += 1
         record.actions.append(
             ActionRow(
                 record.next_number(),
@@ -166,15 +161,9 @@ class Exchange:
                 pending.envelope.nonce,
                 "0x" + pending.digest.hex(),
                 is_ok,
-                answer["response"],
+                msgspec.Raw(orjson.dumps(answer["response"])),
                 pending.source,
                 cloids,
                 count,
             )
         )
-
-
-def _inner(envelope: Envelope) -> act.AnyAction:
-    """Return the action itself, taken out of any multi-sig envelope."""
-    sent = envelope.action
-    return sent.payload.action if isinstance(sent, act.MultiSigAction) else sent

@@ -5,7 +5,7 @@ Rates are counts of 1e-8 of the notional, as the venue's fee page of August 2026
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,21 +52,24 @@ STAKING_TIERS = (
     (500_000 * SCALE, 40_000_000),
 )
 _BOUNDS = [bound for bound, _ in VOLUME_TIERS]
+_STAKED = [bound for bound, _ in STAKING_TIERS]
 
 
 class Fees:
     """What accounts traded by day, and the rates that follow from it."""
 
     def __init__(self) -> None:
-        self.traded: dict[int, tuple[int, int]] = {}  # all accounts, by day: (taken, made)
+        self.traded: dict[int, list[int]] = {}  # all accounts, by day: [taken, made]
         self._known: dict[str, tuple[int, Rates]] = {}
 
     def record(self, account: Account, value: int, time_ms: int, *, crossed: bool) -> None:
         """Count a fill into the volume of its day, the account's and the venue's."""
         day = time_ms // DAY_MS
         for days in (account.traded, self.traded):
-            taken, made = days.get(day, (0, 0))
-            days[day] = (taken + value, made) if crossed else (taken, made + value)
+            traded = days.get(day)
+            if traded is None:
+                traded = days[day] = [0, 0]
+            traded[0 if crossed else 1] += value
 
     @staticmethod
     def volume(account: Account, day: int) -> int:
@@ -92,8 +95,8 @@ class Fees:
     @staticmethod
     def staking_discount(account: Account) -> int:
         """Return the discount of an account's stake, in counts of 1e-8."""
-        staked = account.stake.total
-        return next((discount for bound, discount in reversed(STAKING_TIERS) if staked > bound), 0)
+        tier = bisect_left(_STAKED, account.stake.total)
+        return STAKING_TIERS[tier - 1][1] if tier else 0
 
     @staticmethod
     def referral_discount(account: Account) -> int:
@@ -103,6 +106,8 @@ class Fees:
     def rates(self, account: Account, time_ms: int) -> Rates:
         """Return what an account pays, discounts taken off what is above zero."""
         tier = self.tier(account, time_ms)
+        if not account.stake.history and not account.referrer:
+            return tier
         keeps = (SCALE - self.staking_discount(account)) * (SCALE - self.referral_discount(account)) // SCALE
         if keeps == SCALE:
             return tier

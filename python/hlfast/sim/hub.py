@@ -93,8 +93,7 @@ class Hub:
 
     def publish(self, block: Block) -> None:
         """Send everything that a block changed; all frames carry its time."""
-        for trades in block.trades.values():
-            self._venue.bars.record(trades)
+        self._venue.bars.close_block(block.time_ms)
         self._publish_accounts(block)
         for coin, trades in block.trades.items():
             if self._venue.settings.trades_frame == "block":

@@ -49,8 +49,9 @@ class LeaderTape:
                 owner.spot[asset.base_token] = owner.spot.get(asset.base_token, 0) + sign * change
                 owner.spot[asset.quote_token] = owner.spot.get(asset.quote_token, 0) - sign * value
             return 0
-        _, pnl, _ = account.trade_perp(asset, change, price)
-        maker.trade_perp(asset, -change, price)
+        notional = times(price, abs(change))
+        _, pnl = account.trade_perp(asset, change, notional)
+        maker.trade_perp(asset, -change, notional)
         return pnl
 
     def replay(self, account: Account, rows: list[dict[str, Any]], block: Block) -> list[dict[str, Any]]:
@@ -155,7 +156,7 @@ class LeaderTape:
         self._trading.settlement.publish_fill(account, shown, block, nonce=None, signer=None, leader=True)
         self._trading.settlement.publish_trade(
             asset,
-            Print(aggressor, shown["px"], shown["sz"], shown["tid"], shown["hash"]),
+            Print(aggressor, price, size, shown["px"], shown["sz"], shown["tid"], shown["hash"]),
             account if is_buy else maker,
             maker if is_buy else account,
             block,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from hlfast.sim import actions as act
-from hlfast.sim.accounts import Account, Leverage, Position
+from hlfast.sim.accounts import Account, Position
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import Origin, RefusedError
 from hlfast.sim.numbers import SCALE, times, try_parse
 from hlfast.sim.purse import MICRO
-from hlfast.sim.universe import Asset
+from hlfast.sim.universe import Asset, Leverage
 from hlfast.sim.venue import Venue
 from hlfast.sim.verdicts import Handlers
 

@@ -16,7 +16,6 @@ class Margin:
 
     def __init__(self, universe: Universe, mark: Mark) -> None:
         self._assets = universe.by_id
-        self._tables = universe.margin_tables
         self._mark = mark
 
     def cross_value(self, account: Account, dex: str) -> int:
@@ -80,7 +79,7 @@ class Margin:
         """Return notional times rate less the deduction of the tier that the notional falls into."""
         deduction, rate_before = 0, 0
         result = 0
-        for lower, leverage in asset.tiers(self._tables):
+        for lower, leverage in asset.tiers:
             if notional < lower:
                 break
             rate = 10**8 // (2 * leverage)
@@ -91,7 +90,10 @@ class Margin:
 
     def notional_limit(self, asset: Asset, leverage: int) -> int | None:
         """Return the notional from which a tier allows less than this leverage, None when no tier does."""
-        return next((lower for lower, most in asset.tiers(self._tables) if most < leverage), None)
+        for lower, most in asset.tiers:
+            if most < leverage:
+                return lower
+        return None
 
     def free(self, account: Account, dex: str) -> int:
         """Return what new positions of one dex may use."""

@@ -18,8 +18,8 @@ class NonceSet:
         self._heap: list[int] = []
         self._seen: set[int] = set()
 
-    def refusal(self, nonce: int, block_ms: int) -> str | None:
-        """Return the venue's reason to refuse this nonce, or None when it may be used."""
+    def take(self, nonce: int, block_ms: int) -> str | None:
+        """Use a nonce; returns the venue's reason when it may not be used (it isn't, then)."""
         if nonce in self._seen:
             return f"Invalid nonce: duplicate nonce {nonce}"
         oldest = block_ms - WINDOW_BACK_MS
@@ -29,12 +29,9 @@ class NonceSet:
             return f"Invalid nonce: nonce too low {nonce} < {oldest}"
         if nonce >= block_ms + WINDOW_AHEAD_MS:
             return f"Invalid nonce: nonce too high {nonce} > {block_ms + WINDOW_AHEAD_MS}"
-        return None
-
-    def use(self, nonce: int) -> None:
-        """Record a nonce that `refusal` let pass."""
         self._seen.add(nonce)
         if len(self._heap) < KEPT:
             heapq.heappush(self._heap, nonce)
         else:
             self._seen.discard(heapq.heappushpop(self._heap, nonce))
+        return None

@@ -19,11 +19,12 @@ KEPT = 1 << 16
 def try_parse(text: str) -> int | None:
     """Read a plain decimal string as a count of 1e-8; None when it isn't one or has more than eight decimals."""
     # Hostile lengths stay out of the cache, which would keep them.
-    return _read(text) if len(text) <= MAX_DIGITS else None
+    return read(text) if len(text) <= MAX_DIGITS else None
 
 
 @lru_cache(maxsize=KEPT)
-def _read(text: str) -> int | None:
+def read(text: str) -> int | None:
+    """Read a text whose length is bounded already, as in typed requests; else like `try_parse`."""
     if not text or not text.isascii():
         return None
     negative = text[0] == "-"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from hlfast.sim.numbers import wire
 from hlfast.sim.universe import Asset
@@ -12,8 +13,10 @@ if TYPE_CHECKING:
     from hlfast.sim.accounts import Account
 
 
-@dataclass(slots=True)
-class TriggerTerms:
+_SIDES = ("A", "B")
+
+
+class TriggerTerms(msgspec.Struct, frozen=True):
     """When a trigger order fires: on mark, `above` or below `price`."""
 
     price: int
@@ -26,8 +29,7 @@ class TriggerTerms:
         return f"Price {'above' if self.above else 'below'} {wire(self.price).removesuffix('.0')}"
 
 
-@dataclass(slots=True, eq=False)
-class Order:
+class Order(msgspec.Struct, eq=False):
     """`remaining` is what is still open; sizes and prices count 1e-8; times are venue ms."""
 
     oid: int
@@ -49,7 +51,7 @@ class Order:
     status_ms: int = 0
     trigger: TriggerTerms | None = None
     is_position_tpsl: bool = False
-    children: list[Order] = field(default_factory=list)
+    children: tuple[Order, ...] = ()
     parent: Order | None = None
     filled: int = 0
     filled_value: int = 0
@@ -59,7 +61,7 @@ class Order:
     @property
     def side(self) -> str:
         """`B` for a buy, `A` for a sell."""
-        return "B" if self.is_buy else "A"
+        return _SIDES[self.is_buy]
 
     @property
     def kind(self) -> str:
@@ -73,7 +75,7 @@ class Order:
         """Return the row of `openOrders` and `orderUpdates`; options appear only when set."""
         row: dict[str, Any] = {
             "coin": self.asset.coin,
-            "side": self.side,
+            "side": _SIDES[self.is_buy],
             "limitPx": wire(self.price),
             "sz": wire(self.remaining),
             "oid": self.oid,

@@ -23,9 +23,9 @@ class ActionRow(msgspec.Struct, gc=False, omit_defaults=True):
     nonce: int
     digest: str
     ok: bool
-    response: Any
+    response: msgspec.Raw
     source: str
-    cloids: list[str] = []
+    cloids: tuple[str, ...] = ()
     orders: int = 0
 
 
@@ -56,7 +56,17 @@ class Record:
         self.fills: deque[FillRow] = deque(maxlen=KEPT)
         self.counters: Counter[str] = Counter(
             dict.fromkeys(
-                ("unknown_signers", "duplicate_nonces", "rejected", "rate_limited", "actions", "accepted", "expired"), 0
+                (
+                    "unknown_signers",
+                    "duplicate_nonces",
+                    "rejected",
+                    "rate_limited",
+                    "actions",
+                    "accepted",
+                    "expired",
+                    "rejected_orders",
+                ),
+                0,
             )
         )
         self._number = 0

@@ -10,34 +10,38 @@ from __future__ import annotations
 from hlfast.sim import actions as act
 from hlfast.sim.actions import Priority
 
+# (0 without takers, 1 cancels, 2 takers; less what it pays, in 1e-8 of its notional): the lower the earlier.
+Rank = tuple[int, int]
+CANCELS = (act.CancelAction, act.CancelByCloidAction)
 BP = 10_000  # of the wire's rate, which counts 1e-8
 LINEAR_BPS = 8
 MS_PER_BP = 45
 
 
-def rank(action: act.AnyAction) -> int:
-    """Return the class of an action: 0 without takers, 1 cancels, 2 takers. Modifies go by the new order."""
-    if isinstance(action, act.CancelAction | act.CancelByCloidAction):
-        return 1
+def rank(action: act.AnyAction) -> Rank:
+    """Return where in its block an action goes. Modifies go by the new order."""
     if isinstance(action, act.OrderAction):
-        orders = action.orders
-    elif isinstance(action, act.ModifyAction):
-        orders = [action.order]
-    elif isinstance(action, act.BatchModifyAction):
-        orders = [row.order for row in action.modifies]
-    else:
-        return 0
-    limits = [order.t.limit for order in orders]
-    return 2 if any(limit is None or limit.tif != "Alo" for limit in limits) else 0
+        paid = action.grouping.p if isinstance(action.grouping, Priority) else 0
+        return _rank_of(action.orders), -paid
+    if isinstance(action, CANCELS):
+        return 1, 0
+    if isinstance(action, act.ModifyAction):
+        return _rank_of([action.order]), 0
+    if isinstance(action, act.BatchModifyAction):
+        return _rank_of([row.order for row in action.modifies]), 0
+    return 0, 0
 
 
-def paid(action: act.AnyAction) -> int:
-    """Return the priority rate of an action, in 1e-8 of its notional; 0 for all without one."""
-    return action.grouping.p if isinstance(action, act.OrderAction) and isinstance(action.grouping, Priority) else 0
+def _rank_of(orders: list[act.OrderWire]) -> int:
+    for order in orders:
+        if order.t.limit is None or order.t.limit.tif != "Alo":
+            return 2
+    return 0
 
 
-def delay_ms(action: act.AnyAction, taker_delay_ms: int) -> int:
+def delay_ms(rank: Rank, taker_delay_ms: int) -> int:
     """Return how much longer than makers and cancels an action waits."""
-    if taker_delay_ms == 0 or rank(action) < 2:
+    place, unpaid = rank
+    if taker_delay_ms == 0 or place < 2:
         return 0
-    return max(0, taker_delay_ms - min(paid(action), LINEAR_BPS * BP) * MS_PER_BP // BP)
+    return max(0, taker_delay_ms - min(-unpaid, LINEAR_BPS * BP) * MS_PER_BP // BP)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from hlfast.sim.accounts import Account, direction
 from hlfast.sim.blocks import Block
@@ -20,29 +21,19 @@ ZERO_HASH = "0x" + "0" * 64
 RECENT_TRADES = 30
 
 
-@dataclass(slots=True, frozen=True)
-class Match:
-    """One trade about to be settled. The aggressor took what the resting order offered."""
-
-    aggressor: Order
-    resting: Order
-    size: int
-    price: int
-
-
-@dataclass(slots=True, frozen=True)
-class Print:
-    """What the tape shows of a trade; `side` is the aggressor's, amounts are as on the wire."""
+class Print(msgspec.Struct, frozen=True, gc=False):
+    """A trade as the tape shows it; `side` is the aggressor's, `px` and `sz` are spelled as on the wire."""
 
     side: str
-    price: str
-    size: str
+    price: int
+    size: int
+    px: str
+    sz: str
     tid: int
     tx_hash: str
 
 
-@dataclass(slots=True, frozen=True)
-class Liquidated:
+class Liquidated(msgspec.Struct, frozen=True, gc=False):
     """The `liquidation` object of a fill; `method` is `market` or `backstop`."""
 
     user: str
@@ -54,8 +45,7 @@ class Liquidated:
         return {"liquidatedUser": self.user, "markPx": self.mark, "method": self.method}
 
 
-@dataclass(slots=True, frozen=True)
-class Transfer:
+class Transfer(msgspec.Struct, frozen=True, eq=False):
     """A perp trade outside the book, free of fees: `account` trades `signed` against `other` at a price."""
 
     account: Account
@@ -73,35 +63,28 @@ class Settlement:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
 
-    def settle(self, match: Match, block: Block) -> None:
-        """Move positions and money of both sides and publish the trade."""
-        taker, resting = match.aggressor, match.resting
+    def settle(self, taker: Order, resting: Order, size: int, block: Block) -> None:
+        """Trade at the resting order's price: move positions and money of both sides and publish the trade."""
         buyer, seller = (taker, resting) if taker.is_buy else (resting, taker)
-        tid = _tid(buyer.oid, seller.oid)
+        price = resting.price
+        value = times(price, size)
         # Only what a user sent has a transaction; slices, liquidations and fired triggers show zeros.
         tx_hash = taker.tx_hash or ZERO_HASH
-        asset = taker.asset
-        for order, crossed in ((taker, True), (resting, False)):
-            order.remaining -= match.size
-            order.filled += match.size
-            order.filled_value += times(match.price, match.size)
-            self._settle_side(order, match, tid, tx_hash, crossed, block, taker.liquidation)
-        self.publish_trade(
-            asset,
-            Print(taker.side, wire(match.price), wire(match.size), tid, tx_hash),
-            buyer.owner,
-            seller.owner,
-            block,
-        )
-        self._venue.book(asset).last_price = match.price
+        print_ = Print(taker.side, price, size, wire(price), wire(size), _tid(buyer.oid, seller.oid), tx_hash)
+        for order in (taker, resting):
+            order.remaining -= size
+            order.filled += size
+            order.filled_value += value
+            self._settle_side(order, print_, value, taker, block)
+        self.publish_trade(taker.asset, print_, buyer.owner, seller.owner, block)
 
     def publish_trade(self, asset: Asset, print_: Print, buyer: Account, seller: Account, block: Block) -> None:
         """Put a row on the public tape."""
         row = {
             "coin": asset.coin,
             "side": print_.side,
-            "px": print_.price,
-            "sz": print_.size,
+            "px": print_.px,
+            "sz": print_.sz,
             "time": block.time_ms,
             "hash": print_.tx_hash,
             "tid": print_.tid,
@@ -109,57 +92,48 @@ class Settlement:
         }
         block.trades.setdefault(asset.coin, []).append(row)
         block.coins.add(asset.coin)
+        self._venue.bars.note(asset.coin, print_.price, print_.size)
         recent = self._venue.recent_trades.setdefault(asset.coin, [])
         recent.append(row)
         del recent[:-RECENT_TRADES]
 
-    def _settle_side(self, order: Order, match: Match, tid: int, tx_hash: str, crossed: bool, block: Block,
-        liquidation: dict[str, str] | None,
-    ) -> None:  # fmt: skip
+    def _settle_side(self, order: Order, print_: Print, value: int, taker: Order, block: Block) -> None:
         account, asset, venue = order.owner, order.asset, self._venue
-        signed = match.size if order.is_buy else -match.size
-        value = times(match.price, match.size)
-        is_maker = account is venue.maker
+        crossed = order is taker
+        signed = print_.size if order.is_buy else -print_.size
         if asset.is_spot:
             start, pnl = self._trade_spot(account, asset, signed, value)
-            token = asset.base_token if order.is_buy else asset.quote_token
-            amount = match.size if order.is_buy else value
-            fee = 0 if is_maker else venue.schedule.of_spot(account, amount, block.time_ms, crossed=crossed)
-            account.spot[token] = account.spot.get(token, 0) - fee
         else:
-            start, pnl, _ = account.trade_perp(asset, signed, match.price)
-            token = asset.quote_token
-            fee = 0 if is_maker else venue.schedule.of_perp(account, asset, value, block.time_ms, crossed=crossed)
-            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
-            self.return_collateral(account, asset)
-        venue.fees[token] = venue.fees.get(token, 0) + fee
-        if is_maker:
+            start, pnl = account.trade_perp(asset, signed, value)
+        if account is venue.maker:
+            if asset.dex:
+                self.return_collateral(account, asset)
             return
-        builder_fee = self._charge_builder(order, value)
-        fee += builder_fee
+        fee, token = self._charge(order, print_.size, value, block, crossed=crossed)
+        builder_fee = 0 if order.builder is None else self._charge_builder(order, order.builder, value)
         account.volume += value
         venue.schedule.record(account, value, block.time_ms, crossed=crossed)
         row: dict[str, Any] = {
             "coin": asset.coin,
-            "px": wire(match.price),
-            "sz": wire(match.size),
+            "px": print_.px,
+            "sz": print_.sz,
             "side": order.side,
             "time": block.time_ms,
             "startPosition": wire(start),
             "dir": direction(asset, start, signed),
             "closedPnl": usd(pnl),
-            "hash": tx_hash,
+            "hash": print_.tx_hash,
             "oid": order.oid,
             "crossed": crossed,
-            "fee": wire(fee),
-            "tid": tid,
+            "fee": wire(fee + builder_fee),
+            "tid": print_.tid,
         }
         if order.cloid is not None:
             row["cloid"] = order.cloid
         if builder_fee:
             row["builderFee"] = wire(builder_fee)
-        if liquidation is not None:
-            row["liquidation"] = liquidation
+        if taker.liquidation is not None:
+            row["liquidation"] = taker.liquidation
         row["feeToken"] = venue.universe.tokens[token]["name"]
         row["twapId"] = None
         if order.twap_id is not None:
@@ -167,12 +141,29 @@ class Settlement:
             return
         self.publish_fill(account, row, block, nonce=order.nonce, signer=order.signer)
 
-    def _charge_builder(self, order: Order, value: int) -> int:
+    def _charge(self, order: Order, size: int, value: int, block: Block, *, crossed: bool) -> tuple[int, int]:
+        """Take the venue's fee of one side; returns it with the token that it was paid in."""
+        account, asset, venue = order.owner, order.asset, self._venue
+        if asset.is_spot:
+            token = asset.base_token if order.is_buy else asset.quote_token
+            received = size if order.is_buy else value
+            fee = venue.schedule.of_spot(account, received, block.time_ms, crossed=crossed)
+            account.spot[token] = account.spot.get(token, 0) - fee
+        else:
+            token = asset.quote_token
+            fee = venue.schedule.of_perp(account, asset, value, block.time_ms, crossed=crossed)
+            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+            if asset.dex:
+                self.return_collateral(account, asset)
+        venue.fees[token] = venue.fees.get(token, 0) + fee
+        return fee, token
+
+    def _charge_builder(self, order: Order, terms: tuple[str, int], value: int) -> int:
         """Move the builder's part of a fill to the builder; spot pays it on the sell side only."""
         asset = order.asset
-        if order.builder is None or (asset.is_spot and order.is_buy):
+        if asset.is_spot and order.is_buy:
             return 0
-        address, tenths = order.builder
+        address, tenths = terms
         fee = value * tenths // BUILDER_UNIT // CENT_6 * CENT_6
         builder = self._venue.account(address)
         for account, amount in ((order.owner, -fee), (builder, fee)):
@@ -224,7 +215,7 @@ class Settlement:
         oids = (self._venue.next_oid(), self._venue.next_oid())
         tid = _tid(*oids)
         for oid, account, signed in zip(oids, (deal.account, deal.other), (deal.signed, -deal.signed), strict=True):
-            start, pnl, _ = account.trade_perp(asset, signed, deal.price)
+            start, pnl = account.trade_perp(asset, signed, times(deal.price, abs(signed)))
             self.return_collateral(account, asset)
             if account is self._venue.maker:
                 continue
@@ -275,7 +266,7 @@ class Settlement:
 
     def return_collateral(self, account: Account, asset: Asset) -> None:
         """Bring a builder dex's balance back to the main one once no position there needs it."""
-        if not asset.dex or asset.quote_token != USDC or not self._venue.settings.dex_collateral:
+        if not asset.dex or asset.is_spot or asset.quote_token != USDC or not self._venue.settings.dex_collateral:
             return
         if any(self._venue.universe.by_id[asset_id].dex == asset.dex for asset_id in account.positions):
             return

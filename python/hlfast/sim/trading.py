@@ -8,7 +8,7 @@ from hlfast.sim.book import Book, Quote, ladder
 from hlfast.sim.numbers import times, wire
 from hlfast.sim.open_interest import CAPPED, TOO_AGGRESSIVE, TOO_QUICK, OpenInterest
 from hlfast.sim.orders import Order
-from hlfast.sim.settlement import Match, Settlement, Transfer
+from hlfast.sim.settlement import Settlement, Transfer
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
 
@@ -19,8 +19,8 @@ class Trading:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self.settlement = Settlement(venue)
-        self._quotes: dict[int, list[Order]] = {}
-        self._worn: set[int] = set()
+        self._quoted: set[int] = set()
+        self._worn: dict[int, dict[int, Order]] = {}  # by asset: the maker's quotes that were taken from, by oid
         self._triggers: dict[int, dict[int, Order]] = {}
         self._moved: dict[int, Asset] = {}
         self.interest = OpenInterest(venue)
@@ -28,7 +28,7 @@ class Trading:
     def open_book(self, asset: Asset, block: Block) -> Book:
         """Return the asset's book with the synthetic maker's quotes in it."""
         book = self._venue.book(asset)
-        if asset.asset_id not in self._quotes:
+        if asset.asset_id not in self._quoted:
             self._quote(book, block)
         elif asset.asset_id in self._worn:
             self._refill(book)
@@ -80,7 +80,8 @@ class Trading:
         """Let two accounts trade outside the book, and bring their resting orders into line."""
         self.settlement.transfer(deal, block)
         for party in (deal.account, deal.other):
-            self._follow_position(party, deal.asset, block)
+            if party.orders:
+                self._follow_position(party, deal.asset, block)
 
     def execute(self, order: Order, block: Block) -> None:
         """Let the venue's own market order take what the book offers; margin and size rules don't bind it."""
@@ -107,20 +108,15 @@ class Trading:
                 quotes.append(order)
         for order in quotes:
             book.add(order)
-        self._quotes[asset.asset_id] = quotes
-        self._worn.discard(asset.asset_id)
+        self._quoted.add(asset.asset_id)
+        self._worn.pop(asset.asset_id, None)
         block.coins.add(asset.coin)
 
     def _refill(self, book: Book) -> None:
-        for order in self._quotes[book.asset.asset_id]:
-            if order.remaining == order.size:
-                continue
+        for order in self._worn.pop(book.asset.asset_id).values():
             if order.remaining == 0:
-                order.remaining = order.size
                 book.add(order)
-            else:
-                order.remaining = order.size
-        self._worn.discard(book.asset.asset_id)
+            order.remaining = order.size
 
     def refill_worn(self, block: Block) -> None:
         """Bring the maker's taken quotes back; called between blocks."""
@@ -132,11 +128,12 @@ class Trading:
     def admit(self, order: Order, block: Block) -> str | None:
         """Send a checked order into its book; the returned text is the item error, None when it rests or filled."""
         book = self.open_book(order.asset, block)
-        if order.tif == "Alo" and self._crosses(book, order):
+        crosses = self._crosses(book, order)
+        if order.tif == "Alo" and crosses:
             bid, ask = book.best(is_buy=True), book.best(is_buy=False)
             shown = f"{wire_price(bid)}@{wire_price(ask)}"
             return f"Post only order would have immediately matched, bbo was {shown}."
-        refusal = self.interest.refusal(order, crosses=self._crosses(book, order)) or self._margin_refusal(order)
+        refusal = self.interest.refusal(order, crosses=crosses) or self._margin_refusal(order)
         if refusal:
             return refusal
         if order.tif != "Alo":
@@ -227,20 +224,23 @@ class Trading:
                 # Self-trade prevention: the resting order goes, nothing trades.
                 self.withdraw(resting, "selfTradeCanceled", block)
                 continue
-            size = min(taker.remaining, self._tradable(resting))
-            lapsed = self._lapsed(resting, taker, size)
+            is_quote = resting.owner is self._venue.maker
+            size = min(taker.remaining, resting.remaining if is_quote else self._tradable(resting))
+            lapsed = None if is_quote else self._lapsed(resting, taker, size)
             if lapsed is not None:
                 self.withdraw(resting, lapsed, block)
                 continue
-            self.settlement.settle(Match(taker, resting, size, resting.price), block)
+            self.settlement.settle(taker, resting, size, block)
+            book.last_price = resting.price
             for party in (taker.owner, resting.owner):
-                self._follow_position(party, book.asset, block)
+                if party.orders:
+                    self._follow_position(party, book.asset, block)
+            if is_quote:
+                self._worn.setdefault(book.asset.asset_id, {})[resting.oid] = resting
             if resting.remaining == 0:
                 book.remove(resting)
-                if resting.owner is not self._venue.maker:
+                if not is_quote:
                     self.finish(resting, "filled", block)
-            if resting.owner is self._venue.maker:
-                self._worn.add(book.asset.asset_id)
 
     @staticmethod
     def _tradable(resting: Order) -> int:
@@ -251,9 +251,7 @@ class Trading:
         return min(resting.remaining, abs(position)) if opposite else 0
 
     def _lapsed(self, resting: Order, taker: Order, size: int) -> str | None:
-        """Name the status of a resting order that may no longer trade, None when it may."""
-        if resting.owner is self._venue.maker:
-            return None
+        """Name the status of a client's resting order that may no longer trade, None when it may."""
         if size == 0:
             return "reduceOnlyCanceled"
         return self.interest.lapsed(resting, taker, size) or self._unfunded(resting, size)
@@ -271,8 +269,6 @@ class Trading:
         return "marginCanceled" if self._venue.margin.free(account, asset.dex) < 0 else None
 
     def _follow_position(self, account: Account, asset: Asset, block: Block) -> None:
-        if account is self._venue.maker or not account.orders:
-            return
         self._shrink_reduce_only(account, asset, block)
         if asset.asset_id not in account.positions:
             for order in list(account.orders.values()):
@@ -293,27 +289,23 @@ class Trading:
 
     def finish(self, order: Order, status: str, block: Block, *, announce_open: bool = False) -> None:
         """Give an order its last status and tell its account."""
-        owner = order.owner
+        owner, row = order.owner, order.row()
+        updates = block.order_updates.setdefault(owner.address, [])
         if announce_open:
-            remaining, order.remaining = order.remaining, order.size
-            self.announce(order, block)
-            order.remaining = remaining
-        known = order.oid in owner.by_oid
+            opened = row | {"sz": wire(order.size)}
+            updates.append(
+                {"order": opened, "status": order.status, "statusTimestamp": order.status_ms or block.time_ms}
+            )
         owner.orders.pop(order.oid, None)
         order.status = status
         order.status_ms = block.time_ms
-        if not known:
+        if order.oid not in owner.by_oid:
             owner.remember(order)
-        self.announce(order, block)
-        if status == "filled":
-            self._wake_children(order, block)
-        elif order.children:
-            for child in order.children:
-                self.withdraw(child, "canceled", block)
-
-    def _wake_children(self, order: Order, block: Block) -> None:
+        updates.append({"order": row, "status": status, "statusTimestamp": block.time_ms})
         for child in order.children:
-            if child.status == "open":
+            if status != "filled":
+                self.withdraw(child, "canceled", block)
+            elif child.status == "open":
                 self.arm(child, block)
 
     def announce(self, order: Order, block: Block) -> None:

@@ -17,6 +17,16 @@ SPOT_BASE = 10_000
 DEX_BASE = 100_000
 DEX_STRIDE = 10_000
 USDC = 0
+DEFAULT_LEVERAGE = 20
+# Lower bound of notional and the leverage that is allowed from there on.
+Tier = tuple[int, int]
+
+
+class Leverage(msgspec.Struct, frozen=True):
+    """Margin mode and leverage of one asset."""
+
+    is_cross: bool
+    value: int
 
 
 @dataclass(slots=True, eq=False)
@@ -38,12 +48,16 @@ class Asset:
     isolated_only: bool = False
     cap_usd: int | None = None  # of open interest; None: not capped
     step_usd: int | None = None  # most that open interest may grow in a minute; None: any
+    tiers: tuple[Tier, ...] = ()  # margin tables below 50 aren't listed: one tier of the asset's own leverage
     lot: int = field(init=False)
     finest_tick: int = field(init=False)
+    default_leverage: Leverage = field(init=False)
 
     def __post_init__(self) -> None:
+        self.tiers = self.tiers or ((0, self.max_leverage),)
         self.lot = 10 ** (8 - self.size_decimals)
         self.finest_tick = 10 ** (8 - self.price_decimals)
+        self.default_leverage = Leverage(not self.isolated_only, min(DEFAULT_LEVERAGE, self.max_leverage))
 
     @property
     def is_growing(self) -> bool:
@@ -60,11 +74,7 @@ class Asset:
 
     def price_is_legal(self, price: int) -> bool:
         """Tell whether the price is an integer, or has at most five significant digits and few enough decimals."""
-        return price % self.tick(price) == 0
-
-    def tiers(self, tables: dict[int, list[tuple[int, int]]]) -> list[tuple[int, int]]:
-        """Return [(lower bound of notional, max leverage)…]; ids below 50 are one tier with that leverage."""
-        return tables.get(self.entry.get("marginTableId", 0), [(0, self.max_leverage)])
+        return price % SCALE == 0 or price % self.tick(price) == 0
 
 
 class Universe:
@@ -76,8 +86,8 @@ class Universe:
         self.by_coin: dict[str, Asset] = {}
         self.by_dex: dict[str, list[Asset]] = {}
         self.tokens: dict[int, dict[str, Any]] = {row["index"]: row for row in raw["tokens"]}
-        self.margin_tables: dict[int, list[tuple[int, int]]] = {
-            key: [(parse(tier["lowerBound"]), tier["maxLeverage"]) for tier in table["marginTiers"]]
+        self._margin_tables: dict[int, tuple[Tier, ...]] = {
+            key: tuple((parse(tier["lowerBound"]), tier["maxLeverage"]) for tier in table["marginTiers"])
             for key, table in raw["marginTables"]
         }
         self.dexs: list[dict[str, Any]] = raw["dexs"]
@@ -112,6 +122,7 @@ class Universe:
                 quote_token=collateral,
                 is_delisted=row.get("isDelisted", False),
                 isolated_only=row.get("onlyIsolated", False) or "marginMode" in row,
+                tiers=self._margin_tables.get(row.get("marginTableId", 0), ()),
             )
             self._index(asset)
         self.meta[dex] = {"universe": entries, "marginTables": tables, "collateralToken": collateral}

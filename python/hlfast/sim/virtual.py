@@ -22,7 +22,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, start_ms: int = 1_790_000_000_000) -> None:
         self._now_s = 0.0
-        self._start_ms = start_ms
+        self._start_ms = self._now_ms = start_ms
         super().__init__(_Jump(self._advance))
 
     def time(self) -> float:
@@ -31,11 +31,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def now_ms(self) -> int:
         """Return virtual Unix time in ms."""
-        # Timers are sums of floats: a microsecond's rounding keeps 0.57 s from being 569 ms.
-        return self._start_ms + round(self._now_s * 1_000_000) // 1_000
+        return self._now_ms
 
     def _advance(self, seconds: float) -> None:
         self._now_s += seconds
+        # Timers are sums of floats: a microsecond's rounding keeps 0.57 s from being 569 ms.
+        self._now_ms = self._start_ms + round(self._now_s * 1_000_000) // 1_000
 
 
 class _Jump(selectors.SelectSelector):

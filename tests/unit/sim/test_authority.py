@@ -236,4 +236,4 @@ def test_takers_come_last_in_a_block(desk: Desk) -> None:
     ]
     for action in sent:
         desk.server.exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda answer: None)
-    assert [pending.rank()[0] for pending in desk.server.exchange.due(desk.now_ms)] == [0, 1, 2]
+    assert [pending.rank[0] for pending in desk.server.exchange.due(desk.now_ms)] == [0, 1, 2]

@@ -85,7 +85,7 @@ def test_ledger_answers_what_a_checker_asks() -> None:
     record = desk.control(op="ledger")
     (action,) = record["actions"]
     assert (action.kind, action.signer, action.user) == ("order", agent.address, master.address)
-    assert (action.nonce, action.ok, action.cloids, action.orders) == (desk.nonce, True, [cloid], 2)
+    assert (action.nonce, action.ok, action.cloids, action.orders) == (desk.nonce, True, (cloid,), 2)
     assert action.digest.startswith("0x")
     assert len(action.digest) == 66
     (fill,) = record["fills"]

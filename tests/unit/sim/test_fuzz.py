@@ -64,12 +64,8 @@ def test_a_planted_action_on_anothers_account_is_found(monkeypatch: pytest.Monke
 
     from hlfast.sim.authority import Authority
 
-    genuine = Authority._acted_for
-
-    def careless(self: Authority, owner: Any, envelope: Any, action: Any) -> Any:
-        if envelope.vault_address is not None:
-            return self._venue.account(ACCOUNTS[0])
-        return genuine(self, owner, envelope, action)
+    def careless(self: Authority, _owner: Any, _vault: str, _action: Any) -> Any:
+        return self._venue.account(ACCOUNTS[0])
 
     monkeypatch.setattr(Authority, "_acted_for", careless)
     with pytest.raises(FoundError, match="bystander"):

@@ -297,7 +297,7 @@ def test_fees_follow_volume_referral_stake_and_growth(desk: Desk) -> None:
     wallet = desk.wallet(1, "1000000")
     desk.order(wallet, "ETH", "B", "2100", "1")
     assert desk.info("userFills", user=wallet.address)[0]["fee"] == "0.926685"
-    account(desk, wallet).traded[START_MS // 86_400_000 - 1] = (30_000_000 * SCALE, 0)
+    account(desk, wallet).traded[START_MS // 86_400_000 - 1] = [30_000_000 * SCALE, 0]
     desk.now_ms += 1
     desk.venue.schedule._known.clear()
     assert desk.info("userFees", user=wallet.address)["userCrossRate"] == "0.00035"
@@ -367,7 +367,7 @@ def test_class_and_priority_fee_order_a_block() -> None:
     for action in sent:
         desk.server.exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda _: None)
     block = desk.venue.begin_block()
-    ranks = [tuple(pending.rank()) for pending in desk.server.exchange.due(block.time_ms)]
+    ranks = [pending.rank for pending in desk.server.exchange.due(block.time_ms)]
     assert ranks == [(0, 0), (0, 0), (1, 0), (2, -90_000), (2, 0)]
 
 

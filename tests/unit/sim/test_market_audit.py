@@ -12,6 +12,7 @@ from hlfast.sim.accounts import Account
 from hlfast.sim.audit import ConservationError
 from hlfast.sim.funding import Funding
 from hlfast.sim.liquidation import Liquidation
+from hlfast.sim.numbers import times
 from hlfast.sim.purse import Purse
 from hlfast.sim.settlement import Settlement
 from hlfast.sim.transfers import Transfers
@@ -76,7 +77,7 @@ def deleveraging_moves_one_side(patch: pytest.MonkeyPatch) -> None:
 
     def one_sided(self: Any, deal: Any, block: Any) -> None:
         if deal.text == "Auto-Deleveraging":
-            deal.account.trade_perp(deal.asset, deal.signed, deal.price)
+            deal.account.trade_perp(deal.asset, deal.signed, times(deal.price, abs(deal.signed)))
         else:
             transfer(self, deal, block)
 
@@ -84,21 +85,18 @@ def deleveraging_moves_one_side(patch: pytest.MonkeyPatch) -> None:
 
 
 def isolated_pot_stays_behind(patch: pytest.MonkeyPatch) -> None:
-    def keep(_self: Any, _asset: Any, held: Any, closed_signed: int, value: int) -> None:
-        if held.isolated is None:
-            _self.raw[_asset.dex] = _self.raw.get(_asset.dex, 0) + value
-            return
-        equity = held.isolated + value * abs(held.size) // abs(closed_signed)
-        held.isolated += value - equity * abs(closed_signed) // abs(held.size)
+    def keep(_self: Any, _asset: Any, held: Any, closed: int, value: int) -> None:
+        equity = held.isolated + value * abs(held.size) // closed
+        held.isolated += value - equity * closed // abs(held.size)
 
-    patch.setattr(Account, "_settle_close", keep)
+    patch.setattr(Account, "_release", keep)
 
 
 def builder_is_paid_by_nobody(patch: pytest.MonkeyPatch) -> None:
     charge = Settlement._charge_builder
 
-    def gift(self: Any, order: Any, value: int) -> int:
-        fee = charge(self, order, value)
+    def gift(self: Any, order: Any, terms: Any, value: int) -> int:
+        fee = charge(self, order, terms, value)
         if fee and not order.asset.is_spot:
             order.owner.raw[order.asset.dex] += fee
         return fee
@@ -112,12 +110,12 @@ def withdrawal_fee_vanishes(patch: pytest.MonkeyPatch) -> None:
 
 def each_side_rounds_for_itself(patch: pytest.MonkeyPatch) -> None:
     # The fault that the first version had: toward negative infinity on both sides, one 1e-8 short where they differ.
-    opened = Account._settle_open
+    trade = Account.trade_perp
 
-    def floored(self: Any, asset: Any, held: Any, size: int, value: int, leverage: int) -> None:
-        opened(self, asset, held, size, value - (value < 0), leverage)
+    def floored(self: Any, asset: Any, signed_size: int, notional: int) -> Any:
+        return trade(self, asset, signed_size, notional + (signed_size < 0))
 
-    patch.setattr(Account, "_settle_open", floored)
+    patch.setattr(Account, "trade_perp", floored)
 
 
 PLANTS: list[Plant] = [

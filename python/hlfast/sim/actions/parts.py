@@ -7,6 +7,7 @@ fields as declared, leaves unset options out, and `__post_init__` brings values 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated
 
 import msgspec
@@ -23,6 +24,7 @@ BareAddress = Annotated[str, Meta(pattern="^(0x)?[0-9a-fA-F]{40}$")]
 Cloid = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{32}$")]
 
 
+@lru_cache(maxsize=1 << 16)  # clients repeat prices and sizes; `Decimal` bounds what is kept
 def canonical(text: str) -> str:
     """Return the venue's own spelling of a decimal: trailing zeros and dot gone, no surplus leading zeros."""
     if "." in text:
@@ -84,10 +86,8 @@ class OrderWire(Part):
     c: Cloid | None = None
 
     def __post_init__(self) -> None:
-        if self.p[-1] in "0." or self.p[0] == "0":
-            self.p = canonical(self.p)
-        if self.s[-1] in "0." or self.s[0] == "0":
-            self.s = canonical(self.s)
+        self.p = canonical(self.p)
+        self.s = canonical(self.s)
         if self.c is not None:
             self.c = self.c.lower()
 
