@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from hlfast.sim.actions import convert_envelope
 from hlfast.sim.book import round_price
 from hlfast.sim.numbers import SCALE, trimmed, wire
@@ -72,13 +74,14 @@ class MarketDay:
             body["vaultAddress"] = vault
         answers: list[Any] = []
         self.server.submit(convert_envelope(body), "127.0.0.1", answers.append)
-        kind = f"{action['type']} {answers[0]['status']}"
-        if action["type"] == "order" and answers[0]["status"] == "ok":
-            items = answers[0]["response"]["data"]["statuses"]
+        answer = msgspec.json.decode(msgspec.json.encode(answers[0]))
+        kind = f"{action['type']} {answer['status']}"
+        if action["type"] == "order" and answer["status"] == "ok":
+            items = answer["response"]["data"]["statuses"]
             self.seen["orders refused"] += sum(isinstance(item, dict) and "error" in item for item in items)
             self.seen["orders taken"] += sum(not (isinstance(item, dict) and "error" in item) for item in items)
         self.seen[kind] += 1
-        return answers[0]
+        return answer
 
     def _user(self, address: str, action: Action) -> None:
         self.send(address, {"signatureChainId": "0x66eee", "hyperliquidChain": "Testnet"} | action)

@@ -14,7 +14,7 @@ from hlfast.sim.trading import Trading
 from hlfast.sim.transfers import Transfers
 from hlfast.sim.vaults import Vaults
 from hlfast.sim.venue import Venue
-from hlfast.sim.verdicts import Answer, Handlers
+from hlfast.sim.verdicts import Handlers, Response
 
 # The venue's documents are split on these when an agent signs them; see `agents_move_funds`.
 _FUND_MOVING = (
@@ -53,8 +53,8 @@ class AccountActions:
         """Take in the actions of one more desk."""
         self._handlers |= handlers
 
-    def carry_out(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer | None:
-        """Let an action happen; None stands for the plain `default` answer.
+    def carry_out(self, action: act.PlainAction, origin: Origin, block: Block) -> Response | None:
+        """Let an action happen; None stands for the plain `default` response.
 
         Raises:
             RefusedError: in the venue's words, or by name when this venue doesn't support the action.

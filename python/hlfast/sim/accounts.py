@@ -57,6 +57,16 @@ class Balances(dict[Any, int]):
             self._owner.touch()
 
 
+class Traded(dict[int, list[int]]):
+    """Volume by day since 1970: what was taken, and what was made."""
+
+    __slots__ = ()
+
+    def __missing__(self, day: int) -> list[int]:
+        traded = self[day] = [0, 0]
+        return traded
+
+
 @dataclass(slots=True, eq=False)
 class Account:
     """A user, vault or sub-account. Raw USD is cash after all trades; equity is raw plus each position at mark."""
@@ -102,7 +112,7 @@ class Account:
     request_ms: int = 0  # of the last request that counted
     deposits: int = 0
     cancel_all_ms: int | None = None
-    traded: dict[int, list[int]] = field(default_factory=dict)  # by day: [taken, made]
+    traded: Traded = field(default_factory=Traded)
     is_scripted: bool = False  # its fills are a recording: it is neither liquidated nor deleveraged
     liquidated_ms: int = 0  # when a slice of a large position was last sold
     touched: list[Account] = field(default_factory=list)  # the audit's list, shared by all accounts of a venue
@@ -207,6 +217,24 @@ class Account:
         margin = abs(value) // self.leverage(asset).value
         held.isolated = (held.isolated or 0) + margin - value
         self.raw[asset.dex] = self.raw.get(asset.dex, 0) - margin
+
+
+class Maker(Account):
+    """The synthetic maker: without margin, fees or history, so that of a trade it keeps size and cash alone."""
+
+    __slots__ = ()
+
+    def trade_perp(self, asset: Asset, signed_size: int, notional: int) -> tuple[int, int]:
+        """Apply one fill; it has no closed PnL."""
+        held = self.positions.get(asset.asset_id)
+        if held is None:
+            held = self.positions[asset.asset_id] = Position()
+        start = held.size
+        held.size = start + signed_size
+        self.raw[asset.dex] = self.raw.get(asset.dex, 0) - (notional if signed_size > 0 else -notional)
+        if held.size == 0:
+            del self.positions[asset.asset_id]
+        return start, 0
 
 
 def direction(asset: Asset, start: int, signed_size: int) -> str:

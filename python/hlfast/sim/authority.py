@@ -7,13 +7,9 @@ import msgspec
 from hlfast.sim import signatures
 from hlfast.sim.accounts import Account
 from hlfast.sim.actions import (
-    BatchModifyAction,
-    CancelAction,
-    CancelByCloidAction,
     Envelope,
     MultiSigAction,
     MultiSigPayload,
-    OrderAction,
     PlainAction,
     Unsupported,
     UserSigned,
@@ -52,10 +48,9 @@ class Authority:
         sent = envelope.action
         if isinstance(sent, Unsupported):
             raise RefusedError(f"{tag_of(sent)} is not supported by this simulator.")
-        is_refused = self._venue.settings.high_s == "refuse" and signatures.is_high(envelope.signature)
-        if signer is None or is_refused:
+        if signer is None or (self._venue.settings.high_s == "refuse" and signatures.is_high(envelope.signature)):
             raise RefusedError("Unable to recover signer.")
-        if isinstance(sent, MultiSigAction):
+        if type(sent) is MultiSigAction:
             owner = self._owner_of_multi_sig(envelope, sent.payload, sent, signer)
             action = sent.payload.action
         else:
@@ -167,7 +162,7 @@ class Authority:
             if "duplicate" in refusal:
                 counters["duplicate_nonces"] += 1
             raise RefusedError(refusal)
-        weight = count_of(action)
+        weight = action.requests()
         if self._venue.settings.limits == "venue":
             self._hold_to_budget(account, action, weight, block)
         account.requests_used += weight
@@ -185,20 +180,3 @@ class Authority:
                 f"traded ${wire(account.volume // 10**6 * 10**6)}. "
                 "Place taker orders to free up 1 request per USDC traded."
             )
-
-
-# Most requests of all are orders: their items are found without asking each field of each action.
-_ITEMS: dict[type, str] = {
-    OrderAction: "orders",
-    CancelAction: "cancels",
-    CancelByCloidAction: "cancels",
-    BatchModifyAction: "modifies",
-}
-
-
-def count_of(action: object) -> int:
-    """Return how many requests of the address budget an action takes: one an item."""
-    if isinstance(action, MultiSigAction):
-        action = action.payload.action
-    field = _ITEMS.get(type(action))
-    return 1 if field is None else max(1, len(getattr(action, field)))

@@ -240,7 +240,7 @@ class Snapshots:
             return state
         kind = sub["type"]
         if kind == "trades":
-            return kind, self._venue.recent_trades.get(sub["coin"], [])
+            return kind, list(self._venue.recent_trades.get(sub["coin"], ()))
         rows = self._rows(kind, sub)
         if rows is None:
             return None

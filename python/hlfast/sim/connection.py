@@ -8,12 +8,12 @@ import msgspec
 import orjson
 
 from hlfast.sim.actions import ParseError, parse_envelope
-from hlfast.sim.authority import count_of
 from hlfast.sim.channels import InvalidError, UnknownCoinError, UnreadableError, read_subscription
 from hlfast.sim.faults.answers import CUT, GARBAGE, LOST, Failure
 from hlfast.sim.hub import frame
 from hlfast.sim.info import BadRequestError
 from hlfast.sim.limits import POSTS_IN_FLIGHT, SUBSCRIPTIONS, Source, action_weight, info_weight, row_weight
+from hlfast.sim.verdicts import Answer
 
 if TYPE_CHECKING:
     from hlfast.sim.server import Server
@@ -26,14 +26,14 @@ PONG = b'{"channel":"pong"}'
 PostId = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
-class PostRequest(msgspec.Struct):
+class PostRequest(msgspec.Struct, gc=False):
     """What a post asks for; the payload is decoded once its type is known."""
 
     type: str
     payload: msgspec.Raw
 
 
-class ClientFrame(msgspec.Struct):
+class ClientFrame(msgspec.Struct, gc=False):
     """Any message of a client."""
 
     method: str
@@ -43,6 +43,7 @@ class ClientFrame(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(ClientFrame)
+_encode = msgspec.json.Encoder().encode
 
 
 class Outlet(Protocol):
@@ -247,16 +248,17 @@ class Connection:
         except ParseError:
             self._unparsed(text)
             return
-        if not self._limits.spend(self._source, action_weight(count_of(envelope.action))):
+        if not self._limits.spend(self._source, action_weight(envelope.action.requests())):
             self._limited(post_id)
             return
         self._source.posts += 1
 
-        def reply(answer: dict[str, Any] | Failure) -> None:
+        def reply(answer: Answer | Failure) -> None:
             self._source.posts -= 1
             if isinstance(answer, Failure):
                 self._fail(post_id, answer)
                 return
-            self._reply(post_id, "action", answer)
+            data = {"id": post_id, "response": {"type": "action", "payload": answer}}
+            self.send(_encode({"channel": "post", "data": data}))
 
         self._server.submit(envelope, self._address, reply)

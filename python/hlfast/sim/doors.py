@@ -10,7 +10,6 @@ import msgspec
 import orjson
 
 from hlfast.sim.actions import ParseError, parse_envelope
-from hlfast.sim.authority import count_of
 from hlfast.sim.control import ControlError
 from hlfast.sim.faults.answers import CUT, LOST, Failure
 from hlfast.sim.info import BadRequestError
@@ -92,7 +91,7 @@ class Doors:
         except ParseError as error:
             return Reply(422, f"{MISFIT}: {error}".encode(errors="replace"))
         limits = self._server.limits
-        if not limits.spend(limits.source(address), action_weight(count_of(envelope.action))):
+        if not limits.spend(limits.source(address), action_weight(envelope.action.requests())):
             return self.too_many()
         answered: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
 

@@ -21,7 +21,8 @@ class EventLog:
     def add(self, kind: bytes, content: bytes) -> None:
         """Add an entry; its lengths go in first, so that no two logs read alike."""
         self.entries += 1
-        self._hash.update(b"%d %d %b%b" % (len(kind), len(content), kind, content))
+        self._hash.update(b"%d %d %b" % (len(kind), len(content), kind))
+        self._hash.update(content)
 
     def add_block(self, block: Block) -> None:
         """Add everything that a block changed."""

@@ -23,7 +23,7 @@ from hlfast.sim.record import ActionRow
 from hlfast.sim.sequencing import Rank
 from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
-from hlfast.sim.verdicts import DEFAULT, Answer, statuses
+from hlfast.sim.verdicts import DEFAULT, Answer, Handlers, Response, statuses
 
 
 class Pending(msgspec.Struct, frozen=True, eq=False):
@@ -53,6 +53,14 @@ class Exchange:
         self._priority = PriorityOrders(self._entry, self.account_actions.purse)
         self.market = Market(venue, trading)
         self.account_actions.add(self.market.twaps.handlers())
+        self._handlers: Handlers = {
+            act.OrderAction: self._place,
+            act.CancelAction: self._cancel,
+            act.CancelByCloidAction: self._cancel,
+            act.ModifyAction: self._modify,
+            act.BatchModifyAction: self._modify_all,
+            act.NoopAction: lambda _action, _origin, _block: None,
+        }
         self._waiting: list[tuple[int, int, Pending]] = []  # a heap of (due, arrival, action)
         self._arrivals = 0
 
@@ -68,14 +76,16 @@ class Exchange:
         else:
             digest, signer = signatures.claim(envelope)
             identity = digest
-        now = self._venue.now_ms()
+        settings, now = self.settings, self._venue.now_ms()
         self._arrivals += 1
         sent = envelope.action
-        action = sent.payload.action if isinstance(sent, act.MultiSigAction) else sent
+        action = sent.payload.action if type(sent) is act.MultiSigAction else sent
         rank = sequencing.rank(action)
         pending = Pending(envelope, action, signer, identity, digest, now, source, reply, rank)
-        waits = sequencing.delay_ms(rank, self.settings.taker_delay_ms)
-        heapq.heappush(self._waiting, (now + self.settings.latency_ms + hold_ms + waits, self._arrivals, pending))
+        due_ms = now + settings.latency_ms + hold_ms
+        if settings.taker_delay_ms:
+            due_ms += sequencing.delay_ms(rank, settings.taker_delay_ms)
+        heapq.heappush(self._waiting, (due_ms, self._arrivals, pending))
 
     def next_due_ms(self) -> int | None:
         """Return when the first waiting action is old enough for a block; None when none waits."""
@@ -97,33 +107,38 @@ class Exchange:
             account = grant.account
             tx_hash = "0x" + pending.identity.hex()
             origin = Origin(account, pending.signer or "", pending.envelope.nonce, tx_hash)
-            answer = self._act(grant.action, origin, block)
+            response: Response | str = self._act(grant.action, origin, block)
         except RefusedError as refusal:
-            answer = {"status": "err", "response": str(refusal)}
+            response = str(refusal)
+        answer = Answer("err" if isinstance(response, str) else "ok", msgspec.Raw(orjson.dumps(response)))
         self._write_down(pending, account, answer, block)
         return answer
 
-    def _act(self, action: act.PlainAction, origin: Origin, block: Block) -> Answer:
-        if isinstance(action, act.OrderAction):
-            return self._place(action, origin, block)
-        if isinstance(action, sequencing.CANCELS):
-            return statuses("cancel", self._entry.cancel_all(action, origin, block))
-        if isinstance(action, act.BatchModifyAction):
-            return statuses("order", self._entry.modify_all(action, origin, block))
-        if isinstance(action, act.ModifyAction):
-            item = self._entry.modify_all(action, origin, block)[0]
-            if isinstance(item, dict) and "error" in item:
-                raise RefusedError(item["error"])
-            return DEFAULT
-        if isinstance(action, act.NoopAction):
-            return DEFAULT
-        return self.account_actions.carry_out(action, origin, block) or DEFAULT
+    def _act(self, action: act.PlainAction, origin: Origin, block: Block) -> Response:
+        handler = self._handlers.get(type(action), self.account_actions.carry_out)
+        return handler(action, origin, block) or DEFAULT
 
-    def _place(self, action: act.OrderAction, origin: Origin, block: Block) -> Answer:
+    def _place(self, action: act.OrderAction, origin: Origin, block: Block) -> Response:
         rate = action.grouping
-        if isinstance(rate, act.Priority):
-            return statuses("order", self._priority.place_all(action, rate, origin, block))
-        return statuses("order", self._entry.place_all(action, origin, block))
+        if isinstance(rate, str):
+            items = self._entry.place_all(action, origin, block)
+        else:
+            items = self._priority.place_all(action, rate, origin, block)
+        for item in items:
+            if isinstance(item, dict) and "error" in item:
+                self._venue.record.counters["rejected_orders"] += 1
+        return statuses("order", items)
+
+    def _cancel(self, action: act.CancelAction | act.CancelByCloidAction, origin: Origin, block: Block) -> Response:
+        return statuses("cancel", self._entry.cancel_all(action, origin, block))
+
+    def _modify(self, action: act.ModifyAction, origin: Origin, block: Block) -> None:
+        item = self._entry.modify_all(action, origin, block)[0]
+        if isinstance(item, dict) and "error" in item:
+            raise RefusedError(item["error"])
+
+    def _modify_all(self, action: act.BatchModifyAction, origin: Origin, block: Block) -> Response:
+        return statuses("order", self._entry.modify_all(action, origin, block))
 
     def run_due(self, block: Block) -> None:
         """Let happen what only waited for its time: unstaked money, the market's own acts, dead man's switches."""
@@ -136,20 +151,11 @@ class Exchange:
                     self._trading.withdraw(order, "scheduledCancel", block)
 
     def _write_down(self, pending: Pending, account: Account | None, answer: Answer, block: Block) -> None:
-        record, counters = self._venue.record, self._venue.record.counters
-        counters["actions"] += 1
-        is_ok = answer["status"] == "ok"
-        counters["accepted" if is_ok else "rejected"] += 1
-        action = pending.action
-        cloids: tuple[str, ...] = ()
-        count = 0
-        if isinstance(action, act.OrderAction):
-            cloids = tuple([row.c for row in action.orders if row.c is not None])
-            count = len(action.orders)
-            if is_ok:
-                for item in answer["response"]["data"]["statuses"]:
-                    if isinstance(item, dict) and "error" in item:
-                        counters["rejected_orders"] += 1
+        record = self._venue.record
+        is_ok = answer.status == "ok"
+        record.counters["actions"] += 1
+        record.counters["accepted" if is_ok else "rejected"] += 1
+        orders = pending.action.orders if isinstance(pending.action, act.OrderAction) else []
         record.actions.append(
             ActionRow(
                 record.next_number(),
@@ -161,9 +167,9 @@ class Exchange:
                 pending.envelope.nonce,
                 "0x" + pending.digest.hex(),
                 is_ok,
-                msgspec.Raw(orjson.dumps(answer["response"])),
+                answer.response,
                 pending.source,
-                cloids,
-                count,
+                tuple([row.c for row in orders if row.c is not None]),
+                len(orders),
             )
         )

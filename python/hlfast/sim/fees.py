@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from hlfast.sim.accounts import Account
+from hlfast.sim.accounts import Account, Traded
 from hlfast.sim.numbers import SCALE, usd, wire
 from hlfast.sim.universe import Asset
 
@@ -59,17 +59,14 @@ class Fees:
     """What accounts traded by day, and the rates that follow from it."""
 
     def __init__(self) -> None:
-        self.traded: dict[int, list[int]] = {}  # all accounts, by day: [taken, made]
+        self.traded = Traded()  # by all accounts
         self._known: dict[str, tuple[int, Rates]] = {}
 
     def record(self, account: Account, value: int, time_ms: int, *, crossed: bool) -> None:
         """Count a fill into the volume of its day, the account's and the venue's."""
-        day = time_ms // DAY_MS
-        for days in (account.traded, self.traded):
-            traded = days.get(day)
-            if traded is None:
-                traded = days[day] = [0, 0]
-            traded[0 if crossed else 1] += value
+        day, part = time_ms // DAY_MS, 0 if crossed else 1
+        account.traded[day][part] += value
+        self.traded[day][part] += value
 
     @staticmethod
     def volume(account: Account, day: int) -> int:

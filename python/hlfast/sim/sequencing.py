@@ -42,6 +42,6 @@ def _rank_of(orders: list[act.OrderWire]) -> int:
 def delay_ms(rank: Rank, taker_delay_ms: int) -> int:
     """Return how much longer than makers and cancels an action waits."""
     place, unpaid = rank
-    if taker_delay_ms == 0 or place < 2:
+    if place < 2:
         return 0
     return max(0, taker_delay_ms - min(-unpaid, LINEAR_BPS * BP) * MS_PER_BP // BP)

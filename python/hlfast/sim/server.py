@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import orjson
+import msgspec
 
 from hlfast.sim.actions import Envelope
 from hlfast.sim.audit import ConservationError
@@ -28,6 +28,7 @@ from hlfast.sim.trading import Trading
 from hlfast.sim.venue import Venue
 from hlfast.sim.verdicts import Answer
 
+_encode = msgspec.json.Encoder().encode
 TICK_S = 0.1  # of the pushes that repeat state, idle closes and scheduled cancels
 
 
@@ -227,7 +228,7 @@ class Server:
     def _write_down(self, block: Block, answers: list[tuple[Pending, Answer]]) -> None:
         log = self.venue.event_log
         for pending, answer in answers:
-            log.add(pending.digest, orjson.dumps((block.time_ms, pending.source, pending.signer, answer)))
+            log.add(pending.digest, _encode((block.time_ms, pending.source, pending.signer, answer)))
         log.add_block(block)
 
     def run_block(self, work: Callable[[Block], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -71,11 +72,8 @@ class Settlement:
         # Only what a user sent has a transaction; slices, liquidations and fired triggers show zeros.
         tx_hash = taker.tx_hash or ZERO_HASH
         print_ = Print(taker.side, price, size, wire(price), wire(size), _tid(buyer.oid, seller.oid), tx_hash)
-        for order in (taker, resting):
-            order.remaining -= size
-            order.filled += size
-            order.filled_value += value
-            self._settle_side(order, print_, value, taker, block)
+        self._settle_side(taker, print_, value, taker, block)
+        self._settle_side(resting, print_, value, taker, block)
         self.publish_trade(taker.asset, print_, buyer.owner, seller.owner, block)
 
     def publish_trade(self, asset: Asset, print_: Print, buyer: Account, seller: Account, block: Block) -> None:
@@ -93,14 +91,17 @@ class Settlement:
         block.trades.setdefault(asset.coin, []).append(row)
         block.coins.add(asset.coin)
         self._venue.bars.note(asset.coin, print_.price, print_.size)
-        recent = self._venue.recent_trades.setdefault(asset.coin, [])
+        recent = self._venue.recent_trades.get(asset.coin)
+        if recent is None:
+            recent = self._venue.recent_trades[asset.coin] = deque(maxlen=RECENT_TRADES)
         recent.append(row)
-        del recent[:-RECENT_TRADES]
 
     def _settle_side(self, order: Order, print_: Print, value: int, taker: Order, block: Block) -> None:
-        account, asset, venue = order.owner, order.asset, self._venue
-        crossed = order is taker
-        signed = print_.size if order.is_buy else -print_.size
+        account, asset, venue, size = order.owner, order.asset, self._venue, print_.size
+        order.remaining -= size
+        order.filled += size
+        order.filled_value += value
+        signed = size if order.is_buy else -size
         if asset.is_spot:
             start, pnl = self._trade_spot(account, asset, signed, value)
         else:
@@ -109,7 +110,8 @@ class Settlement:
             if asset.dex:
                 self.return_collateral(account, asset)
             return
-        fee, token = self._charge(order, print_.size, value, block, crossed=crossed)
+        crossed = order is taker
+        fee, token = self._charge(order, size, value, block, crossed=crossed)
         builder_fee = 0 if order.builder is None else self._charge_builder(order, order.builder, value)
         account.volume += value
         venue.schedule.record(account, value, block.time_ms, crossed=crossed)

@@ -172,9 +172,13 @@ class Trading:
                 if room < 0:
                     self.withdraw(order, "reduceOnlyCanceled", block)
 
-    def _crosses(self, book: Book, order: Order) -> bool:
-        best = book.best(is_buy=not order.is_buy)
-        return best is not None and (order.price >= best.price if order.is_buy else order.price <= best.price)
+    @staticmethod
+    def _crosses(book: Book, order: Order) -> bool:
+        opposite = book.asks if order.is_buy else book.bids
+        if not opposite:
+            return False
+        best = opposite[0][2].price
+        return order.price >= best if order.is_buy else order.price <= best
 
     def _margin_refusal(self, order: Order) -> str | None:
         account, asset = order.owner, order.asset
@@ -215,7 +219,7 @@ class Trading:
         return total
 
     def _sweep(self, book: Book, taker: Order, block: Block) -> None:
-        opposite = book.asks if taker.is_buy else book.bids
+        opposite, maker = book.asks if taker.is_buy else book.bids, self._venue.maker
         while taker.remaining and opposite:
             resting = opposite[0][2]
             if resting.price > taker.price if taker.is_buy else resting.price < taker.price:
@@ -224,7 +228,7 @@ class Trading:
                 # Self-trade prevention: the resting order goes, nothing trades.
                 self.withdraw(resting, "selfTradeCanceled", block)
                 continue
-            is_quote = resting.owner is self._venue.maker
+            is_quote = resting.owner is maker
             size = min(taker.remaining, resting.remaining if is_quote else self._tradable(resting))
             lapsed = None if is_quote else self._lapsed(resting, taker, size)
             if lapsed is not None:

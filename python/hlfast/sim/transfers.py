@@ -12,7 +12,7 @@ from hlfast.sim.numbers import SCALE, usd, wire
 from hlfast.sim.purse import MICRO, Purse
 from hlfast.sim.universe import USDC
 from hlfast.sim.venue import Venue
-from hlfast.sim.verdicts import Answer, Handlers
+from hlfast.sim.verdicts import Handlers, Response
 
 SUB_ACCOUNT_VOLUME = 100_000 * SCALE
 WITHDRAW_FEE = SCALE
@@ -150,7 +150,7 @@ class Transfers:
             raise RefusedError("Agent can only send asset to same user or their sub-accounts.")
         self._send_asset(action, origin, block)
 
-    def _create_sub_account(self, action: act.CreateSubAccountAction, origin: Origin, block: Block) -> Answer:
+    def _create_sub_account(self, action: act.CreateSubAccountAction, origin: Origin, block: Block) -> Response:
         account = origin.account
         if self._venue.settings.volume_gates and account.volume < SUB_ACCOUNT_VOLUME:
             raise RefusedError(
@@ -165,7 +165,7 @@ class Transfers:
         sub.role, sub.master, sub.name, sub.deposited = "subAccount", account.address, action.name, True
         sub.opened_ms = block.time_ms
         account.sub_accounts.append(address)
-        return {"status": "ok", "response": {"type": "createSubAccount", "data": address}}
+        return {"type": "createSubAccount", "data": address}
 
     def _sub_of(self, account: Account, address: str) -> Account:
         if address not in account.sub_accounts:

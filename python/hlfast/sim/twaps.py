@@ -16,7 +16,7 @@ from hlfast.sim.orders import Order
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
-from hlfast.sim.verdicts import Answer, Handlers
+from hlfast.sim.verdicts import Handlers, Response
 
 SLICE_MS = 30_000
 SHORTEST_MIN, LONGEST_MIN = 5, 10_080
@@ -84,18 +84,18 @@ class Twaps:
         """Return the method of each action."""
         return {TwapOrderAction: self.place, TwapCancelAction: self.cancel}
 
-    def place(self, action: TwapOrderAction, origin: Origin, block: Block) -> Answer:
+    def place(self, action: TwapOrderAction, origin: Origin, block: Block) -> Response:
         """Start a TWAP, or have it wait for its trigger; the first slice goes at the next tick of the clock."""
         found = self._read(action, origin.account, block)
         if isinstance(found, str):
-            return _answer("twapOrder", {"error": found})
+            return _response("twapOrder", {"error": found})
         self._last_id += 1
         found.twap_id = self._last_id
         origin.account.twaps[found.twap_id] = found
         if found.trigger is None:
             found.started_ms = block.time_ms
         self._tell(found, "activated" if found.trigger is None else "waitingForTrigger", block)
-        return _answer("twapOrder", {"running": {"twapId": found.twap_id}})
+        return _response("twapOrder", {"running": {"twapId": found.twap_id}})
 
     def _read(self, action: TwapOrderAction, account: Account, block: Block) -> Twap | str:
         sent, details = action.twap, action.details
@@ -124,13 +124,13 @@ class Twaps:
             twap.stop = None if details.s is None else try_parse(details.s)
         return twap
 
-    def cancel(self, action: TwapCancelAction, origin: Origin, block: Block) -> Answer:
+    def cancel(self, action: TwapCancelAction, origin: Origin, block: Block) -> Response:
         """Stop a TWAP; what it has traded stays traded."""
         twap = origin.account.twaps.get(action.t)
         if twap is None or twap.asset.asset_id != action.a:
-            return _answer("twapCancel", {"error": NEVER})
+            return _response("twapCancel", {"error": NEVER})
         self._end(twap, {"status": "terminated"}, block)
-        return _answer("twapCancel", "success")
+        return _response("twapCancel", "success")
 
     def run_due(self, block: Block) -> None:
         """Send the slices whose time has come."""
@@ -215,5 +215,5 @@ class Twaps:
         block.twap_history.setdefault(twap.account.address, []).append(row)
 
 
-def _answer(kind: str, status: Any) -> Answer:
-    return {"status": "ok", "response": {"type": kind, "data": {"status": status}}}
+def _response(kind: str, status: Any) -> Response:
+    return {"type": kind, "data": {"status": status}}

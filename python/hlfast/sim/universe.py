@@ -52,17 +52,14 @@ class Asset:
     lot: int = field(init=False)
     finest_tick: int = field(init=False)
     default_leverage: Leverage = field(init=False)
+    is_growing: bool = field(init=False)  # the deployer's growth mode cuts fees to a tenth
 
     def __post_init__(self) -> None:
         self.tiers = self.tiers or ((0, self.max_leverage),)
         self.lot = 10 ** (8 - self.size_decimals)
         self.finest_tick = 10 ** (8 - self.price_decimals)
         self.default_leverage = Leverage(not self.isolated_only, min(DEFAULT_LEVERAGE, self.max_leverage))
-
-    @property
-    def is_growing(self) -> bool:
-        """Whether the deployer's growth mode cuts fees to a tenth."""
-        return self.entry.get("growthMode") == "enabled"
+        self.is_growing = self.entry.get("growthMode") == "enabled"
 
     def tick(self, price: int) -> int:
         """Return the price step at this price: five significant digits, `price_decimals` decimals, never above 1."""

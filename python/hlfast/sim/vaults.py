@@ -12,7 +12,7 @@ from hlfast.sim.entry import Origin, RefusedError
 from hlfast.sim.numbers import SCALE, usd
 from hlfast.sim.purse import MICRO, Purse
 from hlfast.sim.venue import Venue
-from hlfast.sim.verdicts import Answer, Handlers
+from hlfast.sim.verdicts import Handlers, Response
 
 MINIMUM_OPENING = 100 * SCALE
 COMMISSION_PERCENT = 10  # of a depositor's profit, to the leader
@@ -48,7 +48,7 @@ class Vaults:
             raise RefusedError(f"Vault not registered: {address}")
         return vault, book
 
-    def _create(self, action: act.CreateVaultAction, origin: Origin, block: Block) -> Answer:
+    def _create(self, action: act.CreateVaultAction, origin: Origin, block: Block) -> Response:
         leader = origin.account
         amount = action.initial_usd * MICRO
         if amount < MINIMUM_OPENING:
@@ -66,7 +66,7 @@ class Vaults:
         self._purse.give_perp(vault, amount)
         delta: dict[str, object] = {"type": "vaultCreate", "vault": address, "usdc": usd(amount), "fee": "0.0"}
         self._purse.log((leader, vault), delta, block)
-        return {"status": "ok", "response": {"type": "createVault", "data": address}}
+        return {"type": "createVault", "data": address}
 
     def _modify(self, action: act.VaultModifyAction, origin: Origin, _block: Block) -> None:
         _, book = self._led(action.vault_address, origin.account)

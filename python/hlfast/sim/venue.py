@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
 
-from hlfast.sim.accounts import Account, Agent
+from hlfast.sim.accounts import Account, Agent, Maker
 from hlfast.sim.auction import GossipAuction
 from hlfast.sim.audit import Audit, ConservationError
 from hlfast.sim.bars import Bars
@@ -50,8 +51,8 @@ class Venue:
         self.broken: ConservationError | None = None
         self.gossip = GossipAuction()
         self.bars = Bars()
-        self.recent_trades: dict[str, list[dict[str, object]]] = {}
-        self.maker = Account(MAKER, deposited=True, touched=self.audit.touched)
+        self.recent_trades: dict[str, deque[dict[str, object]]] = {}
+        self.maker = Maker(MAKER, deposited=True, touched=self.audit.touched)
         self.backstop = Account(BACKSTOP, deposited=True, touched=self.audit.touched)
         self._oid = FIRST_OID
         self._block_number = 900_000_000

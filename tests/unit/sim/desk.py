@@ -87,7 +87,7 @@ class Desk:
         answers: list[Any] = []
         self.server.submit(convert_envelope(body), source, answers.append)
         assert len(answers) == 1, "with block_ms=0 the answer comes at once"
-        return answers[0]
+        return msgspec.json.decode(msgspec.json.encode(answers[0]))
 
     def act(self, wallet: Wallet, action: dict[str, Any], **outer: Any) -> Any:
         return self.post(self.body(wallet, action, **outer))

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from hlfast.sim import authority
 from hlfast.sim.actions import Unsupported, convert_envelope
 from hlfast.sim.info import BadRequestError
 from sim.desk import START_MS, Desk, Wallet
@@ -157,7 +156,7 @@ def test_every_action_is_carried_out_or_refused_in_words(action: dict[str, Any])
 
 
 def test_a_batch_counts_for_each_of_its_items() -> None:
-    counts = [authority.count_of(convert_envelope(envelope(action)).action) for action in L1_ACTIONS[:5]]
+    counts = [convert_envelope(envelope(action)).action.requests() for action in L1_ACTIONS[:5]]
     assert counts == [1, 1, 1, 1, 1]
     many = {"type": "cancel", "cancels": [{"a": 1, "o": number} for number in range(7)]}
-    assert authority.count_of(convert_envelope(envelope(many)).action) == 7
+    assert convert_envelope(envelope(many)).action.requests() == 7

@@ -25,7 +25,7 @@ AnyAction = (
 )
 
 
-class Envelope(msgspec.Struct, rename="camel"):
+class Envelope(msgspec.Struct, gc=False, rename="camel"):
     """The body of `/exchange`. Absent and null options are the same."""
 
     action: AnyAction

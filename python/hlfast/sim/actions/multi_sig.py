@@ -61,7 +61,7 @@ UserAction = (
 PlainAction = TradingAction | AccountAction | UserAction
 
 
-class MultiSigPayload(msgspec.Struct, rename="camel"):
+class MultiSigPayload(msgspec.Struct, gc=False, rename="camel"):
     """Whose account, who sends, and what to do."""
 
     multi_sig_user: Address
@@ -73,9 +73,13 @@ class MultiSigPayload(msgspec.Struct, rename="camel"):
         self.outer_signer = self.outer_signer.lower()
 
 
-class MultiSigAction(msgspec.Struct, tag="multiSig", tag_field="type", rename="camel"):
+class MultiSigAction(msgspec.Struct, tag="multiSig", tag_field="type", gc=False, rename="camel"):
     """Signatures of the account's signers over the payload; the sender signs the hash of this envelope."""
 
     signature_chain_id: str
     signatures: list[Signature]
     payload: MultiSigPayload
+
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action inside takes."""
+        return self.payload.action.requests()

@@ -7,6 +7,7 @@ fields as declared, leaves unset options out, and `__post_init__` brings values 
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Annotated
 
@@ -17,16 +18,24 @@ from msgspec import Meta
 U64 = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 I64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 U32 = Annotated[int, Meta(ge=0, lt=2**32)]
+Short = Annotated[str, Meta(max_length=40)]
 Decimal = Annotated[str, Meta(pattern=r"^-?[0-9]+(\.[0-9]+)?$", max_length=40)]
 Address = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{40}$")]
 # Some clients post `vaultAddress` without its prefix (recorded bodies of ccxt); inside actions the prefix is hashed.
 BareAddress = Annotated[str, Meta(pattern="^(0x)?[0-9a-fA-F]{40}$")]
 Cloid = Annotated[str, Meta(pattern="^0x[0-9a-fA-F]{32}$")]
+_DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
-@lru_cache(maxsize=1 << 16)  # clients repeat prices and sizes; `Decimal` bounds what is kept
+@lru_cache(maxsize=1 << 16)  # clients repeat prices and sizes; `Short` and `Decimal` bound what is kept
 def canonical(text: str) -> str:
-    """Return the venue's own spelling of a decimal: trailing zeros and dot gone, no surplus leading zeros."""
+    """Return the venue's own spelling of a decimal: trailing zeros and dot gone, no surplus leading zeros.
+
+    Raises:
+        ValueError: it is no decimal.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise ValueError(f"invalid decimal `{text}`")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     if len(text) > 1 and text[0] == "0" and text[1] != ".":
@@ -79,8 +88,8 @@ class OrderWire(Part):
 
     a: U32
     b: bool
-    p: Decimal
-    s: Decimal
+    p: Short
+    s: Short
     r: bool
     t: OrderType
     c: Cloid | None = None
@@ -165,16 +174,28 @@ class Signature(msgspec.Struct, gc=False):
     v: I64
 
 
-class Action(msgspec.Struct, tag_field="type", omit_defaults=True, rename="camel"):
+class Action(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False, rename="camel"):
     """Base of the L1 actions: signed by an account or its agent through the hash of their packed bytes."""
 
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes: one an item."""
+        return 1
 
-class UserSigned(msgspec.Struct, tag_field="type", omit_defaults=True, rename="camel"):
+
+class UserSigned(msgspec.Struct, tag_field="type", omit_defaults=True, gc=False, rename="camel"):
     """Base of the user-signed actions: typed data, signed by the account's own key, never by an agent."""
 
     signature_chain_id: str
     hyperliquid_chain: str
 
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes."""
+        return 1
 
-class Unsupported(msgspec.Struct, tag_field="type"):
+
+class Unsupported(msgspec.Struct, tag_field="type", gc=False):
     """Base of actions that this venue knows by name only; their fields aren't read."""
+
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes."""
+        return 1

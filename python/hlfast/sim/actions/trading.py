@@ -30,6 +30,10 @@ class OrderAction(Action, tag="order"):
         if isinstance(self.grouping, str) and self.grouping not in ("na", "normalTpsl", "positionTpsl"):
             raise ValueError(f"unknown variant `{self.grouping}`")
 
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes: one an order."""
+        return len(self.orders) or 1
+
 
 class CancelAction(Action, tag="cancel"):
     """Cancel by oid; `f` asks for the fast lane."""
@@ -40,6 +44,10 @@ class CancelAction(Action, tag="cancel"):
     def __post_init__(self) -> None:
         self.f = self.f or None
 
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes: one a cancel."""
+        return len(self.cancels) or 1
+
 
 class CancelByCloidAction(Action, tag="cancelByCloid"):
     """Cancel by client order id."""
@@ -49,6 +57,10 @@ class CancelByCloidAction(Action, tag="cancelByCloid"):
 
     def __post_init__(self) -> None:
         self.f = self.f or None
+
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes: one a cancel."""
+        return len(self.cancels) or 1
 
 
 class ModifyAction(Action, tag="modify"):
@@ -70,6 +82,10 @@ class BatchModifyAction(Action, tag="batchModify"):
 
     def __post_init__(self) -> None:
         self.a = self.a or None
+
+    def requests(self) -> int:
+        """Return how many requests of the address budget the action takes: one a modify."""
+        return len(self.modifies) or 1
 
 
 class ScheduleCancelAction(Action, tag="scheduleCancel"):

@@ -25,6 +25,7 @@ class Link:
         self._wire = wire
         self.address = address
         self.number = number
+        self._entry = b"frame %d" % number  # in the event log
         self.last_sent_s = server.monotonic_s()
         self._out = _Lane(server, self._write)
         self._in = _Lane(server, self._take)
@@ -80,7 +81,7 @@ class Link:
             self._log_and_send(payload)
 
     def _log_and_send(self, payload: bytes) -> None:
-        self._server.venue.event_log.add(b"frame %d" % self.number, payload)
+        self._server.venue.event_log.add(self._entry, payload)
         self._wire.send(payload)
 
     def _take(self, frame: bytes) -> None:

@@ -204,7 +204,7 @@ class MarketInfo:
 
     def _recent_trades(self, body: dict[str, Any]) -> Any:
         coin = read_text(body, "coin")
-        return list(reversed(self._venue.recent_trades.get(coin, []))) if self.asset(coin) else None
+        return list(reversed(self._venue.recent_trades.get(coin, ()))) if self.asset(coin) else None
 
     @staticmethod
     def candle_start(time_ms: int, interval: str) -> int:
