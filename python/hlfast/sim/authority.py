@@ -50,7 +50,7 @@ class Authority:
             raise RefusedError(f"{tag_of(sent)} is not supported by this simulator.")
         if signer is None or (self._venue.settings.high_s == "refuse" and signatures.is_high(envelope.signature)):
             raise RefusedError("Unable to recover signer.")
-        if type(sent) is MultiSigAction:
+        if isinstance(sent, MultiSigAction):
             owner = self._owner_of_multi_sig(envelope, sent.payload, sent, signer)
             action = sent.payload.action
         else:

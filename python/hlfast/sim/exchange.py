@@ -79,7 +79,7 @@ class Exchange:
         settings, now = self.settings, self._venue.now_ms()
         self._arrivals += 1
         sent = envelope.action
-        action = sent.payload.action if type(sent) is act.MultiSigAction else sent
+        action = sent.payload.action if isinstance(sent, act.MultiSigAction) else sent
         rank = sequencing.rank(action)
         pending = Pending(envelope, action, signer, identity, digest, now, source, reply, rank)
         due_ms = now + settings.latency_ms + hold_ms

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -72,4 +73,9 @@ def convert_envelope(payload: Any) -> Envelope:
 
 def tag_of(action: AnyAction) -> str:
     """Return the wire name of an action."""
-    return str(type(action).__struct_config__.tag)
+    return _tag(type(action))
+
+
+@cache  # as many as there are kinds of actions; msgspec makes a new configuration for each look at one
+def _tag(kind: type[AnyAction]) -> str:
+    return str(kind.__struct_config__.tag)
