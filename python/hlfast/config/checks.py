@@ -14,6 +14,7 @@ from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.portions import check_portions
 from hlfast.config.problems import Problem, redact
 from hlfast.config.values import Problems, venue_network
+from hlfast.config.zones import zone_tables
 
 # Of one source address (protocol notes, 2026-08).
 VENUE_CONNECTIONS = 10
@@ -38,8 +39,13 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     check_follows(problems, config.follows, leaders, followers)
     check_beside(problems, config)
     check_execution(problems, config)
+    if config.zones:
+        what = "is worked out from hours_zone and the tz database"
+        problems.append(Problem("zones", what, "leave it out"))
+    zones = zone_tables(config.follows)
     builder = config.builder and msgspec.structs.replace(config.builder, address=config.builder.address.lower())
-    return msgspec.structs.replace(config, leaders=leaders, followers=followers, builder=builder), problems
+    config = msgspec.structs.replace(config, leaders=leaders, followers=followers, zones=zones, builder=builder)
+    return config, problems
 
 
 def _check_venue(problems: Problems, config: Config) -> None:

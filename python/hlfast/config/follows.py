@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from hlfast.config import values
+from hlfast.config.filters import check_filters
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import MIN_ORDER_USD, Problems
 
 # Each sizing mode and the one field that belongs to it.
-_MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd"}
+_MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd", "risk": "risk_bps"}
 # An order priced more than 80 % away from the reference is refused whole by the venue.
 _MAX_BAND_BPS = 8_000
 
@@ -31,8 +32,10 @@ def check_follows(
             fix = suggestion(follow.follower, follower_by_name)
             problems.append(Problem(f"{setting}.follower", f'"{follow.follower[:70]}" names no follower', fix))
         _check_mode(problems, setting, follow)
+        _check_round_up(problems, setting, follow)
         _check_existing(problems, setting, follow)
         _check_coins(problems, setting, follow)
+        check_filters(problems, setting, follow)
         _check_limits(problems, setting, follow)
     pairs = [(f"follows[{at}]", f"{follow.leader}\0{follow.follower}") for at, follow in enumerate(follows)]
     values.no_repeats(problems, pairs, "is the same pair", "keep one policy for the pair")
@@ -48,11 +51,29 @@ def _check_mode(problems: Problems, setting: str, follow: Follow) -> None:
         elif mode != follow.mode and given is not None:
             what = f'belongs to mode "{mode}", but the mode is "{follow.mode}"'
             problems.append(Problem(f"{setting}.{field}", what, "leave it out, or change the mode"))
-    if follow.scale_adds and follow.mode != "notional":
-        what = f'belongs to mode "notional", but the mode is "{follow.mode}"'
+    if follow.scale_adds and follow.mode not in {"notional", "risk"}:
+        what = f'belongs to mode "notional" or "risk", but the mode is "{follow.mode}"'
         problems.append(Problem(f"{setting}.scale_adds", what, "leave it out"))
+    for field in ("volatility_days", "risk_max_leverage"):
+        if getattr(follow, field) is not None and follow.mode != "risk":
+            what = f'belongs to mode "risk", but the mode is "{follow.mode}"'
+            problems.append(Problem(f"{setting}.{field}", what, "leave it out, or change the mode"))
     values.factor(problems, f"{setting}.ratio", follow.ratio)
     values.factor(problems, f"{setting}.weight", follow.weight)
+    values.factor(problems, f"{setting}.risk_max_leverage", follow.risk_max_leverage)
+    if follow.risk_bps is not None:
+        values.whole(problems, f"{setting}.risk_bps", follow.risk_bps, 1, 2_000)
+    if follow.volatility_days is not None:
+        values.whole(problems, f"{setting}.volatility_days", follow.volatility_days, 7, 90)
+
+
+def _check_round_up(problems: Problems, setting: str, follow: Follow) -> None:
+    values.usd(problems, f"{setting}.round_up_max_usd", follow.round_up_max_usd)
+    if follow.round_up and follow.round_up_max_usd is None:
+        what = "is missing: round_up needs a cap of what it may add to an entry"
+        problems.append(Problem(f"{setting}.round_up_max_usd", what, 'set it, as in "5"'))
+    elif follow.round_up_max_usd is not None and not follow.round_up:
+        problems.append(Problem(f"{setting}.round_up_max_usd", "belongs to round_up, which is off", "leave it out"))
 
 
 def _check_existing(problems: Problems, setting: str, follow: Follow) -> None:
@@ -86,11 +107,6 @@ def _check_coins(problems: Problems, setting: str, follow: Follow) -> None:
 
 def _check_limits(problems: Problems, setting: str, follow: Follow) -> None:
     notional = values.usd(problems, f"{setting}.notional_usd", follow.notional_usd, least=MIN_ORDER_USD)
-    least = values.usd(problems, f"{setting}.min_value_usd", follow.min_value_usd)
-    most = values.usd(problems, f"{setting}.max_value_usd", follow.max_value_usd)
-    if least is not None and most is not None and least > most:
-        what = "is more than max_value_usd, so no entry would pass"
-        problems.append(Problem(f"{setting}.min_value_usd", what, "swap the two"))
     order = values.usd(problems, f"{setting}.max_order_usd", follow.max_order_usd, least=MIN_ORDER_USD)
     position = values.usd(problems, f"{setting}.max_position_usd", follow.max_position_usd, least=MIN_ORDER_USD)
     if order is not None and position is not None and order > 2 * position:

@@ -136,17 +136,34 @@ class Follow(Frozen, frozen=True):
 
     leader: str  # Leader.name
     follower: str  # Follower.name
-    mode: Literal["ratio", "equity", "notional"]
+    mode: Literal["ratio", "equity", "notional", "risk"]
     ratio: str | None = None  # mode ratio: share of the leader's size
     weight: str | None = None  # mode equity: multiplies follower equity ÷ leader equity
     notional_usd: str | None = None  # mode notional: value per leader position
-    scale_adds: bool = False  # mode notional: later adds use the same r
+    risk_bps: int | None = None  # mode risk: what a usual day may move of the follower's equity, per position
+    volatility_days: int | None = None  # mode risk: the usual day is that of so many; None: 30
+    risk_max_leverage: str | None = None  # mode risk: position value ÷ equity at most; None: 3
+    scale_adds: bool = False  # modes notional and risk: later adds use the same r
+    inverse: bool = False  # the follower takes the other side
+    round_up: bool = False  # an entry below the venue's minimum is raised to it
+    round_up_max_usd: str | None = None  # for round_up: by at most this
     existing: Literal["ignore", "adopt", "adopt_within"] = "ignore"
     adopt_band_bps: int | None = None  # for adopt_within: leader's entry price ± this
     coins_allow: tuple[str, ...] | None = None  # None: every coin
     coins_block: tuple[str, ...] = ()
     min_value_usd: str | None = None  # leader's resulting position, coalesced change
     max_value_usd: str | None = None
+    side: Literal["both", "long", "short"] = "both"  # of the leader's position
+    hours: tuple[str, ...] | None = None  # "HH:MM-HH:MM", half-open, may pass midnight; None: always
+    hours_zone: str | None = None  # tz database name; None: UTC
+    delay_ms: int | None = None  # judged again when due, dropped if the leader left
+    max_leader_leverage: str | None = None  # Σ |leader's positions| ÷ its equity
+    min_listed_days: int | None = None
+    min_day_volume_usd: str | None = None
+    min_open_interest_usd: str | None = None
+    quality_window: Literal["day", "week", "month", "all"] | None = None  # the leader is judged over this
+    only_profitable: bool = False
+    max_leader_drawdown_bps: int | None = None
     max_order_usd: str | None = None  # this edge's part of one order
     max_position_usd: str | None = None  # this edge's part of one coin
     max_age_ms: int = 2_000  # an older entry expires; an exit never does
@@ -211,6 +228,13 @@ class Discovery(Frozen, frozen=True):
     auto_follow: AutoFollow = AutoFollow()
 
 
+class Zone(Frozen, frozen=True):
+    """One zone of the tz database as a table: the core has no clock and no database. Made by the loader."""
+
+    name: str
+    offsets: tuple[tuple[int, int], ...]  # from this Unix second on, so many seconds ahead of UTC
+
+
 class Config(Frozen, frozen=True):
     """Everything `hlfast run` needs."""
 
@@ -220,6 +244,7 @@ class Config(Frozen, frozen=True):
     leaders: tuple[Leader, ...]
     followers: tuple[Follower, ...]
     follows: tuple[Follow, ...]
+    zones: tuple[Zone, ...] = ()
     engine: EngineSettings = EngineSettings()
     keys: Keys = Keys()
     metrics: Metrics = Metrics()

@@ -47,6 +47,18 @@ REASONS = {
     "frozen": "a freeze was on: nothing is sent, and what the leader reduced goes when it ends",
     "killed": "the kill switch was on",
     "flattened": "an operator had the position closed",
+    "side_filtered": "side: the leader's position is on the other side",
+    "outside_hours": "the entry came outside the follow's hours",
+    "leader_leverage": "the leader's positions were above max_leader_leverage times its equity",
+    "leader_quality": "the leader made no money, or fell too deep, over quality_window",
+    "quality_unread": "the leader's past could not be told, or was read more than an hour ago",
+    "market_too_young": "the coin had traded for less than min_listed_days",
+    "low_volume": "the coin's volume of 24 hours was below min_day_volume_usd",
+    "low_open_interest": "the coin's open interest was below min_open_interest_usd",
+    "market_unread": "a figure of the market that a filter needs was unread or too old",
+    "volatility_unread": "the coin's usual move of a day could not be told; mode risk sizes by it",
+    "delayed": "the opening half of a flip waits for delay_ms",
+    "leader_left": "the leader left before a delayed entry was due",
 }
 
 

@@ -311,6 +311,30 @@ reasons! {
     Killed = "killed",
     /// An operator closed the position.
     Flattened = "flattened",
+    /// `side`: the leader's position is on the other side.
+    SideFiltered = "side_filtered",
+    /// Outside `hours`.
+    OutsideHours = "outside_hours",
+    /// Above `max_leader_leverage`.
+    LeaderLeverage = "leader_leverage",
+    /// `only_profitable` or `max_leader_drawdown_bps`.
+    LeaderQuality = "leader_quality",
+    /// The leader's past is unread, too old, or can't be judged over `quality_window`.
+    QualityUnread = "quality_unread",
+    /// Below `min_listed_days`.
+    MarketTooYoung = "market_too_young",
+    /// Below `min_day_volume_usd`.
+    LowVolume = "low_volume",
+    /// Below `min_open_interest_usd`.
+    LowOpenInterest = "low_open_interest",
+    /// A figure of the market that a gate needs is unread or too old.
+    MarketUnread = "market_unread",
+    /// The usual move of a day can't be told: mode `risk` sizes by it.
+    VolatilityUnread = "volatility_unread",
+    /// The opening half of a flip waits for `delay_ms`.
+    Delayed = "delayed",
+    /// The leader left before a delayed entry was due.
+    LeaderLeft = "leader_left",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -189,6 +189,25 @@ pub(crate) enum RawMode {
     Ratio,
     Equity,
     Notional,
+    Risk,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawSide {
+    #[default]
+    Both,
+    Long,
+    Short,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawWindow {
+    Day,
+    Week,
+    Month,
+    All,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -208,19 +227,47 @@ pub(crate) struct RawFollow {
     pub ratio: Option<String>,
     pub weight: Option<String>,
     pub notional_usd: Option<String>,
+    pub risk_bps: Option<u32>,
+    pub volatility_days: Option<u32>,
+    pub risk_max_leverage: Option<String>,
     pub scale_adds: bool,
+    #[serde(default)]
+    pub inverse: bool,
+    #[serde(default)]
+    pub round_up: bool,
+    pub round_up_max_usd: Option<String>,
     pub existing: RawExisting,
     pub adopt_band_bps: Option<u32>,
     pub coins_allow: Option<Vec<String>>,
     pub coins_block: Vec<String>,
     pub min_value_usd: Option<String>,
     pub max_value_usd: Option<String>,
+    #[serde(default)]
+    pub side: RawSide,
+    pub hours: Option<Vec<String>>,
+    pub hours_zone: Option<String>,
+    pub delay_ms: Option<u64>,
+    pub max_leader_leverage: Option<String>,
+    pub min_listed_days: Option<u32>,
+    pub min_day_volume_usd: Option<String>,
+    pub min_open_interest_usd: Option<String>,
+    pub quality_window: Option<RawWindow>,
+    #[serde(default)]
+    pub only_profitable: bool,
+    pub max_leader_drawdown_bps: Option<u32>,
     pub max_order_usd: Option<String>,
     pub max_position_usd: Option<String>,
     pub max_age_ms: u64,
     pub entry_band_bps: u32,
     pub reduce_band_bps: u32,
     pub emergency_band_bps: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawZone {
+    pub name: String,
+    pub offsets: Vec<(i64, i32)>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -232,6 +279,8 @@ pub(crate) struct RawConfig {
     pub leaders: Vec<RawLeader>,
     pub followers: Vec<RawFollower>,
     pub follows: Vec<RawFollow>,
+    #[serde(default)]
+    pub zones: Vec<RawZone>,
     pub engine: EngineSettings,
     pub keys: Keys,
     pub metrics: Metrics,

@@ -2,11 +2,14 @@
 mod caps;
 mod chase;
 mod decide;
+mod delay;
 mod drift;
+mod figures;
 mod gates;
 mod holds;
 mod ingest;
 mod leaders;
+mod money;
 mod operate;
 mod passive;
 mod reads;
@@ -69,6 +72,9 @@ pub struct Engine {
     chance: u64,
     buffers: Buffers,
     batch: send::Batch,
+    needs: figures::Needs,
+    lists: gates::Lists,
+    views: Vec<gates::View>,
 }
 
 impl Engine {
@@ -98,6 +104,9 @@ impl Engine {
             order_activity: vec![leaders::OrderActivity::default(); config.leaders.len()],
             silence: silence::Silence::new(config.leaders.len()),
             holds: holds::HoldCounts::default(),
+            needs: figures::Needs::of(&config),
+            lists: gates::Lists::default(),
+            views: Vec::new(),
             follows_of_leader,
             follows_of_follower,
             dexs,
@@ -121,7 +130,7 @@ impl Engine {
             Event::Continue => self.next_chunk(now_ms, out),
             Event::HttpAnswer { post_id, status, body } => self.on_http_answer(post_id, status, body, now_ms, out),
             Event::Info { token, status, body } => return self.on_info(token, status, body, now_ms, out),
-            Event::Meta { body } => return self.on_meta(body, out),
+            Event::Meta { body } => return self.on_meta(body, now_ms, out),
             Event::SourceUp { source, kind } => self.on_source_up(source, kind, now_ms, out),
             Event::SourceDown { source } => self.on_source_down(source, now_ms, out),
             Event::HttpLaneUp { lane } => self.on_http_lane_up(lane, out),
@@ -175,10 +184,11 @@ impl Engine {
         FrameClass::Taken
     }
 
-    fn on_meta(&mut self, body: &[u8], out: &mut Commands) -> FrameClass {
+    fn on_meta(&mut self, body: &[u8], now_ms: u64, out: &mut Commands) -> FrameClass {
         match self.state.market.load(body) {
             Ok(()) => {
                 out.changed = true;
+                self.survey_coins(now_ms);
                 FrameClass::Taken
             }
             Err(problem) => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::commands::CoinId;
 use crate::feed::seen::PlainState;
-use crate::num::{Px, Sz};
+use crate::num::{Px, Sz, Usd};
 
 /// More coins than the venue will have for years; beyond it names are refused, not stored.
 const MAX_COINS: usize = 20_000;
@@ -46,6 +46,27 @@ pub struct Coin {
     pub last_price: i64,
     /// Its quotes and trades are subscribed.
     pub subscribed: bool,
+    /// What was read of its market.
+    pub facts: Facts,
+}
+
+/// What gates and sizing ask of a coin's market; each figure with the time it was read, 0: never.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Facts {
+    /// Value traded in 24 hours.
+    pub day_volume: Usd,
+    /// Value of all open positions, at the mark.
+    pub open_interest: Usd,
+    /// Mark price in 10^-8.
+    pub mark: i64,
+    /// When these were read.
+    pub context_ms: u64,
+    /// The usual move of a day over so many days, in `MOVE_SCALE`ths of the price; one for each number of days in the settings.
+    pub moves: Vec<(u32, i64)>,
+    /// The end of the oldest day whose candle was seen: the coin is at least that old.
+    pub listed_ms: u64,
+    /// When candles were read.
+    pub candles_ms: u64,
 }
 
 /// All coins met so far.
@@ -95,7 +116,13 @@ impl Market {
             return None;
         }
         let id = CoinId::try_from(self.coins.len()).ok()?;
-        self.coins.push(Coin { name: text.to_owned(), asset: None, last_price: 0, subscribed: false });
+        self.coins.push(Coin {
+            name: text.to_owned(),
+            asset: None,
+            last_price: 0,
+            subscribed: false,
+            facts: Facts::default(),
+        });
         self.index.insert(name.to_vec(), id);
         Some(id)
     }

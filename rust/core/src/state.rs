@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::commands::{CoinId, Reason};
+use crate::copy::equity::Purse;
 use crate::copy::pace::Slicing;
 use crate::event::{LaneId, SourceId};
+use crate::feed::figures::Past;
 use crate::feed::seen::Seen;
 use crate::market::Market;
 use crate::order::attempt::InFlight;
@@ -34,10 +36,8 @@ pub struct Leader {
     pub counted_ms: u64,
     /// Missing fills could not be read: when that is tried again. 0: none are.
     pub owed_ms: u64,
-    /// Account value in 10^-6 dollars.
-    pub equity: Option<i64>,
-    /// When it was read.
-    pub equity_ms: u64,
+    /// What it is worth.
+    pub purse: Purse,
     /// The newest deposit, withdrawal or transfer.
     pub transfer_ms: u64,
     /// The newest liquidation.
@@ -48,12 +48,12 @@ pub struct Leader {
     pub pause: Option<Paused>,
     /// Positions by coin.
     pub coins: BTreeMap<CoinId, LeaderCoin>,
-    /// Unrealised profit of the last read, in 10^-6 dollars.
-    pub unrealised: i64,
-    /// Balances live in the spot state; `None`: not read yet.
-    pub unified: Option<bool>,
     /// Events that all edges have decided: who goes first moves on with each.
     pub turns: u64,
+    /// What it made over each window, where the last read could tell.
+    pub past: [Option<Past>; 4],
+    /// When that was read; 0: never.
+    pub past_ms: u64,
 }
 
 /// How far the repair of a broken chain is.
@@ -112,10 +112,8 @@ pub struct Edge {
 /// One follower.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub struct Follower {
-    /// Account value in 10^-6 dollars.
-    pub equity: Option<i64>,
-    /// When it was read.
-    pub equity_ms: u64,
+    /// What it is worth.
+    pub purse: Purse,
     /// Per dex: positions were read since the process started.
     pub read: Vec<bool>,
     /// Attempts of a former process whose outcome is unknown.
@@ -132,10 +130,6 @@ pub struct Follower {
     pub in_flight: u32,
     /// Nothing is sent before: the venue asked to wait.
     pub hold_until_ms: u64,
-    /// Unrealised profit of the last read, in 10^-6 dollars.
-    pub unrealised: i64,
-    /// Balances live in the spot state; `None`: not read yet.
-    pub unified: Option<bool>,
     /// Requests that the venue still takes from the account, as last read less what was sent since; `None`: not read yet.
     pub requests_left: Option<i64>,
     /// When they were read.
@@ -330,6 +324,29 @@ pub struct Change {
     pub fills: Vec<(u64, u64)>,
 }
 
+/// An entry that waits for its edge's delay.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Delayed {
+    /// The change that asked for it; its `before` is what the entry starts from.
+    pub change: Change,
+    /// How much of the leader's step is still held by the leader.
+    pub step: i64,
+}
+
+/// Where a delayed entry waits: follow, coin, due, decision.
+pub type DelayKey = (u32, CoinId, u64, u64);
+
+/// A figure that gates or sizing judge by, read from time to time. In the order in which they are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Survey {
+    /// Volume, open interest and mark of all coins of one dex, by its place in the list.
+    Contexts(u32),
+    /// What a leader made.
+    Past(u32),
+    /// Days of one coin.
+    Candles(CoinId),
+}
+
 /// A leader event on its way through the edges.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fanout {
@@ -391,6 +408,8 @@ pub enum Asked {
         /// Which follower.
         follower: u32,
     },
+    /// A figure.
+    Survey(Survey),
     /// The dollars of a unified account.
     Spot {
         /// Leader, otherwise follower.
@@ -445,6 +464,12 @@ pub struct State {
     pub reads: BTreeSet<(u64, bool, u32)>,
     /// How fast coins run away from leaders' prices.
     pub drift: BTreeMap<CoinId, Drift>,
+    /// When a figure is read next.
+    pub surveys: BTreeSet<(u64, Survey)>,
+    /// Entries that wait for their edge's delay.
+    pub delayed: BTreeMap<DelayKey, Delayed>,
+    /// When each of them is due: time, and where it waits.
+    pub delay_dues: BTreeSet<(u64, DelayKey)>,
     /// Connections that are up, with the time.
     pub tapes: BTreeMap<SourceId, u64>,
     /// WebSocket lanes that are up.
@@ -485,15 +510,26 @@ macro_rules! as_units {
     )*};
 }
 
-as_units!(Px, Sz, Pos);
+as_units!(Px, Sz, Pos, Usd);
 
 impl State {
     /// No history.
     #[must_use]
     pub fn new(leaders: usize, followers: usize, follows: usize, dexs: usize) -> State {
         State {
-            leaders: vec![Leader { seeded: vec![false; dexs], whole_ms: vec![0; dexs], ..Leader::default() }; leaders],
-            followers: vec![Follower { read: vec![false; dexs], ..Follower::default() }; followers],
+            leaders: vec![
+                Leader {
+                    seeded: vec![false; dexs],
+                    whole_ms: vec![0; dexs],
+                    purse: Purse::new(dexs),
+                    ..Leader::default()
+                };
+                leaders
+            ],
+            followers: vec![
+                Follower { read: vec![false; dexs], purse: Purse::new(dexs), ..Follower::default() };
+                followers
+            ],
             held: vec![BTreeMap::new(); follows],
             edges: vec![Edge::default(); follows],
             next_post: 1,

@@ -1,25 +1,12 @@
 //! The edges: how an entry is sized, what gates it, how far its prices may go.
-use super::values::{band, limit, ratio};
-use crate::config::{ConfigError, RawExisting, RawFollow, RawMode};
+use std::sync::Arc;
+
+use super::filters::{Filters, check_filters};
+use super::hours::Zone;
+use super::mode::{Mode, check_mode, check_round_up};
+use super::values::{band, limit, within};
+use crate::config::{ConfigError, RawExisting, RawFollow};
 use crate::num::Usd;
-
-const MAX_NOTIONAL_USD: i64 = 1_000_000_000;
-
-/// How a leader's size becomes a follower's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// A fixed share, in units of `RATIO_SCALE`.
-    Ratio(i64),
-    /// Follower equity ÷ leader equity × this weight, in units of `RATIO_SCALE`.
-    Equity(i64),
-    /// This value per leader position.
-    Notional {
-        /// The value.
-        value: Usd,
-        /// Later adds use the same ratio instead of changing nothing.
-        scale_adds: bool,
-    },
-}
 
 /// What happens to a position that the leader held before copying began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +28,14 @@ pub struct CheckedFollow {
     pub follower: u32,
     /// Sizing.
     pub mode: Mode,
+    /// The follower takes the other side.
+    pub inverse: bool,
     /// Positions from before.
     pub existing: Existing,
-    /// Only these coins; `None`: all.
-    pub coins_allow: Option<Vec<String>>,
-    /// Not these coins.
-    pub coins_block: Vec<String>,
-    /// Least value of the leader's resulting position.
-    pub min_value: Option<Usd>,
-    /// Greatest value of it.
-    pub max_value: Option<Usd>,
+    /// What an increase must pass.
+    pub filters: Filters,
+    /// An entry below the venue's minimum is raised to it by at most this; `None`: it waits.
+    pub round_up_max: Option<Usd>,
     /// Cap of this edge's part of one order.
     pub max_order: Option<Usd>,
     /// Cap of this edge's part of one coin.
@@ -70,38 +55,8 @@ pub(super) fn check_follow(
     raw: &RawFollow,
     leader: u32,
     follower: u32,
+    zones: &[Arc<Zone>],
 ) -> Result<CheckedFollow, ConfigError> {
-    let existing = match (raw.existing, raw.adopt_band_bps) {
-        (RawExisting::Ignore, None) => Existing::Ignore,
-        (RawExisting::Adopt, None) => Existing::Adopt,
-        (RawExisting::AdoptWithin, Some(bps)) => Existing::AdoptWithin(band(at, "adopt_band_bps", bps, 1)?),
-        (RawExisting::AdoptWithin, None) => {
-            return Err(ConfigError::new(
-                format!("{at}.adopt_band_bps"),
-                "is missing: existing = \"adopt_within\" needs it",
-            ));
-        }
-        (_, Some(_)) => {
-            return Err(ConfigError::new(
-                format!("{at}.adopt_band_bps"),
-                "is only for existing = \"adopt_within\": remove it",
-            ));
-        }
-    };
-    check_coins(at, raw)?;
-    let min_value = limit(at, "min_value_usd", raw.min_value_usd.as_deref())?;
-    let max_value = limit(at, "max_value_usd", raw.max_value_usd.as_deref())?;
-    if let (Some(min), Some(max)) = (min_value, max_value)
-        && min > max
-    {
-        return Err(ConfigError::new(format!("{at}.min_value_usd"), format!("{min} is above max_value_usd {max}")));
-    }
-    if !(1..=3_600_000).contains(&raw.max_age_ms) {
-        return Err(ConfigError::new(
-            format!("{at}.max_age_ms"),
-            format!("{} is outside 1 to 3600000", raw.max_age_ms),
-        ));
-    }
     let reduce_band_bps = band(at, "reduce_band_bps", raw.reduce_band_bps, 1)?;
     let emergency_band_bps = band(at, "emergency_band_bps", raw.emergency_band_bps, 1)?;
     if emergency_band_bps < reduce_band_bps {
@@ -114,80 +69,29 @@ pub(super) fn check_follow(
         leader,
         follower,
         mode: check_mode(at, raw)?,
-        existing,
-        coins_allow: raw.coins_allow.clone(),
-        coins_block: raw.coins_block.clone(),
-        min_value,
-        max_value,
+        inverse: raw.inverse,
+        existing: check_existing(at, raw)?,
+        filters: check_filters(at, raw, zones)?,
+        round_up_max: check_round_up(at, raw)?,
         max_order: limit(at, "max_order_usd", raw.max_order_usd.as_deref())?,
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
-        max_age_ms: raw.max_age_ms,
+        max_age_ms: within(at, "max_age_ms", raw.max_age_ms, 1, 3_600_000)?,
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,
         reduce_band_bps,
         emergency_band_bps,
     })
 }
 
-fn check_mode(at: &str, raw: &RawFollow) -> Result<Mode, ConfigError> {
-    let (wanted, mode_name) = match raw.mode {
-        RawMode::Ratio => ("ratio", "ratio"),
-        RawMode::Equity => ("weight", "equity"),
-        RawMode::Notional => ("notional_usd", "notional"),
-    };
-    let given = [("ratio", &raw.ratio), ("weight", &raw.weight), ("notional_usd", &raw.notional_usd)];
-    for (name, value) in given {
-        match (name == wanted, value) {
-            (true, None) => {
-                return Err(ConfigError::new(
-                    format!("{at}.{name}"),
-                    format!("is missing: mode = \"{mode_name}\" needs it"),
-                ));
-            }
-            (false, Some(_)) => {
-                return Err(ConfigError::new(
-                    format!("{at}.{name}"),
-                    format!("is not used by mode = \"{mode_name}\": remove it"),
-                ));
-            }
-            _ => {}
+fn check_existing(at: &str, raw: &RawFollow) -> Result<Existing, ConfigError> {
+    match (raw.existing, raw.adopt_band_bps) {
+        (RawExisting::Ignore, None) => Ok(Existing::Ignore),
+        (RawExisting::Adopt, None) => Ok(Existing::Adopt),
+        (RawExisting::AdoptWithin, Some(bps)) => Ok(Existing::AdoptWithin(band(at, "adopt_band_bps", bps, 1)?)),
+        (RawExisting::AdoptWithin, None) => {
+            Err(ConfigError::new(format!("{at}.adopt_band_bps"), "is missing: existing = \"adopt_within\" needs it"))
         }
-    }
-    if raw.scale_adds && raw.mode != RawMode::Notional {
-        return Err(ConfigError::new(format!("{at}.scale_adds"), "is only for mode = \"notional\": remove it"));
-    }
-    match raw.mode {
-        RawMode::Ratio => Ok(Mode::Ratio(ratio(at, "ratio", raw.ratio.as_deref())?)),
-        RawMode::Equity => Ok(Mode::Equity(ratio(at, "weight", raw.weight.as_deref())?)),
-        RawMode::Notional => {
-            let value = limit(at, "notional_usd", raw.notional_usd.as_deref())?.unwrap_or(Usd::ZERO);
-            if value > Usd::from_raw(MAX_NOTIONAL_USD.saturating_mul(1_000_000)) {
-                return Err(ConfigError::new(
-                    format!("{at}.notional_usd"),
-                    format!("{value} is above {MAX_NOTIONAL_USD}"),
-                ));
-            }
-            Ok(Mode::Notional { value, scale_adds: raw.scale_adds })
+        (_, Some(_)) => {
+            Err(ConfigError::new(format!("{at}.adopt_band_bps"), "is only for existing = \"adopt_within\": remove it"))
         }
-    }
-}
-
-fn check_coins(at: &str, raw: &RawFollow) -> Result<(), ConfigError> {
-    let allow = raw.coins_allow.as_deref();
-    if allow.is_some_and(<[String]>::is_empty) {
-        return Err(ConfigError::new(
-            format!("{at}.coins_allow"),
-            "is empty and would allow no coin: name coins, or leave it out for every coin",
-        ));
-    }
-    for (name, list) in [("coins_allow", allow.unwrap_or(&[])), ("coins_block", &raw.coins_block)] {
-        if let Some(bad) = list.iter().find(|coin| coin.is_empty() || coin.len() > 64) {
-            return Err(ConfigError::new(format!("{at}.{name}"), format!("{bad:?} is not a coin name")));
-        }
-    }
-    match raw.coins_block.iter().find(|coin| allow.is_some_and(|list| list.contains(coin))) {
-        Some(both) => {
-            Err(ConfigError::new(format!("{at}.coins_block"), format!("{both} is also in coins_allow: decide for one")))
-        }
-        None => Ok(()),
     }
 }

@@ -1,8 +1,11 @@
 //! What makes settings usable: each value in range, each name known, no account following itself through others.
 mod execution;
+mod filters;
 mod followers;
 mod follows;
+mod hours;
 mod leaders;
+mod mode;
 mod register;
 mod surcharges;
 mod values;
@@ -12,14 +15,18 @@ use std::collections::BTreeMap;
 use crate::config::{Config, ConfigError, RawConfig};
 use followers::check_follower;
 use follows::check_follow;
+use hours::check_zones;
 use leaders::check_leader;
 use register::Register;
 use surcharges::check_builder;
 use values::{find, index};
 
+pub use filters::{DAY_MS, Filters, LEVERAGE_SCALE, Quality, Side, Window};
 pub use followers::CheckedFollower;
-pub use follows::{CheckedFollow, Existing, Mode};
+pub use follows::{CheckedFollow, Existing};
+pub use hours::{Hours, Zone};
 pub use leaders::CheckedLeader;
+pub use mode::Mode;
 pub use values::RATIO_SCALE;
 
 pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
@@ -41,6 +48,7 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         .collect::<Result<Vec<_>, ConfigError>>()?;
     let leader_ix = index(leaders.iter().map(|leader| leader.name.as_str()));
     let follower_ix = index(followers.iter().map(|follower| follower.name.as_str()));
+    let zones = check_zones(&raw.zones)?;
     let mut seen = BTreeMap::new();
     let mut follows = Vec::with_capacity(raw.follows.len());
     for (i, follow) in raw.follows.iter().enumerate() {
@@ -53,7 +61,7 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
                 format!("repeats follows[{first}]: keep one edge per leader and follower"),
             ));
         }
-        follows.push(check_follow(&at, follow, leader, follower)?);
+        follows.push(check_follow(&at, follow, leader, follower, &zones)?);
     }
     Ok(Config {
         network: raw.network,

@@ -1,5 +1,6 @@
 //! From a leader's change to a follower's orders: entitled position, sizing, price, plan.
 pub mod entitle;
+pub mod equity;
 pub mod pace;
 pub mod plan;
 pub mod price;

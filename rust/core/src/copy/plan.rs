@@ -169,7 +169,7 @@ fn worth_floor(size: i64, price: i64) -> Usd {
 }
 
 /// The smallest size that is worth the minimum, in whole lots.
-fn least_size(asset: &Asset, price: i64) -> i64 {
+pub fn least_size(asset: &Asset, price: i64) -> i64 {
     let lot = i128::from(asset.lot());
     if price <= 0 {
         return i64::MAX;

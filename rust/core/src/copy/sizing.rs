@@ -1,6 +1,6 @@
 //! The arithmetic of E, the entitled position: 128-bit whole numbers in 10^-20 coins, so that it is unrounded for every purpose.
 use crate::commands::Reason;
-use crate::config_check::{Mode, RATIO_SCALE};
+use crate::config_check::{LEVERAGE_SCALE, Mode, RATIO_SCALE};
 use crate::num::{Px, Round, Sz, Usd};
 
 /// Units of E per unit (10^-8) of a position.
@@ -31,33 +31,49 @@ pub fn to_position(entitled: i128) -> Option<i64> {
     i64::try_from(entitled / UNIT).ok()
 }
 
-/// The ratio that a position opens with, in 10^-12. Equities are in 10^-6 dollars, price and position in 10^-8.
+/// What a ratio is made of beside the leader's position. Equities are in 10^-6 dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Basis {
+    /// What the leader is worth.
+    pub leader_equity: Option<i64>,
+    /// What backs the follower's position.
+    pub follower_equity: Option<i64>,
+    /// The coin's usual move of a day, in `MOVE_SCALE`ths of the price.
+    pub usual_move: Option<i64>,
+}
+
+/// The ratio that a position opens with, in 10^-12. Price and position are in 10^-8.
 ///
 /// # Errors
-/// `EquityUnreadable` or `OutOfRange`: the increase is not taken.
-pub fn opening_ratio(
-    mode: Mode,
-    leader_equity: Option<i64>,
-    follower_equity: Option<i64>,
-    price: i64,
-    position: i64,
-) -> Result<i64, Reason> {
+/// `EquityUnreadable`, `VolatilityUnread` or `OutOfRange`: the increase is not taken.
+pub fn opening_ratio(mode: Mode, basis: &Basis, price: i64, position: i64) -> Result<i64, Reason> {
+    let positive = |equity: Option<i64>| equity.filter(|e| *e > 0).ok_or(Reason::EquityUnreadable);
     let units = match mode {
         Mode::Ratio(ratio) => Some(i128::from(ratio)),
         Mode::Equity(weight) => {
-            let positive = |equity: Option<i64>| equity.filter(|e| *e > 0).ok_or(Reason::EquityUnreadable);
-            let (leader, follower) = (positive(leader_equity)?, positive(follower_equity)?);
+            let (leader, follower) = (positive(basis.leader_equity)?, positive(basis.follower_equity)?);
             i128::from(weight).checked_mul(i128::from(follower)).and_then(|p| p.checked_div(i128::from(leader)))
         }
-        Mode::Notional { value, .. } => {
-            // value · 10^-6 ÷ (price · 10^-8 · position · 10^-8) in units of 10^-12: a factor of 10^22.
-            let worth = i128::from(price).checked_mul(i128::from(position.unsigned_abs()));
-            let scaled = i128::from(value.raw()).checked_mul(10i128.pow(22));
-            scaled.zip(worth).and_then(|(value, worth)| value.checked_div(worth))
+        Mode::Notional { value, .. } => share(i128::from(value.raw()), price, position),
+        Mode::Risk { risk_bps, max_leverage, .. } => {
+            let equity = i128::from(positive(basis.follower_equity)?);
+            let usual = basis.usual_move.ok_or(Reason::VolatilityUnread)?;
+            // equity · bps · 10^-4 ÷ (usual · 10^-9): a factor of 10^5. A coin that never moved is bound by the leverage.
+            let risky = equity.saturating_mul(i128::from(risk_bps)).saturating_mul(100_000);
+            let risky = risky.checked_div(i128::from(usual)).unwrap_or(i128::MAX);
+            let most = equity.saturating_mul(i128::from(max_leverage)) / i128::from(LEVERAGE_SCALE);
+            share(risky.min(most), price, position)
         }
     };
     let ratio = units.and_then(|units| i64::try_from(units).ok());
     ratio.filter(|ratio| *ratio > 0).ok_or(Reason::OutOfRange)
+}
+
+/// A value in 10^-6 dollars over what a position is worth, in 10^-12.
+fn share(value: i128, price: i64, position: i64) -> Option<i128> {
+    // value · 10^-6 ÷ (price · 10^-8 · position · 10^-8) in units of 10^-12: a factor of 10^22.
+    let worth = i128::from(price).checked_mul(i128::from(position.unsigned_abs()))?;
+    value.checked_mul(10i128.pow(22))?.checked_div(worth)
 }
 
 /// The most E that a dollar cap allows at a price, toward zero. A price of zero allows nothing.
@@ -89,19 +105,40 @@ mod tests {
     fn notional_ratio_is_value_over_position_value() {
         let mode = Mode::Notional { value: Usd::from_raw(500_000_000), scale_adds: false };
         // 500 dollars of a 2 coin position at 100: a quarter of a coin each... 500 / 200 = 2.5.
-        assert_eq!(opening_ratio(mode, None, None, 100 * ONE, -2 * ONE), Ok(2_500_000_000_000));
-        assert_eq!(opening_ratio(mode, None, None, 0, ONE), Err(Reason::OutOfRange));
+        assert_eq!(opening_ratio(mode, &Basis::default(), 100 * ONE, -2 * ONE), Ok(2_500_000_000_000));
+        assert_eq!(opening_ratio(mode, &Basis::default(), 0, ONE), Err(Reason::OutOfRange));
     }
 
     #[test]
     fn equity_ratio_needs_both_equities_above_zero() {
         let mode = Mode::Equity(RATIO_SCALE / 2);
-        assert_eq!(opening_ratio(mode, Some(1_000), Some(100), 1, 1), Ok(RATIO_SCALE / 20));
+        let basis = |leader_equity, follower_equity| Basis { leader_equity, follower_equity, ..Basis::default() };
+        assert_eq!(opening_ratio(mode, &basis(Some(1_000), Some(100)), 1, 1), Ok(RATIO_SCALE / 20));
         for (leader, follower) in
             [(None, Some(1)), (Some(1), None), (Some(0), Some(1)), (Some(1), Some(0)), (Some(-5), Some(1))]
         {
-            assert_eq!(opening_ratio(mode, leader, follower, 1, 1), Err(Reason::EquityUnreadable));
+            assert_eq!(opening_ratio(mode, &basis(leader, follower), 1, 1), Err(Reason::EquityUnreadable));
         }
+    }
+
+    #[test]
+    fn a_risk_ratio_risks_the_same_part_of_the_equity_on_every_coin_within_the_leverage() {
+        let risk = |usual, equity| {
+            let mode = Mode::Risk { risk_bps: 100, days: 30, max_leverage: 3 * LEVERAGE_SCALE, scale_adds: false };
+            let basis = Basis { follower_equity: equity, usual_move: usual, ..Basis::default() };
+            // The leader's position is worth 1,000 dollars.
+            opening_ratio(mode, &basis, 100 * ONE, 10 * ONE)
+        };
+        let equity = Some(10_000_000_000);
+        // 1 % of 10,000 dollars on a usual move of 4 %: 2,500 dollars, two and a half times the leader's.
+        assert_eq!(risk(Some(40_000_000), equity), Ok(5 * RATIO_SCALE / 2));
+        assert_eq!(risk(Some(10_000_000), equity), Ok(10 * RATIO_SCALE));
+        // 0.1 % a day would be ten times the equity: three times is the most.
+        assert_eq!(risk(Some(1_000_000), equity), Ok(30 * RATIO_SCALE));
+        assert_eq!(risk(Some(0), equity), Ok(30 * RATIO_SCALE));
+        assert_eq!(risk(None, equity), Err(Reason::VolatilityUnread));
+        assert_eq!(risk(Some(1), Some(0)), Err(Reason::EquityUnreadable));
+        assert_eq!(risk(Some(1), None), Err(Reason::EquityUnreadable));
     }
 
     #[test]

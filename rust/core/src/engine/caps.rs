@@ -3,8 +3,9 @@ use super::Engine;
 use super::gates::Refusal;
 use crate::commands::{CoinId, Outcome, Reason};
 use crate::config_check::CheckedFollow;
-use crate::copy::sizing::{cap_units, scale_down, to_position, worth};
-use crate::num::Usd;
+use crate::copy::plan::least_size;
+use crate::copy::sizing::{UNIT, cap_units, scale_down, to_position, worth};
+use crate::num::{Round, Usd, mul_div};
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Held};
 
@@ -32,6 +33,41 @@ impl Engine {
         }
         let most = i128::try_from(most).map_err(|_| (Outcome::Skipped, Reason::OutOfRange))?;
         Ok(if wanted < 0 { -most } else { most })
+    }
+
+    /// `round_up`: an increase that leaves less than the venue's minimum to be bought is raised to it, within the edge's caps.
+    pub(super) fn raise(
+        &self,
+        follow: u32,
+        edge: &CheckedFollow,
+        change: &Change,
+        entitled: i128,
+        added: i128,
+    ) -> i128 {
+        let Some(most) = edge.round_up_max else { return added };
+        let raised = || {
+            let coin = self.state.market.coin(change.coin)?;
+            let lot = self.state.follower(edge.follower)?.coins.get(&change.coin);
+            let own = lot.map_or(0, |lot| lot.own);
+            // What is on its way may be all of it.
+            if lot.is_some_and(|lot| lot.in_flight.is_some() || !lot.doubted.is_empty()) {
+                return None;
+            }
+            let others = self.net(edge.follower, change.coin) - self.state.held(follow, change.coin).entitled;
+            let net = others.checked_add(entitled)?.checked_add(added)?;
+            let missing = net.checked_sub(i128::from(own).checked_mul(UNIT)?)?;
+            let outward = (net > 0) == (added > 0) && (missing > 0) == (added > 0) && missing != 0;
+            // The lowest price that the order may be valued at: the far end of a sale's band, or the last price.
+            let low = mul_div(change.price, 10_000 - i64::from(edge.entry_band_bps), 10_000, Round::Floor)?;
+            let least = least_size(&coin.asset?, low.min(coin.last_price));
+            let lacking = i128::from(least).checked_mul(UNIT)?.checked_sub(missing.checked_abs()?)?;
+            if !outward || lacking <= 0 || worth(to_position(lacking)?, change.price) > most {
+                return None;
+            }
+            let raised = if added > 0 { added.checked_add(lacking)? } else { added.checked_sub(lacking)? };
+            self.clip(edge, change, entitled, raised).ok().filter(|clipped| *clipped == raised)
+        };
+        raised().unwrap_or(added)
     }
 
     /// An edge's exit may uncover an opposing edge: where |net| rises above the account's cap, that side is cut pro rata.

@@ -1,12 +1,12 @@
 //! One leader change, edge by edge: what it does to E, and which receipts that settles at once.
-use super::gates::Refusal;
+use super::gates::{Refusal, View};
 use super::receipts::{Ending, bare};
 use super::rotation::in_turn;
 use super::{Engine, FIRST_CHUNK, LAST_CHUNK, NEXT_CHUNK};
 use crate::commands::{Commands, Numbers, Outcome, Reason};
 use crate::config_check::{CheckedFollow, Mode};
 use crate::copy::entitle::{Move, classify};
-use crate::copy::sizing::{opening_ratio, scale_down, step, to_position};
+use crate::copy::sizing::{Basis, opening_ratio, scale_down, step, to_position};
 use crate::num::{Pos, Px};
 use crate::state::{Change, Entry, Held, Pending};
 
@@ -15,12 +15,14 @@ const ADOPTION_MS: u64 = 30_000;
 
 /// What an edge made of a change.
 #[derive(Debug, Default)]
-struct Verdict {
-    reduces: bool,
+pub(super) struct Verdict {
+    pub reduces: bool,
     /// What an increase added to E.
-    added: i128,
-    refusal: Option<Refusal>,
-    deadline_ms: u64,
+    pub added: i128,
+    pub refusal: Option<Refusal>,
+    /// The opening waits for the edge's delay, and its receipt with it where nothing else happens.
+    pub delayed: bool,
+    pub deadline_ms: u64,
 }
 
 impl Engine {
@@ -48,13 +50,19 @@ impl Engine {
                 self.state.fanouts.pop_front();
                 continue;
             };
+            let fanout_begins = fanout.next == 0;
             fanout.next = fanout.next.saturating_add(1);
             let last = fanout.next == follows.len();
             // Borrowed out for the call: the change list is the fan-out's, the decision needs all of the engine.
             let changes = std::mem::take(&mut fanout.changes);
             out.changed = true;
-            for change in &changes {
-                self.decide(follow, change, now_ms, out);
+            if left == size || fanout_begins {
+                self.look(leader, &changes, now_ms);
+            }
+            for (at, change) in changes.iter().enumerate() {
+                if let Some(view) = self.views.get(at).copied() {
+                    self.decide(follow, change, &view, now_ms, out);
+                }
             }
             if let Some(fanout) = self.state.fanouts.front_mut() {
                 fanout.changes = changes;
@@ -74,7 +82,8 @@ impl Engine {
         out.more = !self.state.fanouts.is_empty();
     }
 
-    fn decide(&mut self, follow: u32, change: &Change, now_ms: u64, out: &mut Commands) {
+    fn decide(&mut self, follow: u32, change: &Change, view: &View, now_ms: u64, out: &mut Commands) {
+        self.shrink_delayed(follow, change, now_ms, out);
         if self.decide_frozen(follow, change, now_ms, out) {
             return;
         }
@@ -84,7 +93,7 @@ impl Engine {
         let net_before = self.net(follower, change.coin);
         let mut held = first;
         let mut verdict = Verdict { deadline_ms: change.time_ms.saturating_add(max_age_ms), ..Verdict::default() };
-        self.adopt(follow, change, &mut held, &mut verdict, now_ms);
+        self.adopt(follow, change, view, &mut held, &mut verdict, now_ms);
         if let Some(from) = change.gap_from {
             self.fall(follow, follower, change.coin, &mut held, from, change.before);
         }
@@ -103,8 +112,9 @@ impl Engine {
             Move::None | Move::Reduce | Move::Flat => None,
         };
         if let Some(from) = opens_from {
-            match self.increase(follow, change, from, &mut held, now_ms) {
-                Ok(added) => verdict.added = verdict.added.saturating_add(added),
+            match self.take_or_delay(follow, change, view, from, &mut held, verdict.reduces, now_ms) {
+                Ok(Some(added)) => verdict.added = verdict.added.saturating_add(added),
+                Ok(None) => verdict.delayed = true,
                 Err(refusal) => verdict.refusal = Some(refusal),
             }
             self.state.set_held(follow, change.coin, held);
@@ -120,7 +130,15 @@ impl Engine {
     }
 
     /// A position from before copying began, once the follower can take it: an increase from flat at the mark.
-    fn adopt(&mut self, follow: u32, change: &Change, held: &mut Held, verdict: &mut Verdict, now_ms: u64) {
+    fn adopt(
+        &mut self,
+        follow: u32,
+        change: &Change,
+        view: &View,
+        held: &mut Held,
+        verdict: &mut Verdict,
+        now_ms: u64,
+    ) {
         let Some(edge) = self.config.follows.get(follow as usize) else { return };
         if !held.adopting || !self.is_read(edge.follower) {
             return;
@@ -128,7 +146,8 @@ impl Engine {
         let position = change.gap_from.unwrap_or(change.before);
         held.adopting = false;
         let adopted = Change { before: 0, after: position, time_ms: now_ms, gap_from: None, ..change.clone() };
-        match self.increase(follow, &adopted, 0, held, now_ms) {
+        let view = view.at(position, change.price);
+        match self.increase(follow, &adopted, &view, 0, held, now_ms) {
             Ok(added) => {
                 verdict.added = added;
                 verdict.deadline_ms = now_ms.saturating_add(ADOPTION_MS);
@@ -163,42 +182,98 @@ impl Engine {
     }
 
     /// The part of an increase that every gate lets pass, added to E; or the gate that says no.
-    fn increase(&self, follow: u32, change: &Change, from: i64, held: &mut Held, now_ms: u64) -> Result<i128, Refusal> {
-        let skipped = |reason| (Outcome::Skipped, reason);
-        let edge = self.config.follows.get(follow as usize).ok_or(skipped(Reason::OutOfRange))?;
+    pub(super) fn increase(
+        &self,
+        follow: u32,
+        change: &Change,
+        view: &View,
+        from: i64,
+        held: &mut Held,
+        now_ms: u64,
+    ) -> Result<i128, Refusal> {
+        let ratio = self.admit(follow, change, view, from, held, now_ms)?;
+        self.take(follow, change, from, ratio, held, now_ms)
+    }
+
+    /// Fixes the ratio when a position opens, whatever becomes of the opening itself; then asks the gates.
+    pub(super) fn admit(
+        &self,
+        follow: u32,
+        change: &Change,
+        view: &View,
+        from: i64,
+        held: &mut Held,
+        now_ms: u64,
+    ) -> Result<i64, Refusal> {
+        let edge = self.config.follows.get(follow as usize).ok_or((Outcome::Skipped, Reason::OutOfRange))?;
         if held.ignoring || held.adopting {
-            return Err(skipped(Reason::ExistingPosition));
+            return Err((Outcome::Skipped, Reason::ExistingPosition));
         }
         let first = held.ratio.is_none();
         if first {
             held.ratio = self.ratio(edge, change, now_ms).ok();
         }
-        self.filters(edge, change)?;
+        let ratio = self.judge(follow, change, view, held, now_ms)?;
+        if edge.mode.ignores_adds() && (from != 0 || !first) {
+            return Err((Outcome::Skipped, Reason::AddIgnored));
+        }
+        Ok(ratio)
+    }
+
+    /// The gates of an edge, and the ratio of what passes them.
+    pub(super) fn judge(
+        &self,
+        follow: u32,
+        change: &Change,
+        view: &View,
+        held: &Held,
+        now_ms: u64,
+    ) -> Result<i64, Refusal> {
+        let edge = self.config.follows.get(follow as usize).ok_or((Outcome::Skipped, Reason::OutOfRange))?;
+        self.filters(follow, edge, change, view)?;
         self.safety(follow, edge, change)?;
         // A ratio that could not be read when the position opened is fixed by the first increase that can.
-        let ratio = match held.ratio {
-            Some(ratio) => ratio,
-            None => self.ratio(edge, change, now_ms).map_err(|reason| (Outcome::Blocked, reason))?,
-        };
-        if matches!(edge.mode, Mode::Notional { scale_adds: false, .. }) && (from != 0 || !first) {
-            return Err(skipped(Reason::AddIgnored));
+        match held.ratio {
+            Some(ratio) => Ok(ratio),
+            None => self.ratio(edge, change, now_ms).map_err(|reason| (Outcome::Blocked, reason)),
         }
+    }
+
+    /// What passed the gates becomes part of E, within the edge's caps and while it is young.
+    pub(super) fn take(
+        &self,
+        follow: u32,
+        change: &Change,
+        from: i64,
+        ratio: i64,
+        held: &mut Held,
+        now_ms: u64,
+    ) -> Result<i128, Refusal> {
+        let skipped = |reason| (Outcome::Skipped, reason);
+        let edge = self.config.follows.get(follow as usize).ok_or(skipped(Reason::OutOfRange))?;
         if now_ms > change.time_ms.saturating_add(edge.max_age_ms) {
             return Err((Outcome::Expired, Reason::TooOld));
         }
         let delta = change.after.checked_sub(from).ok_or(skipped(Reason::OutOfRange))?;
-        let added = self.clip(edge, change, held.entitled, step(ratio, delta))?;
+        let wanted = step(ratio, if edge.inverse { -delta } else { delta });
+        let added = self.clip(edge, change, held.entitled, wanted)?;
+        let added = self.raise(follow, edge, change, held.entitled, added);
         held.entitled = held.entitled.checked_add(added).ok_or(skipped(Reason::OutOfRange))?;
         Ok(added)
     }
 
-    /// An equity of long ago is none: two reads were due since.
     fn ratio(&self, edge: &CheckedFollow, change: &Change, now_ms: u64) -> Result<i64, Reason> {
-        let oldest = now_ms.saturating_sub(self.config.engine.reconcile_ms.saturating_mul(2));
-        let leader = self.state.leaders.get(edge.leader as usize).filter(|leader| leader.equity_ms >= oldest);
-        let follower = self.state.follower(edge.follower).filter(|follower| follower.equity_ms >= oldest);
-        let (leader, follower) = (leader.and_then(|l| l.equity), follower.and_then(|f| f.equity));
-        opening_ratio(edge.mode, leader, follower, change.price, change.after)
+        let leader = || self.leader_equity(self.state.leaders.get(edge.leader as usize)?, now_ms);
+        let follower = || self.follower_equity(edge.follower, change.coin, now_ms);
+        let basis = match edge.mode {
+            Mode::Ratio(_) | Mode::Notional { .. } => Basis::default(),
+            Mode::Equity(_) => Basis { leader_equity: leader(), follower_equity: follower(), ..Basis::default() },
+            Mode::Risk { days, .. } => {
+                let usual_move = self.usual_move(change.coin, days, now_ms);
+                Basis { follower_equity: follower(), usual_move, ..Basis::default() }
+            }
+        };
+        opening_ratio(edge.mode, &basis, change.price, change.after)
     }
 
     /// An edge's exit may turn the net to the other side: what it had covered is then opened, as part of the exit. It adds
@@ -215,8 +290,20 @@ impl Engine {
         }
     }
 
+    pub(super) fn numbers(&self, follow: u32, change: &Change, first: Held) -> Numbers {
+        let position = |entitled| Pos::from_raw(to_position(entitled).unwrap_or(0));
+        Numbers {
+            leader_before: Pos::from_raw(change.gap_from.unwrap_or(change.before)),
+            leader_after: Pos::from_raw(change.after),
+            leader_price: Px::from_raw(change.price),
+            entitled_before: position(first.entitled),
+            entitled_after: position(self.state.held(follow, change.coin).entitled),
+            ..Numbers::default()
+        }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "everything that a receipt tells")]
-    fn conclude(
+    pub(super) fn conclude(
         &mut self,
         follow: u32,
         change: &Change,
@@ -229,22 +316,21 @@ impl Engine {
         let Some(edge) = self.config.follows.get(follow as usize) else { return };
         let (follower, bare_fill) = (edge.follower, change.fills.first().copied());
         let (time_ms, tid) = bare_fill.unwrap_or((change.time_ms, 0));
-        let position = |entitled| Pos::from_raw(to_position(entitled).unwrap_or(0));
         let pending = Pending {
             from_fill: bare_fill.is_some(),
             reduces: verdict.reduces,
             enters: verdict.added != 0,
-            reason: verdict.refusal.map_or(Reason::None, |(_, reason)| reason),
-            numbers: Numbers {
-                leader_before: Pos::from_raw(change.gap_from.unwrap_or(change.before)),
-                leader_after: Pos::from_raw(change.after),
-                leader_price: Px::from_raw(change.price),
-                entitled_before: position(first.entitled),
-                entitled_after: position(self.state.held(follow, change.coin).entitled),
-                ..Numbers::default()
+            reason: match verdict.refusal {
+                Some((_, reason)) => reason,
+                None if verdict.delayed => Reason::Delayed,
+                None => Reason::None,
             },
+            numbers: self.numbers(follow, change, first),
             ..bare(follow, change.decision, time_ms, tid, now_ms)
         };
+        if verdict.delayed && !pending.reduces {
+            return;
+        }
         self.merge_other_fills(follow, change, now_ms, out);
         if !pending.reduces && !pending.enters {
             if pending.from_fill {

@@ -92,7 +92,10 @@ impl Engine {
         let mut held: Vec<(u32, Reason)> = Vec::new();
         for follow in follows {
             let hold = self.hold(follow);
-            held.extend(hold.map(|hold| (follow, hold.reason)));
+            if let Some(hold) = hold {
+                held.push((follow, hold.reason));
+                self.end_delays(follow, None, hold.reason, now_ms, out);
+            }
             match hold.map(|hold| hold.kind) {
                 Some(Pause::Freeze) => self.freeze(follow),
                 Some(Pause::Flatten) => {

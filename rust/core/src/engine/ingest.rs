@@ -136,6 +136,7 @@ impl Engine {
         out.changed = true;
         for change in &changes {
             self.subscribe(change.coin, out);
+            self.hurry_candles(change.coin);
         }
         self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
     }

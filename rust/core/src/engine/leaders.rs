@@ -66,7 +66,7 @@ impl Engine {
         if time_ms > state.transfer_ms {
             state.transfer_ms = time_ms;
             out.changed = true;
-            if time_ms > state.equity_ms {
+            if time_ms > state.purse.read_ms() {
                 self.read_at(now_ms, true, leader);
             }
         }

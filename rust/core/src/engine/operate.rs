@@ -116,6 +116,9 @@ impl Engine {
         });
         let nets = self.nets(follower);
         let dropped = follows.iter().fold(false, |any, follow| self.drop_parts(*follow, follower, only) | any);
+        for follow in &follows {
+            self.end_delays(*follow, only, Reason::Flattened, now_ms, out);
+        }
         let ended: Vec<(u32, Reason)> = follows.iter().map(|follow| (*follow, Reason::Flattened)).collect();
         for (coin, _) in &coins {
             self.end_entries(follower, *coin, &ended, now_ms, out);

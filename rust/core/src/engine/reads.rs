@@ -1,12 +1,10 @@
 //! What the core wants to know of accounts: asked within the venue's budget, spread over time, compared with what it believes.
+use super::figures::SURVEY_AGAIN_MS;
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
-use crate::config_check::Mode;
 use crate::copy::entitle::{Move, classify};
 use crate::event::FrameClass;
-use crate::feed::account::{
-    AccountState, parse_backfill, parse_order_status, parse_spot_dollars, parse_state, parse_stop_status, parse_unified,
-};
+use crate::feed::account::{AccountState, parse_backfill, parse_order_status, parse_state, parse_stop_status};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
@@ -23,7 +21,7 @@ const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
 pub(super) const STATE_WEIGHT: u32 = 2;
 const HISTORY_WEIGHT: u32 = 120;
-const MODE_WEIGHT: u32 = 20;
+pub(super) const MODE_WEIGHT: u32 = 20;
 
 impl Engine {
     pub(super) fn on_start(&mut self, now_ms: u64, out: &mut Commands) {
@@ -54,6 +52,7 @@ impl Engine {
             }
         }
         self.start_stops(now_ms);
+        self.start_surveys(now_ms);
         self.on_tick(now_ms, out);
     }
 
@@ -70,7 +69,7 @@ impl Engine {
         while self.state.asks.len() < MAX_ASKS {
             let Some((due, leader, account)) = self.state.reads.first().copied().filter(|(due, ..)| *due <= now_ms)
             else {
-                return;
+                break;
             };
             let unread = !leader && !self.is_read(account);
             let purpose = if unread { Purpose::Safety } else { Purpose::Ordinary };
@@ -81,6 +80,7 @@ impl Engine {
             self.state.reads.remove(&(due, leader, account));
             self.read_account(leader, account, now_ms, out);
         }
+        self.ask_surveys(now_ms, out);
     }
 
     fn read_account(&mut self, leader: bool, account: u32, now_ms: u64, out: &mut Commands) {
@@ -99,32 +99,7 @@ impl Engine {
         if !leader {
             self.ask_requests(account, now_ms, out);
         }
-        let unified = if leader {
-            self.state.leaders.get(account as usize).and_then(|leader| leader.unified)
-        } else {
-            self.state.follower(account).and_then(|follower| follower.unified)
-        };
-        match unified {
-            None if self.sizes_by_equity(leader, account) => {
-                let body = format!("{{\"type\":\"userAbstraction\",\"user\":\"{address}\"}}");
-                self.ask(Asked::Mode { leader, account }, MODE_WEIGHT, body, out);
-            }
-            Some(true) => {
-                let body = format!("{{\"type\":\"spotClearinghouseState\",\"user\":\"{address}\"}}");
-                self.ask(Asked::Spot { leader, account }, STATE_WEIGHT, body, out);
-            }
-            _ => {}
-        }
-    }
-
-    fn sizes_by_equity(&self, leader: bool, account: u32) -> bool {
-        let list = if leader {
-            self.follows_of_leader.get(account as usize)
-        } else {
-            self.follows_of_follower.get(account as usize)
-        };
-        let mut edges = list.into_iter().flatten().filter_map(|follow| self.config.follows.get(*follow as usize));
-        edges.any(|edge| matches!(edge.mode, Mode::Equity(_)))
+        self.ask_money(leader, account, now_ms, out);
     }
 
     pub(super) fn address(&self, leader: bool, account: u32) -> Option<Address> {
@@ -202,6 +177,7 @@ impl Engine {
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
             Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
+            Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
         };
         if !done {
             self.ask_again(asked, now_ms, out);
@@ -234,6 +210,7 @@ impl Engine {
                 );
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
+            Asked::Survey(survey) => self.survey_at(now_ms.saturating_add(SURVEY_AGAIN_MS), survey),
             Asked::Order { .. } | Asked::Stop { .. } => false,
         };
     }
@@ -264,36 +241,6 @@ impl Engine {
         true
     }
 
-    fn on_mode(&mut self, leader: bool, account: u32, body: &[u8], now_ms: u64) -> bool {
-        let Ok(unified) = parse_unified(body) else { return false };
-        if leader {
-            let Some(leader) = self.state.leader_mut(account) else { return true };
-            leader.unified = Some(unified);
-        } else {
-            let Some(follower) = self.state.follower_mut(account) else { return true };
-            follower.unified = Some(unified);
-        }
-        if unified {
-            self.read_at(now_ms, leader, account);
-        }
-        true
-    }
-
-    fn on_spot(&mut self, leader: bool, account: u32, body: &[u8], now_ms: u64) -> bool {
-        let Ok(dollars) = parse_spot_dollars(body) else { return false };
-        let equity = |unrealised: i64| Some(dollars.raw().saturating_add(unrealised));
-        if leader {
-            let Some(leader) = self.state.leader_mut(account) else { return true };
-            leader.equity = equity(leader.unrealised);
-            leader.equity_ms = now_ms;
-        } else {
-            let Some(follower) = self.state.follower_mut(account) else { return true };
-            follower.equity = equity(follower.unrealised);
-            follower.equity_ms = now_ms;
-        }
-        true
-    }
-
     /// The dex that lists a coin, by its place in the settings.
     pub(super) fn dex_of(&self, coin: CoinId) -> Option<usize> {
         let name = self.coin_name(coin);
@@ -311,14 +258,8 @@ impl Engine {
     ) -> bool {
         let Ok(read) = parse_state(body) else { return false };
         self.put_off_look(leader, now_ms);
+        self.note_dex_money(true, leader, dex, &read, now_ms);
         let Some(state) = self.state.leader_mut(leader) else { return true };
-        if dex == 0 {
-            state.unrealised = read.unrealised.raw();
-            if state.unified != Some(true) {
-                state.equity = Some(read.equity.raw());
-                state.equity_ms = now_ms;
-            }
-        }
         let first = !state.seeded.get(dex as usize).copied().unwrap_or(true);
         let found = self.found_positions(leader, dex, &read);
         let mut again = false;
@@ -547,14 +488,8 @@ impl Engine {
     fn on_follower_state(&mut self, follower: u32, dex: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
         let Ok(read) = parse_state(body) else { return false };
         let was_read = self.is_read(follower);
+        self.note_dex_money(false, follower, dex, &read, now_ms);
         let Some(state) = self.state.follower_mut(follower) else { return true };
-        if dex == 0 {
-            state.unrealised = read.unrealised.raw();
-            if state.unified != Some(true) {
-                state.equity = Some(read.equity.raw());
-                state.equity_ms = now_ms;
-            }
-        }
         let first = !std::mem::replace(state.read.get_mut(dex as usize).unwrap_or(&mut true), true);
         let mut coins: Vec<CoinId> = state.coins.keys().copied().collect();
         let mut again = false;
@@ -595,6 +530,6 @@ impl Engine {
     }
 }
 
-fn index(at: usize) -> u32 {
+pub(super) fn index(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

@@ -18,7 +18,7 @@ use crate::state::{Asked, Gap, Lot};
 /// Block time may run behind our estimate by this much; an expiry counts only after it.
 pub(super) const EXPIRY_MARGIN_MS: u64 = 2_000;
 /// Followers worked on in one tick, for budget and lanes that came back.
-const TICK_WORK: usize = 128;
+pub(super) const TICK_WORK: usize = 128;
 
 impl Engine {
     /// An outcome is unknown: nothing replaces it until it is settled, but reductions pass it by (rule 28).
@@ -226,6 +226,7 @@ impl Engine {
         state.http_lanes.clear();
         state.tapes.clear();
         state.reads.clear();
+        state.surveys.clear();
         state.backfills.clear();
         state.deadlines.clear();
         if planted(Bug::UnknownForgottenAtRestart) {
@@ -286,6 +287,7 @@ impl Engine {
             out.changed = true;
             self.on_deadline(post, now_ms, out);
         }
+        self.take_due(now_ms, out);
         while let Some((due, follower)) = self.state.due.first().copied().filter(|(due, _)| *due <= now_ms) {
             self.state.due.remove(&(due, follower));
             out.changed = true;

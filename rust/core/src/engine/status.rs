@@ -115,7 +115,7 @@ impl Engine {
             "liquidated": leader.paused,
             "pause": pause_status(leader.pause.as_ref()),
             "coins": coins,
-            "equity_read_ms": leader.equity_ms,
+            "equity_read_ms": leader.purse.read_ms(),
             "last_transfer_ms": leader.transfer_ms,
             "last_order_ms": orders.last_ms,
             "order_updates": orders.updates,
@@ -123,7 +123,7 @@ impl Engine {
             "dirty": leader.gap != Gap::None,
             "fills_owed": leader.owed_ms > 0,
             "cursor_ms": leader.cursor_ms,
-            "equity_usd": leader.equity.map(|equity| Usd::from_raw(equity).to_string()),
+            "equity_usd": shown(leader.purse.of_leader(0).or(leader.purse.unsorted())),
             "positions": positions,
         })
     }
@@ -172,7 +172,7 @@ impl Engine {
             "pause": pause_status(follower.pause.as_ref()),
             "unresolved": follower.unresolved,
             "requests_left": follower.requests_left,
-            "equity_usd": follower.equity.map(|equity| Usd::from_raw(equity).to_string()),
+            "equity_usd": shown(follower.purse.of_follower(0, 0).or(follower.purse.unsorted())),
             "positions": positions,
         })
     }
@@ -180,4 +180,8 @@ impl Engine {
 
 fn pause_status(pause: Option<&Paused>) -> Value {
     pause.map_or(Value::Null, |pause| json!({"kind": pause.kind.name(), "since_ms": pause.since_ms, "why": pause.why}))
+}
+
+fn shown(equity: Option<i64>) -> Option<String> {
+    equity.map(|equity| Usd::from_raw(equity).to_string())
 }

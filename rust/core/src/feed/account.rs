@@ -72,7 +72,7 @@ fn position(row: &Value) -> Result<PositionRow, AnswerError> {
     Ok(PositionRow { coin, size, entry, mark, leverage, isolated })
 }
 
-fn text(value: Option<&Value>) -> Option<&[u8]> {
+pub(super) fn text(value: Option<&Value>) -> Option<&[u8]> {
     value.and_then(Value::as_str).map(str::as_bytes)
 }
 
@@ -164,19 +164,6 @@ pub fn parse_backfill(body: &[u8], rows: &mut Vec<FillRow>) -> Result<(), Answer
     })
 }
 
-/// Parses `userAbstraction`: true if balances live in the spot state.
-///
-/// # Errors
-/// When it is no text.
-pub fn parse_unified(body: &[u8]) -> Result<bool, AnswerError> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
-    match value.as_str() {
-        Some(mode) => Ok(matches!(mode, "unifiedAccount" | "portfolioMargin")),
-        None if value.is_null() => Ok(false),
-        None => Err("no account mode"),
-    }
-}
-
 /// Parses `userRateLimit`: the requests left, below zero when more were sent than the volume allows.
 ///
 /// # Errors
@@ -188,16 +175,4 @@ pub fn parse_requests_left(body: &[u8]) -> Result<i64, AnswerError> {
     // Bought ones stand beside the cap that volume earned; older answers don't name them.
     let all = cap.checked_add(number("nRequestsSurplus").unwrap_or(0));
     all.and_then(|all| all.checked_sub(used)).ok_or("request counts out of range")
-}
-
-/// Parses `spotClearinghouseState`: the dollars in it (token 0).
-///
-/// # Errors
-/// What is missing or malformed.
-pub fn parse_spot_dollars(body: &[u8]) -> Result<Usd, AnswerError> {
-    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
-    let rows = value.get("balances").and_then(Value::as_array).ok_or("no balances")?;
-    let dollars = rows.iter().find(|row| row.get("token").and_then(Value::as_u64) == Some(0));
-    let Some(row) = dollars else { return Ok(Usd::ZERO) };
-    Usd::parse_round(text(row.get("total")).ok_or("balance without total")?, Round::Floor).map_err(|_| "bad balance")
 }

@@ -15,6 +15,7 @@
     reason = "test code"
 )]
 
+mod answers;
 mod digest;
 mod operator;
 mod restart;
@@ -29,6 +30,7 @@ use hlfast_core::event::{Event, FrameClass, SourceKind};
 use hlfast_core::num::{Pos, Px};
 use serde_json::{Value, json};
 
+pub use answers::Figures;
 pub use resting::RestingStop;
 
 pub const NOW: u64 = 1_795_161_600_000;
@@ -146,6 +148,7 @@ pub struct World {
     pub pending_info: Vec<(u64, Value)>,
     /// What the last operator's request was answered with.
     pub answer: Vec<u8>,
+    pub figures: Figures,
     coins: Vec<String>,
     next_tid: u64,
 }
@@ -237,6 +240,7 @@ impl World {
             spent: Vec::new(),
             pending_info: Vec::new(),
             answer: Vec::new(),
+            figures: Figures::default(),
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
             next_tid: 1,
         }
@@ -262,7 +266,7 @@ impl World {
         let universe: Vec<Value> = self
             .coins
             .iter()
-            .zip(decimals)
+            .zip(decimals.into_iter().chain(std::iter::repeat(2)))
             .map(|(name, d)| json!({"name": name, "szDecimals": d, "maxLeverage": 10, "isDelisted": name == "OLDX"}))
             .collect();
         self.step(OwnedEvent::Meta(json!({ "universe": universe }).to_string().into_bytes()));
@@ -436,48 +440,6 @@ impl World {
             return json!({"error": "Order could not immediately match against any resting orders. asset=1"});
         }
         json!({"filled": {"totalSz": Pos::from_raw(size).to_string(), "avgPx": Px::from_raw(order.price).to_string(), "oid": 7}})
-    }
-
-    fn info(&self, request: &Value) -> Value {
-        let user = request["user"].as_str().unwrap_or_default().to_owned();
-        match request["type"].as_str().unwrap() {
-            "orderStatus" if self.stop(&request["oid"]).is_some() => {
-                self.stop(&request["oid"]).unwrap().status(self.now)
-            }
-            "clearinghouseState" => {
-                let all = self.positions.iter().chain(&self.leader_positions);
-                let rows: Vec<Value> = all
-                    .filter(|((account, _), size)| *account == user && **size != 0)
-                    .map(|((_, coin), size)| {
-                        let value = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
-                        json!({"type": "oneWay", "position": {"coin": coin, "szi": Pos::from_raw(*size).to_string(), "entryPx": "100.0",
-                            "positionValue": format!("{value:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": "cross", "value": 10}}})
-                    })
-                    .collect();
-                let equity = self.equity.get(&user).cloned().unwrap_or_else(|| "10000.0".into());
-                json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
-            }
-            "orderStatus" => match self.cloids.get(request["oid"].as_str().unwrap()) {
-                None => json!({"status": "unknownOid"}),
-                Some((size, filled)) => {
-                    let open = self.passive.get(request["oid"].as_str().unwrap()).is_some_and(|(.., open)| *open);
-                    let status = match (size == filled, open) {
-                        (true, _) => "filled",
-                        (false, true) => "open",
-                        (false, false) => "canceled",
-                    };
-                    json!({"status": "order", "order": {"order": {"origSz": Pos::from_raw(*size).to_string(),
-                        "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})
-                }
-            },
-            "userAbstraction" => json!("disabled"),
-            "userFillsByTime" => self.history.clone().map_or(Value::Null, Value::Array),
-            "userRateLimit" => {
-                let used = 10_000 - self.requests_left;
-                json!({"cumVlm": "0.0", "nRequestsUsed": used, "nRequestsCap": 10_000, "nRequestsSurplus": 0})
-            }
-            other => panic!("unexpected read {other}"),
-        }
     }
 
     /// Serves everything until nothing moves; time stands still.

@@ -1,0 +1,146 @@
+//! What the venue answers to reads: positions, orders, where money is; volumes, candles, pasts.
+use std::collections::BTreeMap;
+
+use hlfast_core::num::Pos;
+use serde_json::{Value, json};
+
+use super::{OwnedEvent, World};
+
+/// A day.
+pub const DAY: u64 = 86_400_000;
+
+/// A token's name, number and amount.
+pub type Token = (&'static str, u64, &'static str);
+
+/// Answers that a test gives the venue; what is not given is answered with `null`, which no read takes.
+#[derive(Default)]
+pub struct Figures {
+    /// Account → `userAbstraction`; `disabled` if not given.
+    pub modes: BTreeMap<String, &'static str>,
+    /// Account → dollars and tokens.
+    pub spot: BTreeMap<String, (&'static str, Vec<Token>)>,
+    /// Coin → day volume, open interest, mark.
+    pub contexts: BTreeMap<String, [&'static str; 3]>,
+    /// Coin → closes of the days up to yesterday, oldest first.
+    pub closes: BTreeMap<String, Vec<String>>,
+    /// Account → `perpWeek` as points of (profit, value), an hour apart.
+    pub pasts: BTreeMap<String, Vec<(&'static str, &'static str)>>,
+    /// (account, dex) → account value, where it is not that of the main dex.
+    pub dex_equity: BTreeMap<(String, String), &'static str>,
+}
+
+impl Figures {
+    pub fn answer(&self, request: &Value, coins: &[String], now_ms: u64) -> Option<Value> {
+        let user = request["user"].as_str().unwrap_or_default();
+        Some(match request["type"].as_str()? {
+            "userAbstraction" => json!(self.modes.get(user).copied().unwrap_or("disabled")),
+            "spotClearinghouseState" => {
+                let (dollars, tokens) = self.spot.get(user).cloned().unwrap_or(("0.0", vec![]));
+                let dollars = json!({"coin": "USDC", "token": 0, "total": dollars, "hold": "0.0"});
+                let tokens =
+                    tokens.iter().map(|(coin, token, total)| json!({"coin": coin, "token": token, "total": total}));
+                json!({"balances": std::iter::once(dollars).chain(tokens).collect::<Vec<_>>()})
+            }
+            "metaAndAssetCtxs" if self.contexts.is_empty() => Value::Null,
+            "metaAndAssetCtxs" => {
+                let names: Vec<Value> = coins.iter().map(|name| json!({"name": name})).collect();
+                let contexts: Vec<Value> = coins.iter().map(|name| self.context(name)).collect();
+                json!([{"universe": names}, contexts])
+            }
+            "candleSnapshot" => self.candles(&request["req"], now_ms),
+            "portfolio" => match self.pasts.get(user) {
+                None => Value::Null,
+                Some(points) => {
+                    let at = |hours: usize| now_ms - 7 * DAY + hours as u64 * 3_600_000;
+                    let profits: Vec<Value> =
+                        points.iter().enumerate().map(|(i, (profit, _))| json!([at(i), profit])).collect();
+                    let values: Vec<Value> =
+                        points.iter().enumerate().map(|(i, (_, value))| json!([at(i), value])).collect();
+                    json!([["day", {}], ["perpWeek", {"pnlHistory": profits, "accountValueHistory": values, "vlm": "0.0"}]])
+                }
+            },
+            _ => return None,
+        })
+    }
+
+    fn context(&self, coin: &str) -> Value {
+        match self.contexts.get(coin) {
+            None => json!({"dayNtlVlm": "0.0", "openInterest": "0.0", "markPx": null}),
+            Some([volume, interest, mark]) => json!({"dayNtlVlm": volume, "openInterest": interest, "markPx": mark}),
+        }
+    }
+
+    fn candles(&self, request: &Value, now_ms: u64) -> Value {
+        let Some(closes) = self.closes.get(request["coin"].as_str().unwrap()) else { return Value::Null };
+        let today = now_ms / DAY * DAY;
+        let from = request["startTime"].as_u64().unwrap();
+        let days = closes.iter().rev().zip(1u64..).map(|(close, ago)| (today - ago * DAY, close.clone()));
+        let mut rows: Vec<(u64, String)> = days.filter(|(start, _)| start + DAY > from).collect();
+        rows.reverse();
+        rows.push((today, closes.last().unwrap().clone()));
+        rows.iter().map(|(start, close)| json!({"t": start, "T": start + DAY - 1, "i": "1d", "c": close})).collect()
+    }
+}
+
+impl World {
+    pub(super) fn info(&self, request: &Value) -> Value {
+        let user = request["user"].as_str().unwrap_or_default().to_owned();
+        match request["type"].as_str().unwrap() {
+            "orderStatus" if self.stop(&request["oid"]).is_some() => {
+                self.stop(&request["oid"]).unwrap().status(self.now)
+            }
+            "clearinghouseState" => {
+                let all = self.positions.iter().chain(&self.leader_positions);
+                let rows: Vec<Value> = all
+                    .filter(|((account, _), size)| *account == user && **size != 0)
+                    .map(|((_, coin), size)| {
+                        let value = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
+                        json!({"type": "oneWay", "position": {"coin": coin, "szi": Pos::from_raw(*size).to_string(), "entryPx": "100.0",
+                            "positionValue": format!("{value:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": "cross", "value": 10}}})
+                    })
+                    .collect();
+                let dex = request["dex"].as_str().unwrap_or_default().to_owned();
+                let of_dex = self.figures.dex_equity.get(&(user.clone(), dex)).map(|equity| (*equity).to_owned());
+                let equity = of_dex.or_else(|| self.equity.get(&user).cloned()).unwrap_or_else(|| "10000.0".into());
+                json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
+            }
+            "orderStatus" => match self.cloids.get(request["oid"].as_str().unwrap()) {
+                None => json!({"status": "unknownOid"}),
+                Some((size, filled)) => {
+                    let open = self.passive.get(request["oid"].as_str().unwrap()).is_some_and(|(.., open)| *open);
+                    let status = match (size == filled, open) {
+                        (true, _) => "filled",
+                        (false, true) => "open",
+                        (false, false) => "canceled",
+                    };
+                    json!({"status": "order", "order": {"order": {"origSz": Pos::from_raw(*size).to_string(),
+                        "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})
+                }
+            },
+            "userFillsByTime" => self.history.clone().map_or(Value::Null, Value::Array),
+            "userRateLimit" => {
+                let used = 10_000 - self.requests_left;
+                json!({"cumVlm": "0.0", "nRequestsUsed": used, "nRequestsCap": 10_000, "nRequestsSurplus": 0})
+            }
+            other => {
+                self.figures.answer(request, &self.coins, self.now).unwrap_or_else(|| panic!("unexpected read {other}"))
+            }
+        }
+    }
+
+    /// The venue lists a coin.
+    pub fn list(&mut self, coin: &str) {
+        self.coins.push(coin.to_owned());
+        self.meta();
+    }
+
+    /// As `pass`, with a tick each second.
+    pub fn pass_coarsely(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now += 1_000;
+            self.step(OwnedEvent::Tick);
+            self.settle();
+        }
+    }
+}
