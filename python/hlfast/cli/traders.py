@@ -17,6 +17,7 @@ from hlfast.research.analysis import Beside, analyse
 from hlfast.research.figures import Analysis
 from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
 from hlfast.research.from_venue import fetch_blocking
+from hlfast.research.trader_page import render
 
 _DATABASE = "sqlite:///hlfast.db"
 _MAINNET = "https://api.hyperliquid.xyz"
@@ -32,6 +33,7 @@ def traders(
     venue: Annotated[str, typer.Option(help="Base URL for addresses.")] = _MAINNET,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a trader, with every figure.")] = False,
     plot: Annotated[Path | None, typer.Option(help="Write a PNG of one trader's equity and drawdown.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page of one trader with plots; it loads nothing.")] = None,
     database: Annotated[
         str, typer.Option("--database", "-d", envvar="HLFAST_STORE__URL", help="Of those that were found.")
     ] = _DATABASE,
@@ -59,8 +61,8 @@ def traders(
         show(analyses[0])
     elif analyses:
         compare(analyses)
-    if plot is not None and analyses:
-        _plot(analyses[0], plot)
+    if analyses:
+        _write_out(analyses[0], plot, html)
     if len(analyses) < len(targets):
         raise typer.Exit(EXIT_WRONG)
 
@@ -181,6 +183,22 @@ def span(value_ms: int | None) -> str:
         if value_ms >= size:
             return f"{value_ms / size:.1f} {unit}"
     return f"{value_ms} ms"
+
+
+def _write_out(one: Analysis, plot: Path | None, html: Path | None) -> None:
+    if plot is not None:
+        _plot(one, plot)
+    if html is not None:
+        write_page(html, render(one))
+
+
+def write_page(path: Path, text: str) -> None:
+    """Write a page, or say why it can't be written and end."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        refuse(f"{path}: {error}", "name a file in a directory that exists")
+    typer.echo(f"page: {path}", err=True)
 
 
 def _plot(one: Analysis, path: Path) -> None:

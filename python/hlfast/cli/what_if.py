@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
+from hlfast.cli.traders import write_page
 from hlfast.config.follows import check_follows
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
@@ -118,7 +119,7 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
     )
     result = _run(history, policy, model, known, quick=quick, shown=not as_json)
     if html is not None:
-        _write(html, render(result))
+        write_page(html, render(result))
     if as_json:
         typer.echo(msgspec.json.encode(result).decode())
     else:
@@ -229,14 +230,6 @@ def _checked(follow: Follow, changes: dict[str, Any]) -> Follow:
     if problems:
         refuse("; ".join(problem.line().replace("follows[0].", "") for problem in problems), "change these settings")
     return made
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        refuse(f"{path}: {error}", "name a file in a directory that exists")
-    typer.echo(f"page: {path}", err=True)
 
 
 def show(result: Result) -> None:

@@ -17,16 +17,16 @@ body{margin:0 auto;max-width:1180px;padding:24px 20px 60px;background:var(--back
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 h1{font-size:23px;margin:0 0 2px;overflow-wrap:anywhere}h2{font-size:16px;margin:0 0 8px}
 p{margin:0 0 10px}.soft{color:var(--soft)}
-.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(165px,1fr));gap:12px;margin:18px 0 22px}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(140px,1fr));gap:12px;margin:18px 0 22px}
 .card{background:var(--card);border-radius:10px;padding:12px 14px}
 .card b{display:block;font-size:21px;font-variant-numeric:tabular-nums}.card span{color:var(--soft);font-size:13px}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,500px),1fr));gap:26px 30px;margin-bottom:26px}
 section{min-width:0}figure{margin:0}svg{width:100%;height:auto;display:block}
 .good b,.good{color:var(--good)}.bad b,.bad{color:var(--bad)}
 .grid line,line.grid{stroke:var(--rule)}line.zero{stroke:var(--soft)}line.mark{stroke:var(--mark);stroke-dasharray:4 3}
-polyline.line{fill:none;stroke-width:1.8}polyline.mine{stroke:var(--mine)}polyline.ideal{stroke:var(--ideal)}
+polyline.line{fill:none;stroke-width:1.8}polyline.mine{stroke:var(--mine)}polyline.ideal{stroke:var(--ideal)}polyline.down{stroke:var(--bad)}
 circle.mine{fill:var(--mine)}circle.ideal{fill:var(--ideal)}
-rect.whole{fill:var(--mine)}rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.cause{fill:var(--mine)}
+rect.whole{fill:var(--mine)}rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.cause{fill:var(--mine)}rect.empty{fill:var(--card)}
 text{fill:var(--text);font-size:12.5px}text.tick{fill:var(--soft)}text.note{fill:var(--mark)}
 text.end{text-anchor:end}text.mid{text-anchor:middle}
 .legend{color:var(--soft);font-size:13px;margin:4px 0 0 66px}.legend span{margin-right:18px}
@@ -56,7 +56,8 @@ def money(value: Decimal) -> str:
 
 def percent(value: float | None) -> str:
     """A share in percent."""
-    return "n/a" if value is None else f"{value * 100:.1f} %"
+    # Adding zero makes a negative zero a plain one.
+    return "n/a" if value is None else f"{round(value * 100, 1) + 0.0:.1f} %"
 
 
 def section(title: str, content: str, kind: str = "") -> str:

@@ -11,6 +11,7 @@ from typing import Final
 WIDTH: Final = 720
 HEIGHT: Final = 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 14, 12, 30
+_WIDEST_COLUMN = 90.0
 
 Point = tuple[float, float]
 Series = tuple[str, str, Sequence[Point]]  # label, class, points
@@ -55,7 +56,7 @@ def ticks(low: float, high: float, wanted: int = 5) -> list[float]:
     return [round(at * step, 12) for at in range(first, math.floor(high / step) + 1)]
 
 
-def lines(
+def lines(  # noqa: PLR0913 - how a plot looks, each by its name
     series: Sequence[Series],
     *,
     title: str,
@@ -64,6 +65,7 @@ def lines(
     log: bool = False,
     time: bool = False,
     dots: bool = False,
+    from_zero: bool = True,
     marks: Sequence[tuple[float, str]] = (),
 ) -> str:
     """Lines over one axis: `log` spaces it by the logarithm, `time` marks hours or days, `marks` are named places."""
@@ -74,9 +76,10 @@ def lines(
     if time:
         x_ticks = days(min(x for x, _ in every), max(x for x, _ in every))
     values = [y for _, y in every]
-    low, high = min(*values, 0.0), max(*values, 0.0)
+    low, high = (min(*values, 0.0), max(*values, 0.0)) if from_zero else (min(values), max(values))
     spare = (high - low) * 0.06 or 1.0
-    low, high = (low - spare if low < 0 else 0.0), high + spare
+    low = low - spare if low < 0 or not from_zero else 0.0
+    high = high + spare if high > 0 or not low or not from_zero else 0.0
 
     def to_y(value: float) -> float:
         return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
@@ -174,6 +177,97 @@ def bars(rows: Sequence[tuple[str, float, str]], *, title: str) -> str:
         parts.append(f'<text class="label end" x="92" y="{y + 14}">{escape(label)}</text>')
         parts.append(f'<rect class="cause" x="100" y="{y}" width="{wide:.1f}" height="18"/>')
         parts.append(f'<text class="value" x="{108 + wide:.1f}" y="{y + 14}">{escape(text)}</text>')
+    return "".join(parts) + "</svg>"
+
+
+def columns(rows: Sequence[tuple[str, float]], *, title: str, labels: int = 1, counts: bool = False) -> str:
+    """Upright columns from zero, every `labels`-th one named; `counts` are neither good nor bad."""
+    if not rows:
+        return ""
+    low, high = min(0.0, *(value for _, value in rows)), max(0.0, *(value for _, value in rows))
+    spare = (high - low) * 0.06 or 1.0
+    low, high = (low - spare if low < 0 else 0.0), (high + spare if high > 0 or not low else 0.0)
+    slot = (WIDTH - _LEFT - _RIGHT) / len(rows)
+    wide = min(slot * 0.8, _WIDEST_COLUMN)
+
+    def to_y(value: float) -> float:
+        return HEIGHT - _BOTTOM - (value - low) / (high - low) * (HEIGHT - _TOP - _BOTTOM)
+
+    parts = [_head(title), *_rules(low, high, to_y)]
+    for at, (label, value) in enumerate(rows):
+        middle, y = _LEFT + (at + 0.5) * slot, min(to_y(value), to_y(0.0))
+        kind = "whole" if counts else "good" if value >= 0 else "bad"
+        tall = abs(to_y(value) - to_y(0.0))
+        tip = escape(f"{label}: {value:,.6g}" if counts else f"{label}: {value:,.2f}")
+        parts.append(
+            f'<rect class="{kind}" x="{middle - wide / 2:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}">'
+            f"<title>{tip}</title></rect>"
+        )
+        if at % labels == 0:
+            parts.append(_below(middle, label))
+    return "".join(parts) + "</svg>"
+
+
+def _below(x: float, label: str) -> str:
+    """A name under the axis, inside the picture at its right end."""
+    side, x = ("end", WIDTH - 2.0) if x > WIDTH - 24 else ("mid", x)
+    return f'<text class="tick {side}" x="{x:.1f}" y="{HEIGHT - 10}">{escape(label)}</text>'
+
+
+def _rules(low: float, high: float, to_y: Callable[[float], float]) -> list[str]:
+    """Lines across at round numbers, with the numbers."""
+    parts = []
+    for tick in ticks(low, high, 4):
+        y = to_y(tick)
+        kind = "zero" if tick == 0 else "grid"
+        parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick end" x="{_LEFT - 6}" y="{y + 4:.1f}">{number(tick)}</text>')
+    return parts
+
+
+def signed_bars(rows: Sequence[tuple[str, float, str]], *, title: str) -> str:
+    """Horizontal bars to both sides of zero: label, value, text behind it."""
+    if not rows:
+        return ""
+    tall = 26 * len(rows) + 8
+    widest = max(abs(value) for _, value, _ in rows) or 1.0
+    least, most = min(0.0, *(value for _, value, _ in rows)), max(0.0, *(value for _, value, _ in rows))
+    # The texts stand behind the bars on the right, so that is where the room is.
+    room = WIDTH - 92 - 8 - 250
+    scale = room / ((most - least) or widest)
+    zero = 100 - least * scale
+    parts = [_head(title, tall), f'<line class="zero" x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{tall}"/>']
+    for at, (label, value, text) in enumerate(rows):
+        y, wide = 6 + at * 26, abs(value) * scale
+        x, kind = (zero, "good") if value >= 0 else (zero - wide, "bad")
+        behind = max(zero, x + wide) + 8
+        parts.append(f'<text class="label end" x="92" y="{y + 14}">{escape(label)}</text>')
+        parts.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{wide:.1f}" height="18"/>')
+        parts.append(f'<text class="value" x="{behind:.1f}" y="{y + 14}">{escape(text)}</text>')
+    return "".join(parts) + "</svg>"
+
+
+def heat(values: Sequence[Sequence[float]], down: Sequence[str], across: Sequence[str], *, title: str) -> str:
+    """A field of cells, the stronger coloured the further from zero; each tells its value when pointed at."""
+    tall_cell, left, top = 26, 44, 22
+    wide_cell = (WIDTH - left - 4) / len(across)
+    largest = max((abs(value) for row in values for value in row), default=0.0) or 1.0
+    parts = [_head(title, top + tall_cell * len(down) + 4)]
+    for column, name in enumerate(across):
+        place = f'x="{left + (column + 0.5) * wide_cell:.1f}" y="14"'
+        parts.append(f'<text class="tick mid" {place}>{escape(name)}</text>')
+    for row, name in enumerate(down):
+        y = top + row * tall_cell
+        parts.append(f'<text class="tick end" x="{left - 8}" y="{y + 17}">{escape(name)}</text>')
+        for column, value in enumerate(values[row]):
+            # By the root: the many small cells stay visible beside the few large ones.
+            strength = (abs(value) / largest) ** 0.5
+            kind = "empty" if not value else "good" if value > 0 else "bad"
+            shade = "" if not value else f' fill-opacity="{0.12 + 0.88 * strength:.2f}"'
+            size = f'width="{wide_cell - 2:.1f}" height="{tall_cell - 2}"'
+            place = f'x="{left + column * wide_cell + 1:.1f}" y="{y + 1}" {size}'
+            tip = escape(f"{name} {across[column]}: {value:,.2f}")
+            parts.append(f'<rect class="{kind}" {place}{shade}><title>{tip}</title></rect>')
     return "".join(parts) + "</svg>"
 
 
