@@ -24,6 +24,8 @@ _PLACES = {
     "project": "hlfast.cli.records:project",
     "receipts": "hlfast.cli.records:receipts",
     "explain": "hlfast.cli.records:explain",
+    "earnings": "hlfast.cli.earnings:earnings",
+    "tracking": "hlfast.cli.earnings:tracking",
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
     "recommend": "hlfast.cli.recommend:recommend",
@@ -184,6 +186,16 @@ def _receipts() -> None:
 
 @app.command("explain", help="Tell one receipt in words, with its numbers.")
 def _explain() -> None:
+    pass
+
+
+@app.command("earnings", help="What each leader, follower and coin earned: trades, fees, funding.")
+def _earnings() -> None:
+    pass
+
+
+@app.command("tracking", help="How far followers were from their leaders' moves, and why.")
+def _tracking() -> None:
     pass
 
 

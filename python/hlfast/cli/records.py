@@ -131,8 +131,8 @@ def receipts(  # noqa: PLR0913, PLR0917 # one parameter an option of the command
         coin=coin,
         outcome=outcome,
         reason=reason,
-        since_ms=_time(since, "--since"),
-        until_ms=_time(until, "--until"),
+        since_ms=parse_time(since, "--since"),
+        until_ms=parse_time(until, "--until"),
     )
     if check:
         _check(database)
@@ -171,7 +171,8 @@ async def _find(database: str, which: Filter, limit: int) -> list[dict[str, Any]
         return await find_receipts(connection, which, limit)
 
 
-def _time(text: str | None, option: str) -> int | None:
+def parse_time(text: str | None, option: str) -> int | None:
+    """Read a UTC time of an option as Unix ms; None stays None, anything else ends the command."""
     for form in _FORMATS if text else ():
         try:
             return int(datetime.strptime(str(text), form).replace(tzinfo=UTC).timestamp() * 1000)

@@ -20,7 +20,7 @@ ROUNDING = 1e-6
 # A spot balance worth less than this is flat: what fees leave behind, and the venue sells by itself.
 SPOT_DUST_USD = 1
 _EXAMPLES = 5
-_DOLLARS = ("USDC", "USDT0", "USDH", "USDE")
+DOLLARS = ("USDC", "USDT0", "USDH", "USDE")
 
 
 def in_chain_order(history: History) -> tuple[pl.DataFrame, tuple[Issue, ...]]:
@@ -64,8 +64,8 @@ def _with_fees(fills: pl.DataFrame) -> tuple[pl.DataFrame, list[Issue]]:
     """The venue takes a spot fee in what was received: the bought token, or the dollars of a sale."""
     fee = pl.col("fee").fill_null(0)
     unsaid = pl.col("fee_token").is_null()
-    dollars = pl.col("fee_token").is_in(_DOLLARS) | (unsaid & ~(pl.col("spot") & pl.col("is_buy")))
-    base = pl.col("spot") & pl.col("is_buy") & (unsaid | ~pl.col("fee_token").is_in(_DOLLARS))
+    dollars = pl.col("fee_token").is_in(DOLLARS) | (unsaid & ~(pl.col("spot") & pl.col("is_buy")))
+    base = pl.col("spot") & pl.col("is_buy") & (unsaid | ~pl.col("fee_token").is_in(DOLLARS))
     marked = fills.with_columns(
         dollars.fill_null(value=False).alias("dollars"), base.fill_null(value=False).alias("base")
     )

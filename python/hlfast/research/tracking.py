@@ -14,9 +14,10 @@ receipts and executions, so a journal and a replay are judged by the same code.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from operator import attrgetter, itemgetter
 from typing import Any, Final
 
@@ -82,6 +83,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     leader_price: Decimal
     entitled_before: Decimal
     entitled_after: Decimal
+    ordered: Decimal
+    filled: Decimal
     decided_ms: int
     settled_ms: int
 
@@ -127,6 +130,37 @@ def cause_of(outcome: str, reason: str) -> str:
 def is_numbered(receipt: Receipt) -> bool:
     """Whether it carries its decision's numbers; the other fills of a decision point at the first."""
     return receipt.merged_into != receipt.decision
+
+
+_RATIO_STEP: Final = Decimal("0.000000000001")  # of the core
+
+
+def policy_ratio(follow: Follow, receipt: Receipt) -> Decimal | None:
+    """Return what a policy alone says of the size that this receipt opens, cut as the core cuts it; None: it can't."""
+    if follow.mode == "ratio" and follow.ratio is not None:
+        ratio = Decimal(follow.ratio)
+    elif follow.mode == "notional" and follow.notional_usd is not None and receipt.leader_after:
+        ratio = Decimal(follow.notional_usd) / (receipt.leader_price * abs(receipt.leader_after))
+    else:
+        return None
+    return ratio.quantize(_RATIO_STEP, ROUND_DOWN)
+
+
+def seen_ratios(receipts: Iterable[Receipt]) -> RatioOf:
+    """Tell ratios by what the engine did: that of the edge's nearest earlier increase, else of its first one."""
+    seen: dict[tuple[int | str, int | str], list[tuple[int, Decimal]]] = defaultdict(list)
+    for one in sorted(filter(is_numbered, receipts), key=attrgetter("decided_ms")):
+        grown, given = one.leader_after - one.leader_before, one.entitled_after - one.entitled_before
+        if given and grown and abs(one.leader_after) > abs(one.leader_before):
+            seen[one.leader, one.follower].append((one.decided_ms, given / grown))
+
+    def of(receipt: Receipt) -> Decimal | None:
+        known = seen.get((receipt.leader, receipt.follower))
+        if not known:
+            return None
+        return known[max(0, bisect_right(known, receipt.decided_ms, key=itemgetter(0)) - 1)][1]
+
+    return of
 
 
 class _Edge:

@@ -40,6 +40,8 @@ def receipt(
         "leader_price": Decimal(100),
         "entitled_before": Decimal(entitled[0]),
         "entitled_after": Decimal(entitled[1]),
+        "ordered": Decimal(0),
+        "filled": Decimal(0),
         "decided_ms": int(at_h * HOUR),
         "settled_ms": int(at_h * HOUR),
     }

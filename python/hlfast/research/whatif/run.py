@@ -12,7 +12,7 @@ import msgspec
 from hlfast._core import WhatIf
 from hlfast.config.model import Builder, Config, Follow, Follower, Journal, Leader, Venue, for_core
 from hlfast.research.history import History
-from hlfast.research.tracking import Executed, Receipt, Tracking, track
+from hlfast.research.tracking import Executed, RatioOf, Receipt, Tracking, policy_ratio, seen_ratios, track
 from hlfast.research.whatif.model import MICRO, Markets, Model, check
 from hlfast.research.whatif.record import UNIT, Prepared, prepare
 from hlfast.research.whatif.result import AtEquity, AtLatency, LeastEquity, Result
@@ -148,7 +148,7 @@ class Bench:
             run.receipts,
             executed,
             {(0, 0): self.policy.follow},
-            ratio_of(self.policy.follow, run.outcome["equities"]),
+            ratio_of(run, self.policy.follow),
             run.outcome["end_ms"],
             price_of=lambda receipt: Decimal(paid[receipt.coin, receipt.time_ms]) / UNIT,
             seen=lambda at_ms, profit: points.append((at_ms, profit)),
@@ -168,27 +168,21 @@ class Bench:
         return {coin: ideal.traded_usd + ideal.position * middles[coin] for coin, ideal in tracking.ideal.items()}
 
 
-def ratio_of(follow: Follow, equities: list[tuple[int, int, int]]) -> Callable[[Receipt], Decimal | None]:
-    """Say what ratio a policy opens a position with, cut as the core cuts it.
-
-    Args:
-        follow: the policy.
-        equities: (Unix ms, follower's, leader's) as the engine read them, oldest first.
-    """
+def ratio_of(run: Run, follow: Follow) -> RatioOf:
+    """Say what ratio the policy opens a position with, from the equities that the engine had read by then."""
+    equities = run.outcome["equities"]
     times = [at_ms for at_ms, *_ in equities]
+    seen = seen_ratios(run.receipts)
 
     def of(receipt: Receipt) -> Decimal | None:
-        if follow.mode == "ratio":
-            ratio = Decimal(follow.ratio or 0)
-        elif follow.mode == "notional":
-            ratio = Decimal(follow.notional_usd or 0) / (receipt.leader_price * abs(receipt.leader_after))
-        else:
-            at = bisect_right(times, receipt.decided_ms) - 1
-            _, mine, his = equities[at] if at >= 0 else (0, 0, 0)
-            if mine <= 0 or his <= 0:
-                return None
-            ratio = Decimal(follow.weight or 1) * mine / his
-        return ratio.quantize(_RATIO_STEP, ROUND_DOWN)
+        if follow.mode != "equity":
+            known = policy_ratio(follow, receipt)
+            return seen(receipt) if known is None else known
+        at = bisect_right(times, receipt.decided_ms) - 1
+        _, mine, his = equities[at] if at >= 0 else (0, 0, 0)
+        if mine <= 0 or his <= 0:
+            return None
+        return (Decimal(follow.weight or 1) * mine / his).quantize(_RATIO_STEP, ROUND_DOWN)
 
     return of
 

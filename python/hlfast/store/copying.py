@@ -1,0 +1,109 @@
+"""What copying did, for those who add it up: receipts, executions with the leader each was for, funding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hlfast.store.tables import fills, followers, follows, funding, orders, receipts
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose copying, and until when (Unix ms, not included). None: all. It always begins where the database does."""
+
+    follower: str | None = None
+    coin: str | None = None
+    until_ms: int | None = None
+
+
+def _scoped(query: Any, scope: Scope, follower: sa.ColumnElement[Any], table: sa.Table, time: str) -> Any:
+    if scope.follower is not None:
+        query = query.where(follower == scope.follower)
+    if scope.coin is not None:
+        query = query.where(table.c.coin == scope.coin)
+    if scope.until_ms is not None:
+        query = query.where(table.c[time] < scope.until_ms)
+    return query
+
+
+async def read_receipts(connection: AsyncConnection, scope: Scope) -> Sequence[sa.RowMapping]:
+    """Return whole receipts, oldest first."""
+    query = sa.select(receipts)
+    query = _scoped(query, scope, receipts.c.follower, receipts, "time_ms")
+    rows: Sequence[sa.RowMapping] = (await connection.execute(query.order_by(receipts.c.number))).mappings().all()
+    return rows
+
+
+async def read_executions(connection: AsyncConnection, scope: Scope) -> Sequence[sa.RowMapping]:
+    """Return executions on followers' accounts, oldest first, each with `leader`, and `ours`: the engine ordered it.
+
+    `leader` is None where no receipt carries the order's nonce.
+    """
+    order = sa.select(orders.c.cloid, orders.c.follower, orders.c.nonce, orders.c.journal).distinct().subquery()
+    carried = (
+        sa.select(
+            receipts.c.journal,
+            receipts.c.follower,
+            receipts.c.nonce,
+            receipts.c.coin,
+            sa.func.max(receipts.c.leader).label("leader"),
+        )
+        .where(receipts.c.nonce != 0)
+        .group_by(receipts.c.journal, receipts.c.follower, receipts.c.nonce, receipts.c.coin)
+        .subquery()
+    )
+    joined = (
+        fills.join(followers, followers.c.account == fills.c.account)
+        .outerjoin(order, order.c.cloid == fills.c.cloid)
+        .outerjoin(
+            carried,
+            sa.and_(
+                carried.c.journal == order.c.journal,
+                carried.c.follower == order.c.follower,
+                carried.c.nonce == order.c.nonce,
+                carried.c.coin == fills.c.coin,
+            ),
+        )
+    )
+    columns = [fills.c[name] for name in ("coin", "time_ms", "tid", "side", "price", "size", "fee", "fee_token")]
+    query = sa.select(
+        followers.c.name.label("follower"),
+        *columns,
+        order.c.nonce.is_not(None).label("ours"),
+        carried.c.leader,
+    ).select_from(joined)
+    query = _scoped(query, scope, followers.c.name, fills, "time_ms")
+    found = await connection.execute(query.order_by(fills.c.time_ms, fills.c.tid))
+    rows: Sequence[sa.RowMapping] = found.mappings().all()
+    return rows
+
+
+async def read_funding(connection: AsyncConnection, scope: Scope) -> Sequence[sa.RowMapping]:
+    """Return funding of followers' accounts, oldest first."""
+    joined = funding.join(followers, followers.c.account == funding.c.account)
+    query = sa.select(followers.c.name.label("follower"), funding.c.coin, funding.c.time_ms, funding.c.usd).select_from(
+        joined
+    )
+    query = _scoped(query, scope, followers.c.name, funding, "time_ms")
+    rows: Sequence[sa.RowMapping] = (await connection.execute(query.order_by(funding.c.time_ms))).mappings().all()
+    return rows
+
+
+async def read_policies(connection: AsyncConnection) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the settings of each follow, by leader and follower."""
+    rows = (await connection.execute(sa.select(follows.c.leader, follows.c.follower, follows.c.policy))).all()
+    return {(leader, follower): dict(policy) for leader, follower, policy in rows}
+
+
+async def last_prices(connection: AsyncConnection) -> dict[str, Any]:
+    """Return each coin's price in the newest execution of anybody named."""
+    newest = sa.select(fills.c.coin, sa.func.max(fills.c.time_ms).label("at")).group_by(fills.c.coin).subquery()
+    query = sa.select(fills.c.coin, sa.func.max(fills.c.price)).join(
+        newest, sa.and_(newest.c.coin == fills.c.coin, newest.c.at == fills.c.time_ms)
+    )
+    rows = (await connection.execute(query.group_by(fills.c.coin))).all()
+    return {str(coin): price for coin, price in rows}
