@@ -21,6 +21,7 @@ import msgspec
 from hlfast.research.tracking import Receipt, is_numbered
 
 ZERO: Final = Decimal(0)
+_UNIT: Final = Decimal("0.00000001")
 MANUAL: Final = "manual"
 NOBODY: Final = ""  # an order of the engine that no receipt carried: a stop that rested at the venue
 
@@ -92,6 +93,18 @@ class _Part:
         self.held += size
 
 
+def _units(size: Decimal) -> Decimal:
+    """Cut to what the venue can count, so that shares leave no dust."""
+    return size.quantize(_UNIT)
+
+
+def _whole(moves: dict[str, Decimal], size: Decimal, rest_to: str) -> dict[str, Decimal]:
+    """Make the shares add up: what is left over or too much goes to one of them."""
+    rest = size - sum(moves.values(), ZERO)
+    moves[rest_to] = moves.get(rest_to, ZERO) + rest
+    return {leader: share for leader, share in moves.items() if share}
+
+
 class _Coin:
     """All parts of one follower's coin."""
 
@@ -114,21 +127,20 @@ class _Coin:
         shrinks = whole * trade.size < 0 and abs(trade.size) <= abs(whole)
         alone = MANUAL not in self.parts or not self.parts[MANUAL].held
         if not trade.asked and shrinks and (trade.asked == NOBODY or alone):
-            for leader in held:
-                self.parts[leader].entitled *= 1 + trade.size / whole
-            return {leader: size * trade.size / whole for leader, size in held.items()}
+            moves = {leader: _units(size * trade.size / whole) for leader, size in held.items()}
+            for leader, size in held.items():
+                self.parts[leader].entitled += _units(self.parts[leader].entitled * moves[leader] / size)
+            return _whole(moves, trade.size, max(held, key=lambda leader: abs(held[leader])))
         if not trade.asked:
             return {MANUAL: trade.size}
         gaps = {leader: part.entitled - part.held for leader, part in self.parts.items() if leader != MANUAL}
         gap = sum(gaps.values(), ZERO)
-        moves: dict[str, Decimal] = {}
+        moves = {}
         if gap * trade.size > 0:
             done = min(Decimal(1), trade.size / gap)
-            moves = {leader: missing * done for leader, missing in gaps.items() if missing}
+            moves = {leader: _units(missing * done) for leader, missing in gaps.items()}
         # What rounding and the venue's minimum made larger, and what nobody lacked, is the asking edge's.
-        rest = trade.size - sum(moves.values(), ZERO)
-        moves[trade.asked] = moves.get(trade.asked, ZERO) + rest
-        return {leader: size for leader, size in moves.items() if size}
+        return _whole(moves, trade.size, trade.asked)
 
     def pay(self, usd: Decimal) -> None:
         """Share a payment by what is held; where nothing is known to be held it belongs to the manual part."""
