@@ -15,8 +15,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
 from hlfast.cli.traders import write_page
-from hlfast.config.follows import check_follows
+from hlfast.config.follows import MODE_FIELD, check_follows
 from hlfast.config.model import Follow, Follower, Leader
+from hlfast.errors import ConfigError
 from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
 from hlfast.research.history import History
 from hlfast.research.pages import money, percent
@@ -29,7 +30,7 @@ _MAINNET = "https://api.hyperliquid.xyz"
 _QUICK = "Leave out the latency curve and the search for the least equity."
 _FILLS = "Fills of the address: rows of userFills as JSON or JSON lines, .gz too. Without it the venue is asked."
 _FOLLOW_CONFIG = "Take the policy from the [[follows]] of this hlfast.toml."
-_SET = "A setting of the follow, as in hlfast.toml: --set coins_allow=BTC,ETH. May be repeated."
+_SET = "A setting of the follow, as in hlfast.toml: coins_allow=BTC,ETH; of the account: follower.max_gross_usd=500."
 _MARKET = (
     "Answers of metaAndAssetCtxs, candleSnapshot, fundingHistory, or frames of l2Book and trades. May be repeated."
 )
@@ -58,7 +59,7 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
     target: Annotated[str, typer.Argument(metavar="ADDRESS|FILE", help="The leader: an address, or a file of fills.")],
     fills: Annotated[Path | None, typer.Option(help=_FILLS)] = None,
     equity: Annotated[str, typer.Option(help="USD that the follower begins with.")] = "10000",
-    mode: Annotated[str | None, typer.Option(help="ratio, equity or notional; equity by default.")] = None,
+    mode: Annotated[str | None, typer.Option(help="ratio, equity, notional or risk; equity by default.")] = None,
     ratio: Annotated[str | None, typer.Option(help="Mode ratio: share of the leader's size.")] = None,
     weight: Annotated[str | None, typer.Option(help="Mode equity: times follower's equity ÷ leader's.")] = None,
     notional: Annotated[str | None, typer.Option(help="Mode notional: USD per leader position.")] = None,
@@ -69,6 +70,7 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
     fee_tier: Annotated[int, typer.Option(help="Of the follower's 14-day volume, 0 to 6.")] = 0,
     taker_bps: Annotated[str | None, typer.Option(help="Taker fee in basis points, instead of a tier.")] = None,
     leverage: Annotated[int, typer.Option(help="Of every position, as far as the coin allows.")] = 10,
+    seed: Annotated[int, typer.Option(help="Of what the engine draws: the jitter of portions.")] = 1,
     leader_equity: Annotated[
         str | None, typer.Option(help="USD of the leader at the beginning; default: portfolio, else largest exposure.")
     ] = None,
@@ -115,6 +117,7 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
         equity_usd=numbers.get("equity") or Decimal(0),
         leader_equity_usd=numbers.get("leader-equity") or found_equity,
         leverage=leverage,
+        seed=seed,
         funding_rate=numbers.get("funding-rate") or Decimal(0),
     )
     result = _run(history, policy, model, known, quick=quick, shown=not as_json)
@@ -148,7 +151,7 @@ def _run(
                 told=lambda done, total: progress.update(task, completed=done, total=total),
                 **more,
             )
-        except ValueError as error:
+        except (ValueError, ConfigError) as error:
             refuse(str(error), "see hlfast what-if --help")
 
 
@@ -179,18 +182,18 @@ def _policy(config: Path | None, edge: str | None, given: dict[str, str | None],
         base = _edge(config, edge)
     chosen = base.follow
     changes: dict[str, Any] = {name: text for name, text in given.items() if text is not None}
-    mode = changes.get("mode") or next((name for name, field in _FIELD.items() if field in changes), chosen.mode)
+    told = [_setting(text) for text in settings]
+    changes.update((name, value) for kind, name, value in told if kind is Follow)
+    mode = changes.get("mode") or next((name for name, field in MODE_FIELD.items() if field in changes), chosen.mode)
     if mode != chosen.mode:
         changes["mode"] = mode
         # The other mode's size does not stay behind.
-        changes.update({field: None for field in _FIELD.values() if field not in changes})
+        changes.update({field: None for field in MODE_FIELD.values() if field not in changes})
         if mode == "equity" and changes.get("weight") is None:
             changes["weight"] = "1"
-    changes.update(_setting(text) for text in settings)
-    return msgspec.structs.replace(base, follow=_checked(chosen, changes))
-
-
-_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd"}
+    account = {name: value for kind, name, value in told if kind is Follower}
+    made, kept = _checked(chosen, base.account or _ACCOUNT, changes, account)
+    return msgspec.structs.replace(base, follow=made, account=kept)
 
 
 def _edge(path: Path, edge: str | None) -> Policy:
@@ -206,30 +209,44 @@ def _edge(path: Path, edge: str | None) -> Policy:
     return Policy(follow=follow, account=account, builder=config.builder)
 
 
-def _setting(text: str) -> tuple[str, Any]:
+# Whose these are does not matter here.
+_ACCOUNT = Follower(name="follower", account="0x" + "2" * 40, agent="0x" + "3" * 40)
+_NAMES = ("leader", "follower", "name", "account", "agent", "vault")
+
+
+def _setting(text: str) -> tuple[type[Follow | Follower], str, Any]:
+    """One `--set`: of the follow, or with `follower.` in front of the account."""
     name, found, value = text.partition("=")
-    known = {field.name: field for field in msgspec.structs.fields(Follow)}
-    if not found or name not in known or name in ("leader", "follower"):
-        names = ", ".join(sorted(set(known) - {"leader", "follower"}))
-        refuse(f'--set "{text}" sets nothing', f"write NAME=VALUE with one of: {names}")
-    listed = "tuple" in str(known[name].type)
-    return name, [part.strip() for part in value.split(",") if part.strip()] if listed else value
+    kind: type[Follow | Follower] = Follower if name.startswith("follower.") else Follow
+    name = name.removeprefix("follower.")
+    known = {field.name: str(field.type) for field in msgspec.structs.fields(kind) if field.name not in _NAMES}
+    if not found or name not in known:
+        refuse(f'--set "{text}" sets nothing', f"write NAME=VALUE with one of: {', '.join(sorted(known))}")
+    if "tuple" in known[name]:
+        return kind, name, [part.strip() for part in value.split(",") if part.strip()]
+    if value.startswith("{"):
+        try:
+            return kind, name, msgspec.json.decode(value.encode())
+        except msgspec.DecodeError as error:
+            refuse(f'--set "{text}": {error}', "write a table as JSON")
+    return kind, name, value
 
 
-def _checked(follow: Follow, changes: dict[str, Any]) -> Follow:
-    """The settings as the configuration file would take them, refused in its words."""
-    fields = {**msgspec.structs.asdict(follow), **changes}
+def _checked(
+    follow: Follow, account: Follower, changes: dict[str, Any], own: dict[str, Any]
+) -> tuple[Follow, Follower]:
+    """The settings as the configuration file would take them, refused in its words; the core judges the account's."""
     try:
-        made = msgspec.convert(fields, Follow, strict=False)
+        made = msgspec.convert({**msgspec.structs.asdict(follow), **changes}, Follow, strict=False)
+        kept = msgspec.convert({**msgspec.to_builtins(account), **own}, Follower, strict=False)
     except msgspec.ValidationError as error:
         refuse(f"the policy: {error}", "see docs/configuration.md for each setting")
     problems: list[Any] = []
     leaders = (Leader(name=made.leader, address="0x" + "1" * 40),)
-    followers = (Follower(name=made.follower, account="0x" + "2" * 40, agent="0x" + "3" * 40),)
-    check_follows(problems, (made,), leaders, followers)
+    check_follows(problems, (made,), leaders, (msgspec.structs.replace(kept, name=made.follower),))
     if problems:
         refuse("; ".join(problem.line().replace("follows[0].", "") for problem in problems), "change these settings")
-    return made
+    return made, kept
 
 
 def show(result: Result) -> None:

@@ -9,7 +9,7 @@ from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import MIN_ORDER_USD, Problems
 
 # Each sizing mode and the one field that belongs to it.
-_MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd", "risk": "risk_bps"}
+MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd", "risk": "risk_bps"}
 # An order priced more than 80 % away from the reference is refused whole by the venue.
 _MAX_BAND_BPS = 8_000
 
@@ -43,7 +43,7 @@ def check_follows(
 
 
 def _check_mode(problems: Problems, setting: str, follow: Follow) -> None:
-    for mode, field in _MODE_FIELD.items():
+    for mode, field in MODE_FIELD.items():
         given = getattr(follow, field)
         if mode == follow.mode and given is None:
             what = f'is missing: mode "{mode}" sizes by it'

@@ -37,9 +37,14 @@ _CAUSE_OF_REASON: Final = {
     "below_minimum": "minimum",
     "cap": "caps",
     "margin": "margin",
-    **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded"), "latency"),
+    **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded", "delayed"), "latency"),
     **dict.fromkeys(
-        ("unknown_coin", "not_a_perp", "delisted", "coin_filtered", "below_min_value", "above_max_value"), "filter"
+        (
+            *("unknown_coin", "not_a_perp", "delisted", "coin_filtered", "below_min_value", "above_max_value"),
+            *("side_filtered", "outside_hours", "leader_leverage", "leader_quality", "leader_left"),
+            *("market_too_young", "low_volume", "low_open_interest"),
+        ),
+        "filter",
     ),
     **dict.fromkeys(
         (
@@ -50,6 +55,7 @@ _CAUSE_OF_REASON: Final = {
     ),
     **dict.fromkeys(
         (
+            *("quality_unread", "market_unread", "volatility_unread"),
             *("equity_unreadable", "leader_dirty", "leader_paused", "manual_position", "signer_stopped"),
             *("breaker", "request_budget", "paused", "frozen", "killed", "flattened"),
         ),
@@ -132,6 +138,8 @@ def is_numbered(receipt: Receipt) -> bool:
     return receipt.merged_into != receipt.decision
 
 
+# Modes in which an add changes nothing unless it is told to.
+_ONCE: Final = ("notional", "risk")
 _RATIO_STEP: Final = Decimal("0.000000000001")  # of the core
 
 
@@ -143,7 +151,19 @@ def policy_ratio(follow: Follow, receipt: Receipt) -> Decimal | None:
         ratio = Decimal(follow.notional_usd) / (receipt.leader_price * abs(receipt.leader_after))
     else:
         return None
-    return ratio.quantize(_RATIO_STEP, ROUND_DOWN)
+    return _signed(ratio, follow)
+
+
+def equity_ratio(follow: Follow, mine: Decimal | int, his: Decimal | int) -> Decimal | None:
+    """Return what mode equity opens a position with; None: an equity is not above zero."""
+    if mine <= 0 or his <= 0:
+        return None
+    return _signed(Decimal(follow.weight or 1) * mine / his, follow)
+
+
+def _signed(ratio: Decimal, follow: Follow) -> Decimal:
+    cut = ratio.quantize(_RATIO_STEP, ROUND_DOWN)
+    return -cut if follow.inverse else cut
 
 
 def seen_ratios(receipts: Iterable[Receipt]) -> RatioOf:
@@ -197,8 +217,10 @@ class _Edge:
         self.ideal += wanted
         cause = cause_of(receipt.outcome, receipt.reason)
         given = receipt.entitled_after - fallen
-        # An increase that passed its gates and still gave less was cut by a cap; a part that fell further was closed.
-        self.miss((cause or "caps") if grows else "blocked", wanted - given)
+        # An increase that passed its gates and still gave less was cut by a cap, one that gave more was raised to the
+        # minimum; a part that fell further was closed.
+        cut = "caps" if abs(given) < abs(wanted) else "minimum"
+        self.miss((cause or cut) if grows else "blocked", wanted - given)
         if not self.ideal and not after:
             self.ratio, self.missing = None, {}
         return self.ideal - was, known
@@ -220,7 +242,7 @@ class _Edge:
     ) -> tuple[Decimal, bool]:
         if receipt.reason == "existing_position":
             return ZERO, True
-        adds = follow is None or follow.mode != "notional" or follow.scale_adds
+        adds = follow is None or follow.mode not in _ONCE or follow.scale_adds
         if start and not adds:
             return ZERO, True
         if self.ratio is None:

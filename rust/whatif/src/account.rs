@@ -16,10 +16,23 @@ const TOO_SMALL: &str = "Order must have minimum value of $10.";
 const NO_MARGIN: &str = "Insufficient margin to place order.";
 const WOULD_GROW: &str = "Reduce only order would increase position.";
 
-/// An order as the venue takes it: immediate or cancelled.
+/// How long an order lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// Matched at once, or cancelled.
+    Immediate,
+    /// Rests; never takes.
+    Resting,
+    /// Sleeps until the middle reaches a price, and is then matched at once.
+    Stop { trigger: i64 },
+}
+
+/// An order as the venue takes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Order {
     pub coin: usize,
+    pub life: Life,
+    pub cloid: [u8; 16],
     /// Signed.
     pub size: i64,
     pub limit: i64,
@@ -28,6 +41,13 @@ pub struct Order {
     pub leader: Paid,
     /// A builder's share and a bid, on top of the taker fee, in units of `RATE`.
     pub surcharge: i64,
+}
+
+impl Order {
+    /// It pays as a maker.
+    pub fn rests(&self) -> bool {
+        self.life == Life::Resting
+    }
 }
 
 /// Average price of a leader's fills of one block, and of the middle prices that they were made at.
@@ -108,7 +128,7 @@ impl Account {
     }
 
     /// Cash and positions at the middle.
-    pub fn equity(&self, market: &mut Market<'_>, now_ms: u64) -> i128 {
+    pub fn equity(&self, market: &Market<'_>, now_ms: u64) -> i128 {
         self.held()
             .fold(self.cash, |sum, (coin, size)| sum + i128::from(size) * i128::from(market.middle(coin, now_ms)))
     }
@@ -118,7 +138,7 @@ impl Account {
         self.tallies.iter().map(|tally| tally.volume).sum()
     }
 
-    pub fn gross(&self, market: &mut Market<'_>, now_ms: u64) -> i128 {
+    pub fn gross(&self, market: &Market<'_>, now_ms: u64) -> i128 {
         self.held().map(|(coin, size)| value(size, market.middle(coin, now_ms))).sum()
     }
 
@@ -128,7 +148,7 @@ impl Account {
         order: &Order,
         asset: &Coin,
         model: &Model,
-        market: &mut Market<'_>,
+        market: &Market<'_>,
         now_ms: u64,
     ) -> Result<Execution, &'static str> {
         let held = self.position(order.coin);
@@ -150,8 +170,21 @@ impl Account {
         Ok(self.book(order, asset, model, size.signum(), &found))
     }
 
+    /// Somebody else's price came to an order that waited: it is executed at its own, as far as it may be.
+    pub fn meet(&mut self, order: &Order, asset: &Coin, model: &Model, price: i64) -> Option<Execution> {
+        let held = self.position(order.coin);
+        let most = if order.reduce_only { held.saturating_abs() } else { i64::MAX };
+        let size = i64::try_from(order.size.unsigned_abs()).unwrap_or(i64::MAX).min(most);
+        let grows = order.reduce_only && (held > 0) == (order.size > 0);
+        if size == 0 || grows {
+            return None;
+        }
+        let found = Match { size, price, touch: price, middle: price };
+        Some(self.book(order, asset, model, order.size.signum(), &found))
+    }
+
     /// What an order adds to the position needs initial margin beside what the others hold.
-    fn has_margin(&self, coin: usize, size: i64, market: &mut Market<'_>, now_ms: u64) -> bool {
+    fn has_margin(&self, coin: usize, size: i64, market: &Market<'_>, now_ms: u64) -> bool {
         let held = self.position(coin);
         let after = held.saturating_add(size);
         if after.unsigned_abs() <= held.unsigned_abs() {
@@ -168,7 +201,8 @@ impl Account {
 
     fn book(&mut self, order: &Order, asset: &Coin, model: &Model, sign: i64, found: &Match) -> Execution {
         let size = found.size * sign;
-        let rate = if asset.name.contains(':') { model.builder_taker } else { model.taker };
+        let base = if order.rests() { model.maker } else { model.taker };
+        let rate = if asset.name.contains(':') { base.saturating_mul(model.builder_factor) } else { base };
         let worth = value(size, found.price);
         // Venue rule: fees are charged with six decimals, cut.
         let fee = i64::try_from(worth * i128::from(rate.saturating_add(order.surcharge)) / i128::from(RATE) / CASH)
@@ -189,7 +223,7 @@ impl Account {
     }
 
     /// One hour's funding on every position, at the middle.
-    pub fn fund(&mut self, model: &Model, market: &mut Market<'_>, hour_ms: u64) {
+    pub fn fund(&mut self, model: &Model, market: &Market<'_>, hour_ms: u64) {
         for coin in 0..self.positions.len() {
             let size = self.position(coin);
             if size == 0 {
@@ -206,7 +240,7 @@ impl Account {
     }
 
     /// Below the maintenance margin (venue rule: half of the initial margin at the most leverage) everything goes.
-    pub fn is_liquidated(&self, coins: &[Coin], market: &mut Market<'_>, now_ms: u64) -> bool {
+    pub fn is_liquidated(&self, coins: &[Coin], market: &Market<'_>, now_ms: u64) -> bool {
         let mut needed = 0;
         for (coin, size) in self.held() {
             let most = coins.get(coin).map_or(1, |coin| coin.max_leverage);

@@ -43,7 +43,7 @@ impl Leader {
         }
     }
 
-    pub fn equity(&self, market: &mut Market<'_>, now_ms: u64) -> i128 {
+    pub fn equity(&self, market: &Market<'_>, now_ms: u64) -> i128 {
         let held = self.positions.iter().enumerate().filter(|(_, size)| **size != 0);
         held.fold(self.cash, |sum, (coin, size)| sum + i128::from(*size) * i128::from(market.middle(coin, now_ms)))
     }

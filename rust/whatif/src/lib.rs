@@ -8,9 +8,12 @@ mod account;
 mod leader;
 mod market;
 mod model;
+mod orders;
 mod outcome;
+mod reads;
 mod record;
 mod replay;
+mod resting;
 mod venue;
 
 pub use model::Model;

@@ -1,15 +1,18 @@
-//! Prices and books at a time that only goes forward.
+//! Prices and books at any time of a record.
 use hlfast_core::num::{Round, div_round};
 
 use crate::model::{DEPTH_BAND, RATE};
 use crate::record::{Book, Coin, Record};
 
+const DAY_MS: u64 = 86_400_000;
+/// Of the depth within ten basis points, what the best price shows.
+const SHOWN: i64 = 10;
+
 /// The market of every coin of a record.
+#[derive(Debug, Clone, Copy)]
 pub struct Market<'a> {
     record: &'a Record,
     book_age_ms: u64,
-    /// Per coin: the point of the path behind which we are, the book and the hour of funding.
-    at: Vec<[usize; 3]>,
 }
 
 /// What an order found.
@@ -27,45 +30,77 @@ pub struct Match {
 
 impl<'a> Market<'a> {
     pub fn new(record: &'a Record, book_age_ms: u64) -> Market<'a> {
-        Market { record, book_age_ms, at: vec![[0; 3]; record.coins.len()] }
+        Market { record, book_age_ms }
     }
 
     /// The middle price. Between two known ones it goes in a straight line.
-    pub fn middle(&mut self, coin: usize, now_ms: u64) -> i64 {
+    pub fn middle(&self, coin: usize, now_ms: u64) -> i64 {
         if let Some(Book { bids, asks, .. }) = self.book(coin, now_ms)
             && let (Some(bid), Some(ask)) = (bids.first(), asks.first())
         {
             return bid.0.midpoint(ask.0);
         }
-        let (Some(path), Some([at, ..])) = (self.record.paths.get(coin), self.at.get_mut(coin)) else { return 0 };
-        while path.get(at.saturating_add(1)).is_some_and(|next| next.0 <= now_ms) {
-            *at = at.saturating_add(1);
-        }
-        let Some((from_ms, from)) = path.get(*at).copied() else { return 0 };
-        match path.get(at.saturating_add(1)) {
-            Some((to_ms, to)) if now_ms > from_ms => {
+        let path = self.path(coin);
+        let next = path.partition_point(|point| point.0 <= now_ms);
+        match (next.checked_sub(1).and_then(|at| path.get(at)), path.get(next)) {
+            (Some((from_ms, from)), Some((to_ms, to))) => {
                 let (gone, whole) = (i128::from(now_ms - from_ms), i128::from(to_ms - from_ms));
-                let step = div_round(i128::from(*to - from) * gone, whole, Round::Nearest).unwrap_or(0);
+                let step = div_round(i128::from(*to - *from) * gone, whole, Round::Nearest).unwrap_or(0);
                 from.saturating_add(i64::try_from(step).unwrap_or(0))
             }
-            _ => from,
+            (Some(only), None) | (None, Some(only)) => only.1,
+            (None, None) => 0,
         }
     }
 
-    /// Best bid and ask.
-    pub fn quote(&mut self, coin: usize, now_ms: u64) -> [i64; 2] {
+    fn path(&self, coin: usize) -> &'a [(u64, i64)] {
+        self.record.paths.get(coin).map_or(&[], Vec::as_slice)
+    }
+
+    /// Best bid and ask as (price, size). The model shows what lies within one basis point.
+    pub fn quote(&self, coin: usize, now_ms: u64) -> [(i64, i64); 2] {
         if let Some(Book { bids, asks, .. }) = self.book(coin, now_ms)
             && let (Some(bid), Some(ask)) = (bids.first(), asks.first())
         {
-            return [bid.0, ask.0];
+            return [*bid, *ask];
         }
         let middle = self.middle(coin, now_ms);
-        let half = self.record.coins.get(coin).map_or(0, |coin| coin.half_spread);
-        [scaled(middle, RATE - half), scaled(middle, RATE + half)]
+        let (half, depth) = self.record.coins.get(coin).map_or((0, 0), |coin| (coin.half_spread, coin.depth));
+        let shown = i128::from(depth / SHOWN) * 10_000_000_000 / i128::from(middle.max(1));
+        let shown = i64::try_from(shown).unwrap_or(i64::MAX);
+        [(scaled(middle, RATE - half), shown), (scaled(middle, RATE + half), shown)]
+    }
+
+    /// The lowest and the highest middle from one time to a later one.
+    pub fn extremes(&self, coin: usize, from_ms: u64, to_ms: u64) -> [i64; 2] {
+        let ends = [self.middle(coin, from_ms), self.middle(coin, to_ms)];
+        let points = self.path(coin);
+        let begin = points.partition_point(|point| point.0 <= from_ms);
+        let between = points.get(begin..).unwrap_or_default().iter().take_while(|point| point.0 <= to_ms);
+        between.fold([ends[0].min(ends[1]), ends[0].max(ends[1])], |[low, high], (_, price)| {
+            [low.min(*price), high.max(*price)]
+        })
+    }
+
+    /// Closing prices of whole days before a time, oldest first, as (start, price): recorded ones, then those of the path.
+    pub fn days(&self, coin: usize, now_ms: u64) -> Vec<(u64, i64)> {
+        let Some(asset) = self.record.coins.get(coin) else { return Vec::new() };
+        let mut days: Vec<(u64, i64)> = asset.days.iter().copied().take_while(|day| day.0 + DAY_MS <= now_ms).collect();
+        let since = days.last().map_or(0, |day| day.0 + DAY_MS);
+        let points = self.path(coin);
+        let points = points.get(points.partition_point(|point| point.0 < since)..).unwrap_or_default();
+        for (time_ms, price) in points.iter().take_while(|point| point.0 < now_ms) {
+            let start = time_ms - time_ms % DAY_MS;
+            match days.last_mut() {
+                Some(last) if last.0 == start => last.1 = *price,
+                _ => days.push((start, *price)),
+            }
+        }
+        days
     }
 
     /// Takes from the book up to a limit; nothing where the touch is beyond it.
-    pub fn take(&mut self, coin: usize, signed: i64, limit: i64, now_ms: u64) -> Option<Match> {
+    pub fn take(&self, coin: usize, signed: i64, limit: i64, now_ms: u64) -> Option<Match> {
         let middle = self.middle(coin, now_ms);
         let asset = self.record.coins.get(coin)?;
         let wanted = i64::try_from(signed.unsigned_abs()).ok()?;
@@ -79,21 +114,17 @@ impl<'a> Market<'a> {
     }
 
     /// The funding rate of the hour that ends at a time, if it was recorded.
-    pub fn funding(&mut self, coin: usize, hour_ms: u64) -> Option<i64> {
-        let (asset, [.., at]) = (self.record.coins.get(coin)?, self.at.get_mut(coin)?);
+    pub fn funding(&self, coin: usize, hour_ms: u64) -> Option<i64> {
         // The venue stamps the payment some milliseconds after the hour.
-        while asset.funding.get(*at).is_some_and(|hour| hour.0.saturating_add(60_000) <= hour_ms) {
-            *at = at.saturating_add(1);
-        }
-        asset.funding.get(*at).filter(|hour| hour.0 < hour_ms.saturating_add(60_000)).map(|hour| hour.1)
+        let hours = &self.record.coins.get(coin)?.funding;
+        let at = hours.partition_point(|hour| hour.0.saturating_add(60_000) <= hour_ms);
+        hours.get(at).filter(|hour| hour.0 < hour_ms.saturating_add(60_000)).map(|hour| hour.1)
     }
 
-    fn book(&mut self, coin: usize, now_ms: u64) -> Option<&'a Book> {
-        let (books, [_, at, _]) = (&self.record.coins.get(coin)?.books, self.at.get_mut(coin)?);
-        while books.get(at.saturating_add(1)).is_some_and(|next| next.time_ms <= now_ms) {
-            *at = at.saturating_add(1);
-        }
-        books.get(*at).filter(|book| book.time_ms <= now_ms && now_ms - book.time_ms <= self.book_age_ms)
+    fn book(&self, coin: usize, now_ms: u64) -> Option<&'a Book> {
+        let books = &self.record.coins.get(coin)?.books;
+        let book = books.get(books.partition_point(|book| book.time_ms <= now_ms).checked_sub(1)?)?;
+        (now_ms - book.time_ms <= self.book_age_ms).then_some(book)
     }
 }
 
@@ -154,6 +185,8 @@ mod tests {
             prices: Vec::new(),
             funding: Vec::new(),
             books: Vec::new(),
+            days: Vec::new(),
+            activity: None,
         }
     }
 

@@ -20,8 +20,12 @@ pub struct Model {
     pub answer_ms: u64,
     /// The follower's taker fee, in units of `RATE`.
     pub taker: i64,
-    /// The same on builder-deployed dexs.
-    pub builder_taker: i64,
+    /// What it pays where its order rested.
+    pub maker: i64,
+    /// How many times as much a builder-deployed dex takes.
+    pub builder_factor: i64,
+    /// Of the engine's entropy: what it draws (the jitter of portions) is the same each time.
+    pub seed: u64,
     /// What the follower begins with.
     pub equity: i64,
     /// What the leader begins with.
@@ -58,7 +62,8 @@ impl Model {
         }
         within("see_ms", i64::try_from(model.see_ms).unwrap_or(i64::MAX), 0, 3_600_000)?;
         within("taker", model.taker, 0, RATE / 10)?;
-        within("builder_taker", model.builder_taker, 0, RATE / 10)?;
+        within("maker", model.maker, 0, RATE / 10)?;
+        within("builder_factor", model.builder_factor, 1, 10)?;
         within("equity", model.equity, 1, 1_000_000_000_000_000_000)?;
         within("leader_equity", model.leader_equity, 1, 1_000_000_000_000_000_000)?;
         within("leverage", model.leverage.into(), 1, 100)?;

@@ -87,6 +87,12 @@ pub struct Coin {
     /// Recorded books, ascending.
     #[serde(default)]
     pub books: Vec<Book>,
+    /// Recorded days: start and closing price, ascending. Without any, they are made of the known prices.
+    #[serde(default)]
+    pub days: Vec<(u64, i64)>,
+    /// Dollars traded in a day and open, in 10^-6; none: not known, and the engine is not told.
+    #[serde(default)]
+    pub activity: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -168,7 +174,10 @@ fn check(raw: &Raw) -> Result<(), RecordError> {
         let rising = coin.prices.is_sorted_by_key(|point| point.0) && coin.prices.iter().all(|point| point.1 > 0);
         if !rising || !coin.funding.is_sorted_by_key(|hour| hour.0) || !coin.books.is_sorted_by_key(|book| book.time_ms)
         {
-            return refuse(format!("coins[{at}] ({}) has prices, funding or books that are not in order", coin.name));
+            return refuse(format!(
+                "coins[{at}] ({}) has prices, funding, books or days that are not in order",
+                coin.name
+            ));
         }
     }
     Ok(())

@@ -1,23 +1,23 @@
 //! The loop: fills in, orders out, time from one happening to the next.
 use std::collections::BTreeMap;
 
-use hlfast_core::commands::{Ask, AttemptKind, Commands};
+use hlfast_core::commands::{Ask, Commands};
 use hlfast_core::config::Config;
 use hlfast_core::engine::Engine;
 use hlfast_core::event::{Event, FrameClass, SourceKind};
 use hlfast_core::journal::json::receipt_object;
 use hlfast_core::journal::step::RecordedReceipt;
-use hlfast_core::num::{Pos, Px};
+use hlfast_core::num::{Pos, Px, Sz};
 use hlfast_core::wire::write_json_string;
-use serde_json::Value;
 
-use crate::account::{Account, Execution, Order};
+use crate::account::{Account, Order};
 use crate::leader::Leader;
 use crate::market::Market;
 use crate::model::Model;
 use crate::outcome::{CoinOutcome, Outcome};
 use crate::record::{Fill, Record};
-use crate::venue::{self, Action, Assets, DONE, Shown};
+use crate::resting::Resting;
+use crate::venue::{self, Action, Assets, DONE};
 
 const LANE: u32 = 1;
 const USER: u32 = 2;
@@ -27,8 +27,10 @@ const BEFORE_MS: u64 = 1_000;
 /// How long the last orders may take after the last fill.
 const AFTER_MS: u64 = 60_000;
 /// Two reads of an account, and the second look at a difference.
-const READS_MS: u64 = 70_000;
-const HOUR_MS: u64 = 3_600_000;
+pub const READS_MS: u64 = 70_000;
+/// An account's stops and portions are seen to within this after an order.
+const LIVELY_MS: u64 = 10_000;
+pub const HOUR_MS: u64 = 3_600_000;
 
 /// Why a replay can't be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,9 +47,11 @@ pub enum ReplayError {
 }
 
 /// What happens later.
-enum Happening {
+pub enum Happening {
     /// Orders meet the book.
     Match { post: u64, orders: Vec<Order> },
+    /// Waiting orders are taken back.
+    Cancel { post: u64, cloids: Vec<[u8; 16]> },
     /// An answer is read.
     Answer(Vec<u8>),
 }
@@ -63,10 +67,9 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
             "one leader (the record's), one follower and one follow are replayed".into(),
         ));
     }
-    if config.followers.iter().any(|follower| follower.disaster_stop_bps.is_some()) {
-        return Err(ReplayError::Settings("disaster_stop_bps: nothing rests in the model; leave it out".into()));
-    }
     let assets = Assets::new(record, &config.venue.dexs)?;
+    // Portions, delays and stops have things to do between the leader's fills.
+    let lively = config.followers.iter().any(|one| one.disaster_stop_bps.is_some() || one.execution.is_sliced());
     let engine = Engine::new(config).map_err(|error| ReplayError::Settings(error.to_string()))?;
     let mut replay = Replay {
         record,
@@ -85,6 +88,10 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
         stirred_ms: 0,
         unfilled: vec![false; record.coins.len()],
         astray_ms: 0,
+        lively,
+        resting: Resting::default(),
+        chance: model.seed,
+        past: Vec::new(),
         requests: 0,
         frame: Vec::new(),
         outcome: Outcome::default(),
@@ -93,16 +100,17 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
     Ok(replay.outcome)
 }
 
-struct Replay<'a> {
-    record: &'a Record,
-    model: &'a Model,
-    keeps: bool,
+/// One run. Its parts stand in `orders.rs` (what orders meet) and `reads.rs` (what the engine is told).
+pub struct Replay<'a> {
+    pub record: &'a Record,
+    pub model: &'a Model,
+    pub keeps: bool,
     assets: Assets,
     engine: Engine,
-    market: Market<'a>,
-    account: Account,
-    leader: Leader,
-    now_ms: u64,
+    pub market: Market<'a>,
+    pub account: Account,
+    pub leader: Leader,
+    pub now_ms: u64,
     /// By time, then by the order in which they were set.
     happenings: BTreeMap<(u64, u64), Happening>,
     sequence: u64,
@@ -112,12 +120,19 @@ struct Replay<'a> {
     /// When a leader's fill or an answer last came.
     stirred_ms: u64,
     /// Per coin: the last reduction was not executed in full, so the engine goes on trying.
-    unfilled: Vec<bool>,
+    pub unfilled: Vec<bool>,
     /// Until then the engine may not know yet that the venue closed its positions.
-    astray_ms: u64,
-    requests: u64,
+    pub astray_ms: u64,
+    lively: bool,
+    /// The follower's orders that wait at the venue.
+    pub resting: Resting,
+    /// State of the engine's entropy.
+    chance: u64,
+    /// The leader's equity over time, for those who ask for his past.
+    pub past: Vec<(u64, i64)>,
+    pub requests: u64,
     frame: Vec<u8>,
-    outcome: Outcome,
+    pub outcome: Outcome,
 }
 
 impl Replay<'_> {
@@ -167,6 +182,7 @@ impl Replay<'_> {
             }
             match self.happenings.pop_first() {
                 Some((_, Happening::Match { post, orders })) => self.meet(post, &orders),
+                Some((_, Happening::Cancel { post, cloids })) => self.take_back(post, &cloids),
                 Some((_, Happening::Answer(frame))) => {
                     self.stirred_ms = self.now_ms;
                     self.step(&Event::Frame { source: LANE, bytes: &frame })?;
@@ -179,14 +195,15 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Moves the clock; each whole hour on the way pays funding.
+    /// Moves the clock; orders that the price comes to are executed, and each whole hour on the way pays funding.
     fn pass(&mut self, to_ms: u64) {
+        self.wake_resting(to_ms);
         let mut hour_ms = (self.now_ms / HOUR_MS + 1) * HOUR_MS;
         while hour_ms <= to_ms {
             if self.account.held().next().is_none() {
                 break;
             }
-            self.account.fund(self.model, &mut self.market, hour_ms);
+            self.account.fund(self.model, &self.market, hour_ms);
             hour_ms += HOUR_MS;
         }
         self.now_ms = self.now_ms.max(to_ms);
@@ -206,12 +223,13 @@ impl Replay<'_> {
 
     /// The shell ticks every 20 ms. Here a tick comes while something is open, slower the longer nothing happened.
     fn set_tick(&mut self) {
-        let astray = self.now_ms < self.astray_ms;
-        let open = self.outcome.receipts_written < self.outcome.fills || self.unfilled.contains(&true) || astray;
-        let pace = match self.now_ms.saturating_sub(self.stirred_ms) {
+        let quiet_ms = self.now_ms.saturating_sub(self.stirred_ms);
+        let busy = self.now_ms < self.astray_ms || (self.lively && quiet_ms < LIVELY_MS) || !self.resting.is_empty();
+        let open = self.outcome.receipts_written < self.outcome.fills || self.unfilled.contains(&true) || busy;
+        let pace = match quiet_ms {
             0..10_000 => 250,
-            10_000..120_000 => 5_000,
-            120_000..HOUR_MS => 60_000,
+            10_000..120_000 => 1_000,
+            120_000..HOUR_MS => 10_000,
             _ => HOUR_MS,
         };
         self.tick_ms = open.then_some(self.now_ms.saturating_add(pace));
@@ -239,6 +257,7 @@ impl Replay<'_> {
         self.frame = frame;
         self.liquidate();
         self.sample();
+        self.note_past();
         self.set_tick();
         Ok(())
     }
@@ -272,78 +291,39 @@ impl Replay<'_> {
 
     fn show_quote(&mut self, coin: usize) -> Result<(), ReplayError> {
         let Some(name) = self.record.coins.get(coin).map(|coin| coin.name.as_str()) else { return Ok(()) };
-        let [bid, ask] = self.market.quote(coin, self.now_ms).map(Px::from_raw);
+        let level =
+            |(price, size)| format!(r#"{{"px":"{}","sz":"{}","n":1}}"#, Px::from_raw(price), Sz::from_raw(size));
+        let [bid, ask] = self.market.quote(coin, self.now_ms).map(level);
         let time_ms = self.now_ms;
-        let frame = format!(
-            r#"{{"channel":"bbo","data":{{"coin":"{name}","time":{time_ms},"bbo":[{{"px":"{bid}"}},{{"px":"{ask}"}}]}}}}"#
-        );
+        let frame = format!(r#"{{"channel":"bbo","data":{{"coin":"{name}","time":{time_ms},"bbo":[{bid},{ask}]}}}}"#);
         self.step(&Event::Frame { source: TAPE, bytes: frame.as_bytes() })
     }
 
-    /// Orders meet the book; their answer is on its way.
-    fn meet(&mut self, post: u64, orders: &[Order]) {
-        let mut results = Vec::with_capacity(orders.len());
-        for order in orders {
-            let Some(asset) = self.record.coins.get(order.coin) else { continue };
-            let result = self.account.trade(order, asset, self.model, &mut self.market, self.now_ms);
-            self.outcome.orders += 1;
-            match &result {
-                Ok(done) => self.note(order.coin, done, false),
-                Err(text) => *self.outcome.refused.entry(text).or_default() += 1,
-            }
-            if let Some(slot) = self.unfilled.get_mut(order.coin) {
-                *slot = order.reduce_only && !matches!(&result, Ok(done) if done.size == order.size);
-            }
-            results.push(result);
-        }
-        self.liquidate();
-        self.sample();
-        self.answer(post, &venue::order_payload(&results));
-    }
-
-    fn answer(&mut self, post: u64, payload: &str) {
-        self.later(self.model.answer_ms, Happening::Answer(venue::post_frame(post, payload)));
-    }
-
-    fn later(&mut self, ms: u64, happening: Happening) {
-        self.sequence += 1;
-        self.happenings.insert((self.now_ms.saturating_add(ms), self.sequence), happening);
-    }
-
-    fn note(&mut self, coin: usize, done: &Execution, forced: bool) {
-        if self.keeps {
-            let row = (self.now_ms, coin, done.size, done.price, done.fee, done.middle, forced);
-            self.outcome.executions.push(row);
-        }
-    }
-
-    /// The venue closes everything when the margin is used up; the engine finds out by its next read.
-    fn liquidate(&mut self) {
-        if !self.account.is_liquidated(&self.record.coins, &mut self.market, self.now_ms) {
-            return;
-        }
-        self.account.liquidations += 1;
-        self.astray_ms = self.now_ms.saturating_add(READS_MS);
-        let held: Vec<(usize, i64)> = self.account.held().collect();
-        for (coin, size) in held {
-            let Some(asset) = self.record.coins.get(coin) else { continue };
-            // Far behind any price of the model's book.
-            let limit = if size > 0 { 0 } else { self.market.middle(coin, self.now_ms).saturating_mul(2) };
-            let leader = self.leader.paid.get(coin).copied().unwrap_or_default();
-            let order = Order { coin, size: -size, limit, reduce_only: true, leader, surcharge: 0 };
-            if let Ok(done) = self.account.trade(&order, asset, self.model, &mut self.market, self.now_ms) {
-                self.note(coin, &done, true);
-            }
-        }
-    }
-
-    fn sample(&mut self) {
-        let gross = self.account.gross(&mut self.market, self.now_ms);
+    pub fn sample(&mut self) {
+        let gross = self.account.gross(&self.market, self.now_ms);
         self.account.most_gross = self.account.most_gross.max(gross);
         if self.keeps {
-            let equity = self.account.equity(&mut self.market, self.now_ms);
+            let equity = self.account.equity(&self.market, self.now_ms);
             self.outcome.curve.push((self.now_ms, venue::usd(equity).raw(), venue::usd(gross).raw()));
         }
+    }
+
+    fn decide(&mut self, event: &Event<'_>, out: &mut Commands) -> FrameClass {
+        let entropy = self.draw();
+        self.engine.step(event, self.now_ms, entropy, out)
+    }
+
+    /// SplitMix64: the entropy of each step, the same in each run.
+    fn draw(&mut self) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.chance ^ (self.chance >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn later(&mut self, ms: u64, happening: Happening) {
+        self.sequence += 1;
+        self.happenings.insert((self.now_ms.saturating_add(ms), self.sequence), happening);
     }
 
     fn step(&mut self, event: &Event<'_>) -> Result<(), ReplayError> {
@@ -353,15 +333,16 @@ impl Replay<'_> {
     /// One step, the followers behind it, and the reads that it asks for: these are answered at once.
     fn step_class(&mut self, event: &Event<'_>) -> Result<FrameClass, ReplayError> {
         let mut out = Commands::default();
-        let class = self.engine.step(event, self.now_ms, 0, &mut out);
+        let class = self.decide(event, &mut out);
         self.take(&out)?;
         while out.more {
-            self.engine.step(&Event::Continue, self.now_ms, 0, &mut out);
+            self.decide(&Event::Continue, &mut out);
             self.take(&out)?;
         }
         while let Some((token, request)) = self.asks.pop() {
             let body = self.read(&request)?;
-            self.engine.step(&Event::Info { token, status: 200, body: body.as_bytes() }, self.now_ms, 0, &mut out);
+            let event = Event::Info { token, status: 200, body: body.as_bytes() };
+            self.decide(&event, &mut out);
             self.take(&out)?;
         }
         Ok(class)
@@ -387,15 +368,15 @@ impl Replay<'_> {
         }
         for attempt in &out.attempts {
             let json = out.bytes.get(attempt.action.clone()).unwrap_or_default();
-            if !matches!(attempt.kind, AttemptKind::Open | AttemptKind::Reduce) {
-                return Err(ReplayError::NotModelled(String::from_utf8_lossy(json).into_owned()));
-            }
             self.requests += attempt.cloids.len().max(1) as u64;
             match self.assets.action(json, &self.leader.paid)? {
                 Action::Orders { orders, earlier_ms } => self.later(
                     self.model.order_ms.saturating_sub(earlier_ms),
                     Happening::Match { post: attempt.post_id, orders },
                 ),
+                Action::Cancels(cloids) => {
+                    self.later(self.model.order_ms, Happening::Cancel { post: attempt.post_id, cloids });
+                }
                 Action::Leverage { coin, leverage } => {
                     self.account.set_leverage(coin, leverage);
                     self.answer(attempt.post_id, DONE);
@@ -406,43 +387,10 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// The answer to a read.
-    fn read(&mut self, request: &[u8]) -> Result<String, ReplayError> {
-        let unknown = || ReplayError::NotModelled(String::from_utf8_lossy(request).into_owned());
-        let request: Value = serde_json::from_slice(request).map_err(|_| unknown())?;
-        let dex = request.get("dex").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let of_leader = venue::user_of(&request) == Some(self.record.leader);
-        match request.get("type").and_then(Value::as_str) {
-            Some("clearinghouseState") => Ok(self.state(of_leader, &dex)),
-            Some("userAbstraction") => Ok(r#""disabled""#.to_owned()),
-            Some("userRateLimit") => Ok(venue::requests(&self.account, self.requests)),
-            // The record has no fills that the engine was not given.
-            Some("userFillsByTime") => Ok("[]".to_owned()),
-            _ => Err(unknown()),
-        }
-    }
-
-    fn state(&mut self, of_leader: bool, dex: &str) -> String {
-        let (mine, his) =
-            (self.account.equity(&mut self.market, self.now_ms), self.leader.equity(&mut self.market, self.now_ms));
-        if self.keeps && of_leader && dex.is_empty() {
-            self.outcome.equities.push((self.now_ms, venue::usd(mine).raw(), venue::usd(his).raw()));
-        }
-        let leverage = |coin| self.account.leverage(coin);
-        let shown = Shown {
-            coins: &self.record.coins,
-            positions: if of_leader { &self.leader.positions } else { &self.account.positions },
-            leverage: &leverage,
-            equity: if of_leader { his } else { mine },
-            now_ms: self.now_ms,
-        };
-        shown.state(dex, &mut self.market)
-    }
-
     fn finish(&mut self) {
         let raw = |cash: i128| venue::usd(cash).raw();
         self.outcome.end_ms = self.now_ms;
-        self.outcome.equity = raw(self.account.equity(&mut self.market, self.now_ms));
+        self.outcome.equity = raw(self.account.equity(&self.market, self.now_ms));
         self.outcome.most_gross = raw(self.account.most_gross);
         self.outcome.liquidations = self.account.liquidations;
         for (coin, tally) in self.account.tallies.iter().enumerate() {

@@ -2,10 +2,10 @@
 use std::fmt::Write;
 
 use hlfast_core::num::{Pos, Px, Usd};
-use hlfast_core::wire::Address;
+use hlfast_core::wire::{Address, Cloid};
 use serde_json::Value;
 
-use crate::account::{Account, CASH, Execution, Order, Paid};
+use crate::account::{Account, CASH, Execution, Life, Order, Paid};
 use crate::market::Market;
 use crate::record::{Coin, Record};
 use crate::replay::ReplayError;
@@ -24,12 +24,15 @@ pub struct Assets {
 }
 
 /// An action of the follower.
+#[derive(Debug)]
 pub enum Action {
     /// `earlier_ms`: what the bid in it saves of the way.
     Orders {
         orders: Vec<Order>,
         earlier_ms: u64,
     },
+    /// Client ids of what is taken back.
+    Cancels(Vec<[u8; 16]>),
     Leverage {
         coin: usize,
         leverage: u32,
@@ -93,6 +96,11 @@ impl Assets {
                 let leverage = value.get("leverage").and_then(Value::as_u64).ok_or_else(unknown)?;
                 Ok(Action::Leverage { coin, leverage: u32::try_from(leverage).unwrap_or(1) })
             }
+            Some("cancelByCloid") => {
+                let rows = value.get("cancels").and_then(Value::as_array).ok_or_else(unknown)?;
+                let ids = rows.iter().map(|row| cloid(row.get("cloid")?)).collect::<Option<Vec<_>>>();
+                ids.map(Action::Cancels).ok_or_else(unknown)
+            }
             Some("noop") => Ok(Action::Nothing),
             _ => Err(unknown()),
         }
@@ -104,9 +112,17 @@ impl Assets {
         self.ids.get(at).map(|(_, place)| *place)
     }
 
-    /// `None` for what is no immediate order: nothing rests in the model.
+    /// `None` for a kind of order that the model has no book for.
     fn order(&self, row: &Value, leaders: &[Paid]) -> Option<Order> {
-        (row.pointer("/t/limit/tif")?.as_str()? == "Ioc").then_some(())?;
+        let life = match row.pointer("/t/limit/tif").and_then(Value::as_str) {
+            Some("Ioc") => Life::Immediate,
+            Some("Alo") => Life::Resting,
+            Some(_) => return None,
+            None => {
+                let trigger: Px = row.pointer("/t/trigger/triggerPx")?.as_str()?.parse().ok()?;
+                Life::Stop { trigger: trigger.raw() }
+            }
+        };
         let coin = self.coin(row.get("a"))?;
         let text = |name| row.get(name).and_then(Value::as_str);
         let size: Pos = text("s")?.parse().ok()?;
@@ -114,6 +130,8 @@ impl Assets {
         let is_buy = row.get("b")?.as_bool()?;
         Some(Order {
             coin,
+            life,
+            cloid: cloid(row.get("c")?)?,
             size: if is_buy { size.raw() } else { -size.raw() },
             limit: limit.raw(),
             reduce_only: row.get("r")?.as_bool()?,
@@ -123,14 +141,26 @@ impl Assets {
     }
 }
 
+/// A client order id of JSON.
+pub fn cloid(value: &Value) -> Option<[u8; 16]> {
+    Cloid::parse(value.as_str()?.as_bytes()).map(|cloid| cloid.0)
+}
+
 /// A post's answer as the socket brings it.
 pub fn post_frame(post: u64, payload: &str) -> Vec<u8> {
     format!(r#"{{"channel":"post","data":{{"id":{post},"response":{{"type":"action","payload":{payload}}}}}}}"#)
         .into_bytes()
 }
 
+/// What became of one order when it met the venue.
+pub enum Met {
+    Done(Execution),
+    Waits([u8; 16]),
+    Refused(&'static str),
+}
+
 /// The payload for orders: one status each.
-pub fn order_payload(results: &[Result<Execution, &'static str>]) -> String {
+pub fn order_payload(results: &[Met]) -> String {
     let mut statuses = String::new();
     for result in results {
         if !statuses.is_empty() {
@@ -138,16 +168,30 @@ pub fn order_payload(results: &[Result<Execution, &'static str>]) -> String {
         }
         // Writing into a string does not fail.
         let _ = match result {
-            Ok(done) => write!(
+            Met::Waits(cloid) => {
+                write!(statuses, r#"{{"resting":{{"oid":1,"cloid":"{}"}}}}"#, Cloid(*cloid))
+            }
+            Met::Done(done) => write!(
                 statuses,
                 r#"{{"filled":{{"totalSz":"{}","avgPx":"{}","oid":1}}}}"#,
                 Pos::from_raw(done.size).abs(),
                 Px::from_raw(done.price)
             ),
-            Err(text) => write!(statuses, r#"{{"error":"{text}"}}"#),
+            Met::Refused(text) => write!(statuses, r#"{{"error":"{text}"}}"#),
         };
     }
-    format!(r#"{{"status":"ok","response":{{"type":"order","data":{{"statuses":[{statuses}]}}}}}}"#)
+    payload("order", &statuses)
+}
+
+/// The payload for cancels: whether each was open.
+pub fn cancel_payload(results: &[bool]) -> String {
+    let gone = r#"{"error":"Order was never placed, already canceled, or filled."}"#;
+    let words: Vec<&str> = results.iter().map(|open| if *open { r#""success""# } else { gone }).collect();
+    payload("cancel", &words.join(","))
+}
+
+fn payload(kind: &str, statuses: &str) -> String {
+    format!(r#"{{"status":"ok","response":{{"type":"{kind}","data":{{"statuses":[{statuses}]}}}}}}"#)
 }
 
 /// The payload for what has nothing to say.
@@ -165,7 +209,7 @@ pub struct Shown<'a> {
 
 impl Shown<'_> {
     /// The answer for one dex. Entry prices are not kept: the middle stands for them.
-    pub fn state(&self, dex: &str, market: &mut Market<'_>) -> String {
+    pub fn state(&self, dex: &str, market: &Market<'_>) -> String {
         let mut rows = String::new();
         for (at, size) in self.positions.iter().copied().enumerate().filter(|(_, size)| *size != 0) {
             let Some(coin) = self.coins.get(at) else { continue };

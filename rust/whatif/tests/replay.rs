@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code")]
 
 use hlfast_core::config::Config;
-use hlfast_whatif::{Model, Outcome, Record, ReplayError, replay};
+use hlfast_whatif::{Model, Outcome, Record, replay};
 use serde_json::{Value, json};
 
 const LEADER: &str = "0x1111111111111111111111111111111111111111";
@@ -64,7 +64,7 @@ fn merge(base: &mut Value, extra: &Value) {
 }
 
 fn model(extra: &Value) -> Model {
-    let mut model = json!({"see_ms": 200, "order_ms": 500, "answer_ms": 100, "taker": 45_000, "builder_taker": 90_000,
+    let mut model = json!({"see_ms": 200, "order_ms": 500, "answer_ms": 100, "taker": 45_000, "maker": 15_000, "builder_factor": 2, "seed": 7,
         "equity": 10_000_000_000_i64, "leader_equity": 100_000_000_000_i64, "leverage": 10, "funding": 0, "book_age_ms": 10_000});
     merge(&mut model, extra);
     Model::from_json(model.to_string().as_bytes()).unwrap()
@@ -228,11 +228,100 @@ fn a_builders_share_is_paid_on_top() {
 }
 
 #[test]
-fn what_the_model_has_no_answer_for_is_refused_by_name() {
-    let record = record(&deep(), &[(0, 100, 20)]);
+fn a_stop_at_the_venue_closes_what_the_price_runs_against() {
+    let record = record(&deep(), &[(0, 100, 20), (3_600, 90, 1), (7_200, 90, -21)]);
     let stops = config(&json!({}), &json!({"disaster_stop_bps": 500}));
-    let refused = replay(&record, stops, &model(&json!({})), false).map(|_| ());
-    assert!(matches!(refused, Err(ReplayError::Settings(text)) if text.contains("disaster_stop_bps")));
+    let found = replay(&record, stops, &model(&json!({})), true).expect("a replay");
+    let stopped = found.executions[1];
+    // Five per cent below the leader's price.
+    assert_eq!((stopped.2, stopped.3), (-10 * ONE, 95 * ONE));
+    assert_eq!(found.alerts.get("disaster_stop_filled"), Some(&1));
+    assert_eq!(found.coins[0].size, 0);
+}
+
+#[test]
+fn an_opening_in_portions_by_time_goes_in_its_portions() {
+    let record = record(&deep(), &[(0, 100, 20), (300, 100, -20)]);
+    let execution = json!({"style": "twap", "seconds": 60, "slices": 5, "jitter_percent": 10, "depth_percent": null,
+        "passive_ms": null, "improvement_bps": null, "max_slippage_bps": null});
+    let twap = config(&json!({}), &json!({"execution": execution}));
+    let found = replay(&record, twap, &model(&json!({})), true).expect("a replay");
+    let bought: Vec<i64> = found.executions.iter().map(|row| row.2).filter(|size| *size > 0).collect();
+    assert_eq!(bought.len(), 5, "{bought:?}");
+    assert_eq!(bought.iter().sum::<i64>(), 10 * ONE);
+    assert_eq!(found.executions.last().unwrap().2, -10 * ONE, "a reduction goes whole");
+    assert_eq!(found.receipts_written, 2);
+}
+
+#[test]
+fn a_portion_that_rests_is_filled_when_the_price_comes_to_it_and_pays_as_a_maker() {
+    // One basis point of spread; the price comes down to our bid within a minute.
+    let record = record(&coin(10_000, 100_000_000_000_000_000), &[(0, 100, 20), (60, 99, 1), (900, 99, -21)]);
+    let execution = json!({"style": "smart", "seconds": 120, "slices": null, "jitter_percent": null, "depth_percent": 100,
+        "passive_ms": 20_000, "improvement_bps": null, "max_slippage_bps": null});
+    let smart = config(&json!({}), &json!({"execution": execution}));
+    let found = replay(&record, smart, &model(&json!({})), true).expect("a replay");
+    let first = found.executions[0];
+    assert!(first.3 <= 100 * ONE, "{}", first.3);
+    // 1.5 bps of about 1,000 dollars.
+    assert!((first.4 - 150_000).abs() < 2_000, "{}", first.4);
+    assert_eq!(found.coins[0].size, 0);
+    assert_eq!(found.receipts_written, 3);
+}
+
+#[test]
+fn gates_by_figures_read_what_the_record_knows_and_block_on_the_rest() {
+    let mut known = deep();
+    known["activity"] = json!([5_000_000_000_000_i64, 900_000_000_000_i64]);
+    let fills = [(0, 100, 20), (600, 100, -20)];
+    let gated = json!({"min_day_volume_usd": "1000000", "min_open_interest_usd": "500000"});
+    let reason = |coin: &Value| receipts(&run(&record(coin, &fills), &gated, &model(&json!({}))))[0]["reason"].clone();
+    assert_eq!(reason(&known), "none");
+    assert_eq!(reason(&deep()), "market_unread");
+    known["activity"] = json!([5_000_000_000_i64, 900_000_000_000_i64]);
+    assert_eq!(reason(&known), "low_volume");
+}
+
+#[test]
+fn mode_risk_sizes_by_recorded_days() {
+    let mut known = deep();
+    let day = 86_400_000;
+    let first = START / day * day - 20 * day;
+    // Two per cent up and down by turns.
+    known["days"] =
+        (0..20).map(|at| json!([first + at * day, if at % 2 == 0 { 100 * ONE } else { 102 * ONE }])).collect();
+    let follow = json!({"mode": "risk", "ratio": null, "risk_bps": 100, "volatility_days": 10});
+    let found = run(&record(&known, &[(0, 100, 200), (600, 100, -200)]), &follow, &model(&json!({})));
+    // One per cent of 10,000 dollars a day, at about 2 % a day: about 5,000 dollars.
+    let bought = found.executions[0].2;
+    assert!((bought - 50 * ONE).abs() < ONE, "{bought}");
+}
+
+#[test]
+fn a_leader_is_judged_by_what_the_record_shows_of_him() {
+    let fills = [(0, 100, 20), (4_000, 90, -20), (8_000, 100, 20), (12_000, 100, -20)];
+    let gated = json!({"quality_window": "all", "only_profitable": true});
+    let found = receipts(&run(&record(&deep(), &fills), &gated, &model(&json!({}))));
+    let third = found.iter().find(|receipt| receipt["tid"] == 3).unwrap();
+    assert_eq!(third["reason"], "leader_quality", "he lost 200 dollars before");
+}
+
+#[test]
+fn several_dexs_have_one_balance() {
+    let mut other = deep();
+    other["name"] = json!("xyz:GOLD");
+    let fills = json!([
+        [0, START, 100 * ONE, 100 * ONE, 0, "taker", false],
+        [1, START + 60_000, 100 * ONE, 100 * ONE, 0, "taker", false]
+    ]);
+    let whole = json!({"leader": LEADER, "coins": [deep(), other], "fills": fills});
+    let record = Record::from_json(whole.to_string().as_bytes()).unwrap();
+    let venue = json!({"base_url": "http://what-if.invalid", "ws_url": null, "limits": "venue", "dexs": ["xyz"]});
+    let config =
+        config_with(&json!({"mode": "equity", "ratio": null, "weight": "1"}), &json!({}), &json!({"venue": venue}));
+    let found = replay(&record, config, &model(&json!({})), true).expect("a replay");
+    // A tenth of his equity, a tenth of his size, on both; the first fee makes the second a lot smaller.
+    assert_eq!(found.executions.iter().map(|row| row.2).collect::<Vec<_>>(), [10 * ONE, 10 * ONE - ONE / 100]);
 }
 
 #[test]

@@ -96,12 +96,36 @@ def test_what_if_takes_a_follow_of_a_configuration(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        ["inverse=true", "round_up=true", "round_up_max_usd=8", "side=long"],
+        ["hours=08:00-20:00", "hours_zone=America/New_York", "delay_ms=3000"],
+        ["min_day_volume_usd=1000", "min_listed_days=5", "quality_window=week", "only_profitable=true"],
+        ["max_leader_leverage=0.5", "existing=adopt_within", "adopt_band_bps=50"],
+        ["mode=risk", "risk_bps=100", "volatility_days=7"],
+        ['follower.execution={"style": "twap", "seconds": 60, "slices": 5}', "follower.disaster_stop_bps=800"],
+        ['follower.execution={"style": "smart", "seconds": 60, "depth_percent": 50, "passive_ms": 5000}'],
+        ["follower.max_gross_usd=900", "follower.max_order_usd=200", "max_order_usd=300"],
+    ],
+)
+def test_what_if_obeys_every_kind_of_setting(settings: list[str]) -> None:
+    plain = json.loads(run(DAY, "--quick", "--json").stdout)
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = run(DAY, "--quick", "--json", *words)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)
+    assert found["copied"] != plain["copied"] or found["money"] != plain["money"]
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["--set", "ratoi=1"], "write NAME=VALUE with one of"),
         (["--set", "max_age_ms=soon"], "max_age_ms"),
         (["--set", "max_position_usd=0"], "max_position_usd"),
         (["--mode", "ratio"], "ratio: is missing"),
+        (["--set", "follower.max_order_usd=0"], "followers[0].max_order_usd"),
+        (["--set", "follower.execution={"], "write a table as JSON"),
         (["--equity", "lots"], '--equity is "lots"'),
         (["--latency", "-5"], "latency_ms is -5"),
         (["--fee-tier", "9"], "fee_tier is 9: write 0 to 6"),

@@ -18,6 +18,8 @@ from hlfast.venue.info import Info
 
 _BAND_BPS: Final = 10
 _HOUR_MS: Final = 3_600_000
+_DAY_MS: Final = 24 * _HOUR_MS
+_DAYS_BEFORE: Final = 90  # what gates and mode risk look back at most, about
 _FUNDING_PAGE: Final = 500
 # Pages of 500 hours each; a longer record keeps the assumed rate for what lies before.
 _MOST_PAGES: Final = 20
@@ -35,12 +37,14 @@ class _Found:
         self.decimals: dict[str, int] = {}
         self.leverage: dict[str, int] = {}
         self.impact: dict[str, Liquidity] = {}
+        self.activity: dict[str, tuple[Decimal, Decimal]] = {}
+        self.days: dict[str, dict[int, Decimal]] = defaultdict(dict)
         self.prices: dict[str, dict[int, Decimal]] = defaultdict(dict)
         self.funding: dict[str, dict[int, Decimal]] = defaultdict(dict)
         self.books: dict[str, dict[int, _Book]] = defaultdict(dict)
 
     def markets(self) -> dict[str, Market]:
-        names = {*self.decimals, *self.impact, *self.prices, *self.funding, *self.books}
+        names = {*self.decimals, *self.impact, *self.activity, *self.days, *self.prices, *self.funding, *self.books}
         return {name: self._market(name) for name in sorted(names)}
 
     def _market(self, name: str) -> Market:
@@ -49,6 +53,8 @@ class _Found:
             size_decimals=self.decimals.get(name),
             max_leverage=self.leverage.get(name),
             liquidity=liquidity_of_books(books) or self.impact.get(name),
+            activity=self.activity.get(name),
+            days=tuple(sorted(self.days[name].items())) if name in self.days else (),
             prices=tuple(sorted(self.prices[name].items())) if name in self.prices else (),
             funding=tuple(sorted(self.funding[name].items())) if name in self.funding else (),
             books=books,
@@ -93,7 +99,9 @@ def _take(row: Any, found: _Found) -> bool:
         _take_meta(row, found)
     elif "fundingRate" in row:
         found.funding[row["coin"]][int(row["time"])] = Decimal(str(row["fundingRate"]))
-    elif {"t", "T", "s", "c"} <= row.keys():
+    elif {"t", "s", "c"} <= row.keys() and row.get("i") == "1d":
+        found.days[row["s"]][int(row["t"])] = Decimal(str(row["c"]))
+    elif {"T", "s", "c"} <= row.keys():
         found.prices[row["s"]][int(row["T"])] = Decimal(str(row["c"]))
     elif row.get("channel") == "l2Book":
         _take_book(row["data"], found)
@@ -119,6 +127,9 @@ def _take_contexts(pair: Sequence[Any], found: _Found) -> bool:
         if middle and impact:
             name, ends = asset["name"], (Decimal(impact[0]), Decimal(impact[1]))
             found.impact[name] = measured_liquidity(name, Decimal(middle), ends)
+            if {"dayNtlVlm", "openInterest"} <= context.keys():
+                open_usd = Decimal(context["openInterest"]) * Decimal(middle)
+                found.activity[name] = (Decimal(context["dayNtlVlm"]), open_usd)
     return True
 
 
@@ -146,7 +157,7 @@ def liquidity_of_books(books: Sequence[_Book]) -> Liquidity | None:
 
 
 async def markets_from_venue(info: Info, coins: Iterable[str], first_ms: int, last_ms: int) -> dict[str, Market]:
-    """Ask for decimals, leverage, impact prices and hourly funding of these coins; what is refused stays unknown."""
+    """Ask for decimals, leverage, impact prices, activity, days and hourly funding; what is refused stays unknown."""
     found, wanted = _Found(), sorted(set(coins))
     meta, contexts = await info.meta_and_contexts()
     for asset, context in zip(meta.universe, contexts, strict=False):
@@ -155,12 +166,15 @@ async def markets_from_venue(info: Info, coins: Iterable[str], first_ms: int, la
         found.decimals[asset.name], found.leverage[asset.name] = asset.sz_decimals, asset.max_leverage
         if context.mid_px and context.impact_pxs:
             found.impact[asset.name] = measured_liquidity(asset.name, context.mid_px, context.impact_pxs)
+            found.activity[asset.name] = (context.day_ntl_vlm, context.open_interest * context.mid_px)
     for dex in sorted({coin.split(":")[0] for coin in wanted if ":" in coin}):
         for asset in (await info.meta(dex)).universe:
             found.decimals[asset.name], found.leverage[asset.name] = asset.sz_decimals, asset.max_leverage
     for coin in wanted:
         try:
             await _take_funding(info, coin, first_ms, last_ms, found)
+            for day in await info.candles(coin, "1d", first_ms - _DAYS_BEFORE * _DAY_MS, last_ms):
+                found.days[coin][day.open_ms] = day.close
         except (NoAnswerError, HttpStatusError, VenueError):
             continue
     return found.markets()

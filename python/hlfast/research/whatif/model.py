@@ -13,6 +13,7 @@ MICRO: Final = 1_000_000  # units of a dollar there
 FUNDING_RATE: Final = 1_000_000_000_000
 # Taker fee of the perps in basis points, by tier of 14-day volume (documents of 2026-08).
 TAKER_BPS: Final = tuple(Decimal(bps) for bps in ("4.5", "4.0", "3.5", "3.0", "2.8", "2.6", "2.4"))
+MAKER_BPS: Final = tuple(Decimal(bps) for bps in ("1.5", "1.2", "0.8", "0.4", "0", "0", "0"))
 # A builder-deployed dex adds its own share on top; double is the usual (documents of 2026-08: 0 to 300 %).
 BUILDER_FACTOR: Final = 2
 # The venue quotes impact prices for these notionals (metaAndAssetCtxs).
@@ -52,6 +53,10 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     size_decimals: int | None = None
     max_leverage: int | None = None
     liquidity: Liquidity | None = None
+    # Dollars traded in a day, and dollars of open positions.
+    activity: tuple[Decimal, Decimal] | None = None
+    # (start of a day in ms, closing price), oldest first.
+    days: tuple[tuple[int, Decimal], ...] = ()
     # (time_ms, middle price), (time_ms, hourly rate), (time_ms, bids, asks) with (price, size) levels, best first.
     prices: tuple[tuple[int, Decimal], ...] = ()
     funding: tuple[tuple[int, Decimal], ...] = ()
@@ -69,7 +74,7 @@ def measured_liquidity(coin: str, middle: Decimal, impact: tuple[Decimal, Decima
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One set of assumptions; nothing in it is drawn by chance.
+    """One set of assumptions. What the engine draws (the jitter of portions) comes from `seed`; nothing else is drawn.
 
     Attributes:
         latency_ms: from the leader's fill to ours. 700: what the protocol notes find over the public API.
@@ -79,6 +84,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
         leverage: of every position, as far as the coin allows it.
         funding_rate: hourly, where no rate was recorded; 0.0000125 is the venue's base rate.
         book_age_ms: how long a recorded book stands for the present one.
+        seed: of the engine's entropy.
     """
 
     latency_ms: int = 700
@@ -89,6 +95,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     leverage: int = 10
     funding_rate: Decimal = Decimal("0.0000125")
     book_age_ms: int = 10_000
+    seed: int = 1
 
     @property
     def taker(self) -> Decimal:
@@ -105,7 +112,9 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
             "order_ms": order_ms,
             "answer_ms": min(100, self.latency_ms),
             "taker": taker,
-            "builder_taker": taker * BUILDER_FACTOR,
+            "maker": int(MAKER_BPS[self.fee_tier] * RATE / 10_000),
+            "builder_factor": BUILDER_FACTOR,
+            "seed": self.seed,
             "equity": int(self.equity_usd * MICRO),
             "leader_equity": int(leader_equity_usd * MICRO),
             "leverage": self.leverage,
@@ -126,6 +135,7 @@ def check(model: Model) -> None:
     _within("leverage", model.leverage, 1, 100)
     _within("funding_rate", model.funding_rate, Decimal("-0.04"), Decimal("0.04"))
     _within("book_age_ms", model.book_age_ms, 0, 600_000)
+    _within("seed", model.seed, 0, 2**64 - 1)
 
 
 def _within(name: str, value: Decimal | int, least: Decimal | int, most: Decimal | int) -> None:

@@ -14,13 +14,11 @@ import polars as pl
 from hlfast.research.chain import in_chain_order
 from hlfast.research.files import ADDRESS
 from hlfast.research.history import MINUTE_MS, History, Issue
-from hlfast.research.whatif.model import RATE, Liquidity, Market, Markets, assumed_liquidity
+from hlfast.research.whatif.model import FUNDING_RATE, MICRO, RATE, Liquidity, Market, Markets, assumed_liquidity
 
 UNIT: Final = 100_000_000  # of prices and sizes
 _MOST_DECIMALS: Final = 6
 _UNKNOWN_LEVERAGE: Final = 10
-_DEPTH_UNIT: Final = 1_000_000
-_FUNDING_UNIT: Final = 1_000_000_000_000
 _COLUMNS: Final = ("coin", "time_ms", "is_buy", "price", "start", "end", "gap", "crossed", "liquidated", "oid")
 
 _Fill = tuple[int, int, int, int, int, str, bool]
@@ -175,10 +173,12 @@ def _coin(name: str, decimals: int, liquidity: Liquidity, market: Market) -> dic
         "size_decimals": decimals,
         "max_leverage": market.max_leverage or _UNKNOWN_LEVERAGE,
         "half_spread": int(liquidity.half_spread_bps * RATE / 10_000),
-        "depth": max(1, int(liquidity.depth_usd * _DEPTH_UNIT)),
+        "depth": max(1, int(liquidity.depth_usd * MICRO)),
         "prices": [(time_ms, int(price * UNIT)) for time_ms, price in market.prices],
-        "funding": [(time_ms, int(rate * _FUNDING_UNIT)) for time_ms, rate in market.funding],
+        "funding": [(time_ms, int(rate * FUNDING_RATE)) for time_ms, rate in market.funding],
         "books": [(time_ms, levels(bids), levels(asks)) for time_ms, bids, asks in market.books],
+        "days": [(start_ms, int(close * UNIT)) for start_ms, close in market.days],
+        "activity": None if market.activity is None else [int(usd * MICRO) for usd in market.activity],
     }
 
 

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from hlfast._core import WhatIf
 from hlfast.config.model import Builder, Config, Follow, Follower, Journal, Leader, Venue, for_core
+from hlfast.config.zones import zone_tables
 from hlfast.research.history import History
-from hlfast.research.tracking import Executed, RatioOf, Receipt, Tracking, policy_ratio, seen_ratios, track
+from hlfast.research.tracking import (
+    Executed,
+    RatioOf,
+    Receipt,
+    Tracking,
+    equity_ratio,
+    policy_ratio,
+    seen_ratios,
+    track,
+)
 from hlfast.research.whatif.model import MICRO, Markets, Model, check
 from hlfast.research.whatif.record import UNIT, Prepared, prepare
 from hlfast.research.whatif.result import AtEquity, AtLatency, LeastEquity, Result
@@ -21,7 +31,7 @@ from hlfast.research.whatif.summary import Base, net_usd, share, summarise
 LATENCIES_MS: Final = (0, 200, 700, 2_000, 5_000, 15_000, 60_000, 300_000)
 _ACCOUNT: Final = "0x00000000000000000000000000000000000f0110"
 _AGENT: Final = "0x00000000000000000000000000000000000a6e17"
-_SCALED: Final = ("ratio", "notional_usd", "max_order_usd", "max_position_usd", "max_gross_usd")
+_SCALED: Final = ("ratio", "notional_usd", "max_order_usd", "max_position_usd", "max_gross_usd", "round_up_max_usd")
 _LEAST_USD, _MOST_USD = Decimal(1), Decimal(100_000_000)
 _CLOSE: Final = Decimal("1.03")
 _CENT: Final = Decimal("0.01")
@@ -125,6 +135,7 @@ class Bench:
         account = policy.account or Follower(name="follower", account=_ACCOUNT, agent=_AGENT)
         follower = msgspec.structs.replace(account, name="follower", account=_ACCOUNT, agent=_AGENT, vault=False)
         dexs = dict.fromkeys(coin.split(":")[0] for coin in self.prepared.coins if ":" in coin)
+        follow = msgspec.structs.replace(policy.follow, leader="leader", follower="follower")
         config = Config(
             network="testnet",
             venue=Venue(base_url="http://what-if.invalid", limits="venue", dexs=tuple(dexs)),
@@ -132,7 +143,8 @@ class Bench:
             leaders=(Leader(name="leader", address=self.prepared.leader),),
             followers=(follower,),
             builder=policy.builder,
-            follows=(msgspec.structs.replace(policy.follow, leader="leader", follower="follower"),),
+            follows=(follow,),
+            zones=zone_tables((follow,)),
         )
         return for_core(config)
 
@@ -180,9 +192,7 @@ def ratio_of(run: Run, follow: Follow) -> RatioOf:
             return seen(receipt) if known is None else known
         at = bisect_right(times, receipt.decided_ms) - 1
         _, mine, his = equities[at] if at >= 0 else (0, 0, 0)
-        if mine <= 0 or his <= 0:
-            return None
-        return (Decimal(follow.weight or 1) * mine / his).quantize(_RATIO_STEP, ROUND_DOWN)
+        return equity_ratio(follow, mine, his)
 
     return of
 

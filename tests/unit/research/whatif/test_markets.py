@@ -29,7 +29,10 @@ def test_markets_read_contexts_candles_funding_and_frames(tmp_path: Path) -> Non
             {"name": "OLD", "szDecimals": 0, "maxLeverage": 3},
         ]
     }
-    contexts = [{"midPx": "100", "impactPxs": ["99.99", "100.01"]}, {"midPx": None, "impactPxs": None}]
+    contexts = [
+        {"midPx": "100", "impactPxs": ["99.99", "100.01"], "dayNtlVlm": "5000", "openInterest": "7"},
+        {"midPx": None, "impactPxs": None},
+    ]
     found = markets_from_files(
         [
             written(tmp_path / "contexts.json", [meta, contexts]),
@@ -42,6 +45,7 @@ def test_markets_read_contexts_candles_funding_and_frames(tmp_path: Path) -> Non
                 tmp_path / "frames.jsonl",
                 [{"channel": "trades", "data": [{"coin": "SOL", "px": "99", "time": 70_000}]}],
             ),
+            written(tmp_path / "days.json", [{"t": 0, "T": 86_399_999, "s": "SOL", "i": "1d", "o": "1", "c": "98"}]),
             written(
                 tmp_path / "own.jsonl",
                 [
@@ -56,6 +60,7 @@ def test_markets_read_contexts_candles_funding_and_frames(tmp_path: Path) -> Non
     )
     sol = found["SOL"]
     assert (sol.size_decimals, sol.max_leverage, found["OLD"].liquidity) == (2, 20, None)
+    assert (sol.activity, sol.days) == ((5000, 700), ((0, Decimal(98)),))
     assert sol.prices == ((59_999, Decimal("101.5")), (70_000, Decimal(99)))
     assert sol.funding == ((3_600_000, Decimal("0.0000125")), (7_200_000, Decimal("0.1")))
     # One basis point at 6,000 USD: half of it spread, the other half what 6,000 USD walk on average.
