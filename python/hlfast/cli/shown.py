@@ -85,7 +85,7 @@ def _position_rows(core: dict[str, Any]) -> list[dict[str, Any]]:
         name = follower["name"]
         mine = [edge for edge in core["follows"] if edge["follower"] == name]
         for coin, lot in sorted(follower["positions"].items()):
-            parts = {edge["leader"]: edge["entitled"][coin] for edge in mine if coin in edge["entitled"]}
+            parts = {edge["leader"]: edge["held"][coin] for edge in mine if coin in edge["held"]}
             if parts or any(Decimal(lot[key]) for key in ("own", "manual", "target")):
                 rows.append({"follower": name, "coin": coin, **lot, "parts": parts})
     return rows

@@ -11,6 +11,7 @@ mod ingest;
 mod leaders;
 mod money;
 mod operate;
+mod parts;
 mod passive;
 mod reads;
 mod receipts;
@@ -75,6 +76,7 @@ pub struct Engine {
     needs: figures::Needs,
     lists: gates::Lists,
     views: Vec<gates::View>,
+    parts: Vec<crate::copy::parts::Part>,
 }
 
 impl Engine {
@@ -107,6 +109,7 @@ impl Engine {
             needs: figures::Needs::of(&config),
             lists: gates::Lists::default(),
             views: Vec::new(),
+            parts: Vec::new(),
             follows_of_leader,
             follows_of_follower,
             dexs,

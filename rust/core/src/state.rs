@@ -1,4 +1,6 @@
 //! Everything the core remembers: plain data, so that a snapshot is one call.
+mod asked;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ use crate::order::attempt::InFlight;
 use crate::order::stop::Stop;
 use crate::order::surcharge::Drift;
 use crate::risk::pause::Paused;
+
+pub use asked::{Asked, Survey};
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -92,6 +96,8 @@ pub struct LeaderCoin {
 pub struct Held {
     /// E: the entitled position, signed, in 10^-20 coins.
     pub entitled: i128,
+    /// The edge's virtual position: its part of what the engine holds, signed, in 10^-8.
+    pub position: i64,
     /// The ratio fixed when the position opened, in 10^-12.
     pub ratio: Option<i64>,
     /// The leader's position is from before copying began and is ignored.
@@ -107,6 +113,9 @@ pub struct Held {
 pub struct Edge {
     /// An operator's pause.
     pub pause: Option<Paused>,
+    /// What its part of all executions took in, less what it paid, in 10^-6 dollars, without fees: with what it holds at the
+    /// mark, its profit.
+    pub cash: i64,
 }
 
 /// One follower.
@@ -336,17 +345,6 @@ pub struct Delayed {
 /// Where a delayed entry waits: follow, coin, due, decision.
 pub type DelayKey = (u32, CoinId, u64, u64);
 
-/// A figure that gates or sizing judge by, read from time to time. In the order in which they are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Survey {
-    /// Volume, open interest and mark of all coins of one dex, by its place in the list.
-    Contexts(u32),
-    /// What a leader made.
-    Past(u32),
-    /// Days of one coin.
-    Candles(CoinId),
-}
-
 /// A leader event on its way through the edges.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Fanout {
@@ -356,67 +354,6 @@ pub struct Fanout {
     pub changes: Vec<Change>,
     /// How many of its edges are done.
     pub next: usize,
-}
-
-/// What an ask was for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Asked {
-    /// A leader's positions on one dex.
-    Leader {
-        /// Which.
-        leader: u32,
-        /// Place in the list of dexs.
-        dex: u32,
-    },
-    /// A follower's positions on one dex.
-    Follower {
-        /// Which.
-        follower: u32,
-        /// Place in the list of dexs.
-        dex: u32,
-    },
-    /// A leader's fills since the cursor.
-    Backfill {
-        /// Which.
-        leader: u32,
-    },
-    /// What became of one order.
-    Order {
-        /// The attempt's post id.
-        post: u64,
-        /// Place in the attempt.
-        leg: u32,
-    },
-    /// What became of one stop.
-    Stop {
-        /// Whose.
-        follower: u32,
-        /// The coin.
-        coin: CoinId,
-        /// Client order id.
-        cloid: [u8; 16],
-    },
-    /// Where an account's balances live.
-    Mode {
-        /// Leader, otherwise follower.
-        leader: bool,
-        /// Which.
-        account: u32,
-    },
-    /// How many requests an account has left.
-    Requests {
-        /// Which follower.
-        follower: u32,
-    },
-    /// A figure.
-    Survey(Survey),
-    /// The dollars of a unified account.
-    Spot {
-        /// Leader, otherwise follower.
-        leader: bool,
-        /// Which.
-        account: u32,
-    },
 }
 
 /// The whole memory.

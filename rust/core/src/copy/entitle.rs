@@ -41,14 +41,20 @@ impl Held {
             Move::Reduce => self.entitled = scale_down(self.entitled, after, before),
             Move::Flat if planted(Bug::FlatLeavesDust) => self.entitled /= 8,
             Move::Flip if planted(Bug::FlipKeepsOldSide) => {}
-            Move::Flat | Move::Flip => *self = Held::default(),
+            Move::Flat | Move::Flip => *self = self.ended(),
         }
+    }
+
+    /// Entitled to nothing any more; what is held is still held.
+    #[must_use]
+    pub fn ended(self) -> Held {
+        Held { position: self.position, ..Held::default() }
     }
 
     /// Nothing to remember.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.entitled == 0 && self.ratio.is_none() && !self.ignoring && !self.adopting
+        self.entitled == 0 && self.position == 0 && self.ratio.is_none() && !self.ignoring && !self.adopting
     }
 }
 

@@ -2,6 +2,7 @@
 pub mod entitle;
 pub mod equity;
 pub mod pace;
+pub mod parts;
 pub mod plan;
 pub mod price;
 pub mod sizing;

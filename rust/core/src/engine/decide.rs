@@ -126,6 +126,7 @@ impl Engine {
             self.uncover(follow, follower, change, net_before);
         }
         self.set_ceiling(follower, change, net_before, verdict.added != 0);
+        self.cross_parts(follower, change.coin);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }
 

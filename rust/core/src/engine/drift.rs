@@ -50,12 +50,7 @@ impl Engine {
         }
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         lot.suspect = None;
-        if shrunk {
-            lot.own = actual;
-            lot.manual = 0;
-        } else {
-            lot.manual = actual.saturating_sub(lot.own);
-        }
+        lot.manual = if shrunk { 0 } else { actual.saturating_sub(lot.own) };
         let text = format!(
             "{}: the account holds {}, the engine made {} of it and {} was known as manual.",
             self.coin_name(coin),
@@ -67,6 +62,8 @@ impl Engine {
         alert_follower(out, level, "position_drift", follower, text);
         if shrunk {
             self.shrink_entitled(follower, coin, before.0, actual);
+            let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
+            self.move_own(follower, coin, actual, mark);
             self.account_stop(follower, coin, before.0, read_ms);
         } else {
             self.touch_stop(follower, coin, before.0, read_ms);

@@ -155,7 +155,7 @@ impl Engine {
         for (coin, held) in frozen {
             let share = held.frozen.unwrap_or(WHOLE);
             let thawed = match share {
-                0 => Held::default(),
+                0 => held.ended(),
                 share => Held { entitled: scale_down(held.entitled, share, WHOLE), frozen: None, ..held },
             };
             self.state.set_held(follow, coin, thawed);

@@ -231,13 +231,17 @@ impl Engine {
         }
         let legs = attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
         let full = legs.clone().all(|(leg, result)| leg.size == result.filled);
-        let filled = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled));
         let traded = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled.saturating_abs()));
         let price = legs.clone().map(|(_, result)| result.price).rfind(|price| !price.is_zero());
         let class = legs.filter(|(leg, result)| leg.size != result.filled).find_map(|(_, result)| result.class);
         let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
         let before = lot.own;
-        lot.own = lot.own.saturating_add(filled);
+        let mut own = before;
+        for (_, result) in attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin) {
+            own = own.saturating_add(result.filled);
+            self.move_own(attempt.follower, coin, own, result.price.raw());
+        }
+        let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
         lot.in_flight = lot.in_flight.filter(|flying| *flying != post);
         lot.doubted.retain(|doubted| *doubted != post);
         lot.settled_ms = now_ms;

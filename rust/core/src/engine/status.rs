@@ -7,7 +7,7 @@ use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
 use crate::order::stop::StopStage;
 use crate::risk::pause::{Pause, Paused};
-use crate::state::{Follower, Gap, Leader};
+use crate::state::{Follower, Gap, Held, Leader};
 
 /// The core's numbers for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,16 +132,23 @@ impl Engine {
         let Some(edge) = self.config.follows.get(at as usize) else { return Value::Null };
         let leader = self.config.leaders.get(edge.leader as usize).map(|one| one.name.as_str());
         let follower = self.config.followers.get(edge.follower as usize).map(|one| one.name.as_str());
-        let pause = self.state.edges.get(at as usize).and_then(|edge| edge.pause.as_ref());
-        let held = self.state.held.get(at as usize).into_iter().flatten().filter(|(_, held)| held.entitled != 0);
-        let entitled: Map<String, Value> = held
-            .map(|(coin, held)| {
-                let position = Pos::from_raw(to_position(held.entitled).unwrap_or(0));
-                (self.coin_name(*coin).to_owned(), json!(position.to_string()))
-            })
-            .collect();
+        let state = self.state.edges.get(at as usize);
+        let pause = state.and_then(|edge| edge.pause.as_ref());
+        let positions = |of: fn(&Held) -> i64| -> Map<String, Value> {
+            let coins = self.state.held.get(at as usize).into_iter().flatten().filter(|(_, held)| of(held) != 0);
+            let shown = |held| json!(Pos::from_raw(of(held)).to_string());
+            coins.map(|(coin, held)| (self.coin_name(*coin).to_owned(), shown(held))).collect()
+        };
         let hold = self.hold(at).map(|hold| json!({"kind": hold.kind.name(), "reason": hold.reason.name()}));
-        json!({"leader": leader, "follower": follower, "pause": pause_status(pause), "held_back": hold, "entitled": entitled})
+        json!({
+            "leader": leader,
+            "follower": follower,
+            "pause": pause_status(pause),
+            "held_back": hold,
+            "entitled": positions(|held| to_position(held.entitled).unwrap_or(0)),
+            "held": positions(|held| held.position),
+            "cash_usd": state.map(|edge| Usd::from_raw(edge.cash).to_string()),
+        })
     }
 
     fn follower_status(&self, at: u32, name: &str, follower: &Follower) -> Value {

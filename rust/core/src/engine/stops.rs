@@ -419,7 +419,7 @@ impl Engine {
     /// A stop closed what the engine held. Like everything that somebody else closed, it is not opened again.
     fn on_stop_filled(&mut self, follower: u32, coin: CoinId, order: &StopOrder, now_ms: u64, out: &mut Commands) {
         if !order.accounted {
-            self.take_hit(follower, coin, order.size, now_ms);
+            self.take_hit(follower, coin, order, now_ms);
         }
         let text = format!(
             "{}: the stop at {} was hit and closed up to {}. It is not opened again before the leader's next entry.",
@@ -433,11 +433,11 @@ impl Engine {
 
     /// Takes what a stop traded out of the engine's position. The venue cuts what reduces only to what there was, so it ends at
     /// flat at most; further only where an order has gone to the other side meanwhile, as far as E is there.
-    fn take_hit(&mut self, follower: u32, coin: CoinId, size: i64, now_ms: u64) {
+    fn take_hit(&mut self, follower: u32, coin: CoinId, order: &StopOrder, now_ms: u64) {
         let target = to_position(self.target(follower, coin)).unwrap_or(0);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let before = lot.own;
-        let left = before.saturating_add(size);
+        let left = before.saturating_add(order.size);
         let turned = left.signum() == target.signum() && before.signum() != left.signum();
         let after = match (turned, left > 0, before.signum()) {
             (true, true, _) => left.min(target),
@@ -446,12 +446,12 @@ impl Engine {
             (false, _, -1) => left.clamp(before, 0),
             (false, ..) => 0,
         };
-        lot.own = after;
         lot.settled_ms = now_ms;
         lot.suspect = None;
         if after != before && target.signum() == before.signum() {
             self.shrink_entitled(follower, coin, before, after);
         }
+        self.move_own(follower, coin, after, order.trigger);
         if let Some(stop) = self.stop_mut(follower, coin) {
             stop.adrift = stop.adrift.saturating_add(left.saturating_sub(after));
         }
@@ -478,10 +478,11 @@ impl Engine {
         let before = lot.own;
         let found = lot.manual == 0 && actual == before.saturating_add(adrift);
         if found {
-            lot.own = actual;
             lot.suspect = None;
             lot.wants = true;
+            let price = lot.leader_price;
             self.state.waiting.insert(follower);
+            self.move_own(follower, coin, actual, price);
         }
         self.touch_stop(follower, coin, before, now_ms);
         found

@@ -149,6 +149,8 @@ pub struct World {
     /// What the last operator's request was answered with.
     pub answer: Vec<u8>,
     pub figures: Figures,
+    /// Steps taken, whether they changed anything or not.
+    pub events: u64,
     coins: Vec<String>,
     next_tid: u64,
 }
@@ -241,6 +243,7 @@ impl World {
             pending_info: Vec::new(),
             answer: Vec::new(),
             figures: Figures::default(),
+            events: 0,
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
             next_tid: 1,
         }
@@ -273,6 +276,7 @@ impl World {
     }
 
     pub fn step(&mut self, event: OwnedEvent) -> FrameClass {
+        self.events += 1;
         let class = self.engine.step(&event.borrow(), self.now, 0, &mut self.out);
         let out = std::mem::take(&mut self.out);
         if out.changed {
