@@ -28,5 +28,7 @@ def _pairs(table: dict[str, Any]) -> list[str]:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(_pairs(value)) + "}"
     # JSON spells strings, whole numbers, booleans and flat arrays of them as TOML does.
     return json.dumps(value)
