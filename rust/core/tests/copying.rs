@@ -96,3 +96,17 @@ fn a_restart_fences_first_and_then_goes_on() {
     world.assert_receipts(2, 1);
     world.assert_replay();
 }
+
+#[test]
+fn an_increase_of_one_leader_against_the_net_lets_the_other_side_grow_by_no_cheaper_price() {
+    let follows = [follow(0, 0, json!({"ratio": "1"})), follow(1, 0, json!({"ratio": "1"}))];
+    let mut world = World::new(2, &[json!({"max_position_usd": "400"})], &follows);
+    world.leader_fill(0, "SOL", "A", "100", "9");
+    assert_eq!(world.position(0, "SOL"), pos("-4"));
+    world.leader_fill(1, "SOL", "B", "50", "1");
+    assert_eq!(world.position(0, "SOL"), pos("-4"), "a leader's purchase sells nothing");
+    world.leader_fill(0, "SOL", "A", "50", "1");
+    assert_eq!(world.position(0, "SOL"), pos("-8"), "an event that moves the net outward does, at the price of now");
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}

@@ -112,7 +112,7 @@ impl Engine {
 
     /// The account's caps bound the target, not E. They are judged at the leader's price when a leader's event moves the net
     /// outward; on its way inward the target never grows, whatever prices did meanwhile (rule 1: a price alone sends nothing).
-    pub(super) fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128, added: bool) {
+    pub(super) fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128) {
         let Some(account) = self.config.followers.get(follower as usize) else { return };
         if account.max_position.is_none() && account.max_gross.is_none() {
             return;
@@ -126,7 +126,7 @@ impl Engine {
         let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
         let before = clamp(net_before, lot.ceiling).saturating_abs();
         let same_side = net_before != 0 && (net > 0) == (net_before > 0);
-        let outward = added || net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
+        let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
         lot.ceiling = Some(match (outward, same_side) {
             (true, true) => position.min(gross).max(before),
             (true, false) => position.min(gross),

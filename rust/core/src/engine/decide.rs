@@ -125,7 +125,7 @@ impl Engine {
             self.cut_opposition(follower, change, net_before);
             self.uncover(follow, follower, change, net_before);
         }
-        self.set_ceiling(follower, change, net_before, verdict.added != 0);
+        self.set_ceiling(follower, change, net_before);
         self.cross_parts(follower, change.coin);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }

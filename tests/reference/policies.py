@@ -1,0 +1,54 @@
+"""Followers of every kind of policy, each following every leader: the configuration that histories are run under."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from hlfast.config import model
+
+# Name, the account's caps, the policy of each of its follows.
+POLICIES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    ("half", {}, {"mode": "ratio", "ratio": "0.5", "existing": "adopt"}),
+    ("hundredth", {}, {"mode": "ratio", "ratio": "0.01"}),
+    ("capped edges", {}, {"mode": "ratio", "ratio": "0.37", "max_position_usd": "5000", "max_order_usd": "900"}),
+    ("capped net", {"max_position_usd": "6000"}, {"mode": "ratio", "ratio": "0.2", "existing": "adopt"}),
+    ("capped orders", {"max_order_usd": "400"}, {"mode": "ratio", "ratio": "0.05"}),
+    ("filtered", {}, {"mode": "ratio", "ratio": "0.3", "min_value_usd": "500", "max_value_usd": "90000"}),
+    ("equity", {}, {"mode": "equity", "weight": "1.5"}),
+    ("notional", {"max_position_usd": "1200"}, {"mode": "notional", "notional_usd": "700"}),
+    (
+        "notional with adds",
+        {"max_position_usd": "2000", "max_gross_usd": "3000"},
+        {"mode": "notional", "notional_usd": "700", "scale_adds": True},
+    ),
+)
+LEADER_EQUITY, FOLLOWER_EQUITY = Decimal(250_000), Decimal(5_000)
+
+
+def configuration(leaders: list[str], directory: Path, policies: Any = POLICIES) -> model.Config:
+    """Each policy's follower follows each leader."""
+    named = [name.replace(" ", "-") for name, _, _ in policies]
+    accounts = [
+        model.Follower(name=name, account=f"0x{0x2000 + at:040x}", agent=f"0x{0x3000 + at:040x}", **caps)
+        for at, (name, (_, caps, _)) in enumerate(zip(named, policies, strict=True))
+    ]
+    follows = [
+        model.Follow(leader=leader, follower=name, **policy)
+        for name, (_, _, policy) in zip(named, policies, strict=True)
+        for leader in leaders
+    ]
+    return model.Config(
+        network="testnet",
+        venue=model.Venue(base_url="http://127.0.0.1:1", limits="off"),
+        journal=model.Journal(directory=str(directory / "journal"), durability="relaxed"),
+        leaders=tuple(model.Leader(name=name, address=f"0x{0x1000 + at:040x}") for at, name in enumerate(leaders)),
+        followers=tuple(accounts),
+        follows=tuple(follows),
+    )
+
+
+def equities(config: model.Config) -> dict[str, Decimal]:
+    """Account values by name."""
+    return {one.name: LEADER_EQUITY for one in config.leaders} | {one.name: FOLLOWER_EQUITY for one in config.followers}
