@@ -152,7 +152,12 @@ class MarketDay:
             tif = self.rng.choice(("Ioc", "Alo"))
             action["orders"] = [row | {"r": False, "t": {"limit": {"tif": tif}}} for row in rows]
             action["grouping"] = {"p": self.rng.randrange(1, 100_000)}
+        stake = self.venue.account(address).stake
+        staked = stake.undelegated
         self.send(address, action)
+        if action["grouping"] != "na":
+            self.seen["priority batches"] += 1
+            self.seen["priority fees paid"] += stake.undelegated < staked
 
     def _grouped(self, address: str) -> None:
         asset = self.venue.universe.by_coin[self.rng.choice(COINS[:6])]
