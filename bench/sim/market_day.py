@@ -93,7 +93,7 @@ class MarketDay:
             (30, self._isolated), (20, self._class_transfer), (15, self._send_usd), (10, self._send_spot), (5, self._withdraw),
             (10, self._sub_transfer), (6, self._schedule), (8, self._stake), (100, self._move), (6, self._jump),
             (6, self._oracle), (3, self._cap), (10, self._lead), (1, self._delist), (25, self._tick), (1, self._pass_hour),
-            (4, self._refund), (20, self._for_sub),
+            (4, self._refund), (20, self._for_sub), (6, self._mode),
         )  # fmt: skip
         return [move for weight, move in weights for _ in range(weight)]
 
@@ -252,6 +252,11 @@ class MarketDay:
     def _for_sub(self, address: str) -> None:
         rows = [self._row(self._asset())]
         self.send(address, {"type": "order", "orders": rows, "grouping": "na"}, vault=self.subs[address])
+
+    def _mode(self, address: str) -> None:
+        account = self.rng.choice((address, self.subs[address]))
+        mode = self.rng.choice(("disabled", "unifiedAccount", "unifiedAccount", "portfolioMargin"))
+        self._user(address, {"type": "userSetAbstraction", "user": account, "abstraction": mode, "nonce": 0})
 
     def _schedule(self, address: str) -> None:
         self.send(address, {"type": "scheduleCancel", "time": self.now_ms + self.rng.randrange(6_000, 60_000)})

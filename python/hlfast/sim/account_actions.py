@@ -10,7 +10,6 @@ from hlfast.sim.leverage import LeverageDesk
 from hlfast.sim.purse import Purse
 from hlfast.sim.staking import Staking
 from hlfast.sim.standing import Standing
-from hlfast.sim.trading import Trading
 from hlfast.sim.transfers import Transfers
 from hlfast.sim.vaults import Vaults
 from hlfast.sim.venue import Venue
@@ -33,9 +32,9 @@ _FUND_MOVING = (
 class AccountActions:
     """Finds the desk of an action."""
 
-    def __init__(self, venue: Venue, trading: Trading) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self.purse = purse = Purse(venue, trading)
+        self.purse = purse = Purse(venue)
         self.staking = Staking(venue, purse)
         self._handlers: Handlers = {}
         desks = (

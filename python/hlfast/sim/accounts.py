@@ -96,7 +96,8 @@ class Account:
     twaps: dict[int, Twap] = field(default_factory=dict)  # running and waiting ones
     twap_slices: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
     twap_history: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HISTORY_ROWS))
-    abstraction: str = "disabled"
+    abstraction: str = "default"  # its mode; never chosen, a standard one
+    is_unified: bool = False  # by its mode: dexs settle in the spot balances of their collateral
     multi_sig: MultiSig | None = None
     dex_abstraction: bool | None = None
     display_name: str | None = None
@@ -110,6 +111,7 @@ class Account:
     requests_used: int = 0
     requests_bought: int = 0
     request_ms: int = 0  # of the last request that counted
+    actions_of_day: tuple[int, int] = (0, 0)  # (day, actions) of a unified account
     deposits: int = 0
     cancel_all_ms: int | None = None
     traded: Traded = field(default_factory=Traded)
@@ -127,6 +129,13 @@ class Account:
         if not self.is_touched:
             self.is_touched = True
             self.touched.append(self)
+
+    def settle(self, dex: str, token: int, amount: int) -> None:
+        """Move cash into the balance that a dex with this collateral settles in, or out of it (below zero)."""
+        if self.is_unified:
+            self.spot[token] = self.spot.get(token, 0) + amount
+        else:
+            self.raw[dex] = self.raw.get(dex, 0) + amount
 
     def position(self, asset: Asset) -> int:
         """Signed size held: the position of a perp, the balance of a spot pair's base token."""
@@ -197,10 +206,10 @@ class Account:
             if held.isolated is not None:
                 self._pledge(asset, held, opened_value)
         if held.isolated is None:
-            self.raw[asset.dex] = self.raw.get(asset.dex, 0) - value
+            self.settle(asset.dex, asset.quote_token, -value)
         if held.size == 0:
             if held.isolated:
-                self.raw[asset.dex] += held.isolated
+                self.settle(asset.dex, asset.quote_token, held.isolated)
             del self.positions[asset.asset_id]
         return start, pnl
 
@@ -210,13 +219,13 @@ class Account:
         equity = isolated + value * abs(held.size) // closed
         released = equity * closed // abs(held.size)
         held.isolated = isolated + value - released
-        self.raw[asset.dex] = self.raw.get(asset.dex, 0) + released
+        self.settle(asset.dex, asset.quote_token, released)
 
     def _pledge(self, asset: Asset, held: Position, value: int) -> None:
         """Pay for the opened part of an isolated position from its pot, and the margin into it."""
         margin = abs(value) // self.leverage(asset).value
         held.isolated = (held.isolated or 0) + margin - value
-        self.raw[asset.dex] = self.raw.get(asset.dex, 0) - margin
+        self.settle(asset.dex, asset.quote_token, -margin)
 
 
 class Maker(Account):

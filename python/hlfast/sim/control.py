@@ -16,6 +16,7 @@ from hlfast.sim.leaders import LeaderTape
 from hlfast.sim.life.play import CallLater, RunBlock
 from hlfast.sim.life.plays import Plays
 from hlfast.sim.listing import Listing
+from hlfast.sim.modes import CHOICES, Modes
 from hlfast.sim.numbers import parse, usd, wire
 from hlfast.sim.settings import change
 from hlfast.sim.trading import Trading
@@ -40,9 +41,11 @@ class Control:
         self._run_block = run_block
         self._tape = LeaderTape(venue, trading)
         self._listing = Listing(venue, trading)
+        self._modes = Modes(venue)
         self.plays = Plays(venue, trading, self._tape, run_block, call_later)
         self._ops: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
             "fund": self._fund,
+            "account_mode": self._account_mode,
             "approve_agent": self._approve_agent,
             "revoke_agent": self._revoke_agent,
             "create_vault": self._create_vault,
@@ -144,6 +147,16 @@ class Control:
         account.spot[token] = account.spot.get(token, 0) + amount
         self._venue.audit.bring(token, amount)
         account.deposited = True
+        return {}
+
+    def _account_mode(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Put an account into a mode, as its own `userSetAbstraction` would."""
+        account, mode = self._venue.account(self._address(request, "address")), request.get("mode")
+        if mode not in CHOICES:
+            raise ControlError(f"mode must be one of {', '.join(CHOICES)}, not {mode!r}")
+        refusal = self._run_block(lambda _block: self._modes.choose(account, mode))
+        if refusal is not None:
+            raise ControlError(refusal)
         return {}
 
     def _approve_agent(self, request: dict[str, Any]) -> dict[str, Any]:

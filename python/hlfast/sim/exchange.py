@@ -49,7 +49,7 @@ class Exchange:
         self._trading = trading
         self._authority = Authority(venue)
         self._entry = Entry(venue, trading)
-        self.account_actions = AccountActions(venue, trading)
+        self.account_actions = AccountActions(venue)
         self._priority = PriorityOrders(self._entry, self.account_actions.purse)
         self.market = Market(venue, trading)
         self.account_actions.add(self.market.twaps.handlers())

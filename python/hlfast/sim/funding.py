@@ -127,7 +127,7 @@ class Funding:
         value = times(self._venue.oracle(asset), abs(held.size)) * abs(rate) // SCALE // PRINTED * PRINTED
         owed = value if (held.size > 0) == (rate > 0) else -value
         if held.isolated is None:
-            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - owed
+            account.settle(asset.dex, asset.quote_token, -owed)
         else:
             held.isolated -= owed
             account.touch()

@@ -146,7 +146,7 @@ class LeaderTape:
         shown["twapId"] = row.get("twapId")
         if not asset.is_spot:
             fee = try_parse(fee_text) or 0
-            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+            account.settle(asset.dex, asset.quote_token, -fee)
             self._venue.fees[asset.quote_token] = self._venue.fees.get(asset.quote_token, 0) + fee
             self._trading.settlement.return_collateral(account, asset)
         account.volume += times(price, size)

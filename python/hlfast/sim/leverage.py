@@ -60,7 +60,7 @@ class LeverageDesk:
     @staticmethod
     def _move(account: Account, asset: Asset, held: Position, amount: int) -> None:
         held.isolated = (held.isolated or 0) + amount
-        account.raw[asset.dex] = account.raw.get(asset.dex, 0) - amount
+        account.settle(asset.dex, asset.quote_token, -amount)
 
     def _isolated(self, account: Account, asset_id: int) -> tuple[Asset, Position]:
         asset = self._venue.universe.by_id.get(asset_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
 from hlfast.sim.book import round_price
+from hlfast.sim.margin import Dexs
 from hlfast.sim.numbers import SCALE, times, usd, wire
 from hlfast.sim.orders import Order
 from hlfast.sim.settlement import Liquidated, Transfer
@@ -22,17 +23,22 @@ ROUNDS = 20  # of one account in one block; what is left waits for the next
 
 @dataclass(slots=True, frozen=True)
 class Pool:
-    """What is liquidated together: the cross positions of one dex, or one isolated position."""
+    """What is liquidated together: the cross positions of dexs that share a balance, or one isolated position."""
 
     account: Account
-    dex: str
+    dexs: Dexs
     isolated: Asset | None
+
+    @property
+    def dex(self) -> str:
+        """The first of the dexs, which stands for their balance."""
+        return self.dexs[0]
 
     def holds(self, asset: Asset) -> bool:
         """Tell whether orders and positions in an asset belong to this pool."""
         if self.isolated is not None:
             return asset is self.isolated
-        return asset.dex == self.dex and self.account.leverage(asset).is_cross
+        return asset.dex in self.dexs and self.account.leverage(asset).is_cross
 
 
 class Liquidation:
@@ -62,21 +68,23 @@ class Liquidation:
         held = account.positions.get(asset.asset_id)
         if held is None or account.is_scripted or account in (self._venue.maker, self._venue.backstop):
             return None
-        return Pool(account, asset.dex, None if held.isolated is None else asset)
+        dexs = self._venue.margin.scope(account, asset.dex)
+        return Pool(account, dexs, None if held.isolated is None else asset)
 
     def _held(self, pool: Pool) -> list[tuple[Asset, int]]:
         """Return (asset, signed size) of the pool's positions, the most valuable first."""
         found = []
         for asset_id, held in pool.account.positions.items():
             asset = self._venue.universe.by_id[asset_id]
-            is_in = asset is pool.isolated if pool.isolated else held.isolated is None and asset.dex == pool.dex
+            is_in = asset is pool.isolated if pool.isolated else held.isolated is None and asset.dex in pool.dexs
             if is_in:
                 found.append((asset, held.size))
         return sorted(found, key=lambda row: times(self._venue.mark(row[0]), abs(row[1])), reverse=True)
 
     def _value(self, pool: Pool) -> int:
         if pool.isolated is None:
-            return self._venue.margin.cross_value(pool.account, pool.dex)
+            margin = self._venue.margin
+            return margin.cross_value(pool.account, pool.dex) + margin.pledged_value(pool.account, pool.dex)
         held = pool.account.positions.get(pool.isolated.asset_id)
         return 0 if held is None else (held.isolated or 0) + times(self._venue.mark(pool.isolated), held.size)
 
@@ -95,7 +103,7 @@ class Liquidation:
         return self._value(pool) < need
 
     def _draw_collateral(self, pool: Pool, missing: int) -> None:
-        if self._venue.universe.meta[pool.dex]["collateralToken"] != USDC:
+        if self._venue.margin.collateral[pool.dex] != USDC or pool.account.is_unified:
             return
         moved = min(missing, self._venue.margin.withdrawable(pool.account, ""))
         pool.account.raw[""] -= moved
@@ -174,16 +182,17 @@ class Liquidation:
         """Let the backstop take all positions at mark, and what margin is left with them."""
         account, backstop = pool.account, self._venue.backstop
         kind = "Cross" if pool.isolated is None else "Isolated"
-        before = account.raw.get(pool.dex, 0)
+        margin, token = self._venue.margin, self._venue.margin.collateral[pool.dex]
+        before = margin.cash(account, pool.dex)
         for asset, size in held:
             mark = self._venue.mark(asset)
             shown = Liquidated(account.address, wire(mark), "backstop")
             text = f"Liquidated {kind} {'Long' if size > 0 else 'Short'}"
             self._trading.transfer(Transfer(account, backstop, asset, -size, mark, text, shown), block)
-        after = account.raw.get(pool.dex, 0)
+        after = margin.cash(account, pool.dex)
         lost = max(0, after if pool.isolated is None else after - before)
-        account.raw[pool.dex] = after - lost
-        backstop.raw[pool.dex] = backstop.raw.get(pool.dex, 0) + lost
+        account.settle(pool.dex, token, -lost)
+        backstop.settle(pool.dex, token, lost)
 
     def _deleverage(self, pool: Pool, held: list[tuple[Asset, int]], block: Block) -> None:
         """Close against the opposite side, the most profitable and leveraged first, at the mark before the move."""
@@ -227,11 +236,23 @@ class Liquidation:
 
     def _cover(self, pool: Pool) -> None:
         """Let the backstop pay what an account without positions still owes."""
-        account = pool.account
-        owed = -account.raw.get(pool.dex, 0)
-        if owed > 0 and not any(self._venue.universe.by_id[key].dex == pool.dex for key in account.positions):
-            account.raw[pool.dex] = 0
-            backstop = self._venue.backstop
-            backstop.raw[pool.dex] = backstop.raw.get(pool.dex, 0) - owed
+        account, token = pool.account, self._venue.margin.collateral[pool.dex]
+        owed = -self._venue.margin.cash(account, pool.dex)
+        if owed > 0 and not any(self._venue.universe.by_id[key].dex in pool.dexs for key in account.positions):
+            if account.abstraction == "portfolioMargin":
+                self._seize(account, owed)
+            account.settle(pool.dex, token, owed)
+            self._venue.backstop.settle(pool.dex, token, -owed)
         if not self._held(pool):
             account.liquidated_ms = 0
+
+    def _seize(self, account: Account, owed: int) -> None:
+        """Let the backstop take a portfolio account's pledged tokens, at their marks, for what it pays."""
+        backstop = self._venue.backstop
+        for token, asset in self._venue.margin.pledged.items():
+            mark = self._venue.mark(asset)
+            taken = min(max(0, account.spot.get(token, 0)), -(-owed * SCALE // mark))
+            if taken:
+                account.spot[token] -= taken
+                backstop.spot[token] = backstop.spot.get(token, 0) + taken
+                owed = max(0, owed - times(mark, taken))

@@ -8,7 +8,6 @@ from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import RefusedError
 from hlfast.sim.numbers import times, try_parse
-from hlfast.sim.trading import Trading
 from hlfast.sim.universe import USDC
 from hlfast.sim.venue import Venue
 
@@ -20,9 +19,8 @@ _ADDRESS = re.compile("0x[0-9a-f]{40}")
 class Purse:
     """Shared by every action that moves money; amounts are counts of 1e-8."""
 
-    def __init__(self, venue: Venue, trading: Trading) -> None:
+    def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self._trading = trading
 
     def take_perp(self, account: Account, amount: int, dex: str = "") -> None:
         """Take perp collateral that no position needs.
@@ -32,12 +30,11 @@ class Purse:
         """
         if amount <= 0 or self._venue.margin.withdrawable(account, dex) < amount:
             raise RefusedError("Insufficient balance for withdrawal.")
-        account.raw[dex] -= amount
+        self.give_perp(account, -amount, dex)
 
-    @staticmethod
-    def give_perp(account: Account, amount: int, dex: str = "") -> None:
+    def give_perp(self, account: Account, amount: int, dex: str = "") -> None:
         """Add perp collateral."""
-        account.raw[dex] = account.raw.get(dex, 0) + amount
+        account.settle(dex, self._venue.margin.collateral[dex], amount)
 
     def take_spot(self, account: Account, token: int, amount: int) -> None:
         """Take a spot balance that no order holds and no loan keeps.
@@ -45,8 +42,8 @@ class Purse:
         Raises:
             RefusedError: not above zero, or more than is free.
         """
-        kept = self._trading.spot_hold(account, token) + account.loans.supplied.get(token, 0)
-        if amount <= 0 or account.spot.get(token, 0) - kept < amount:
+        free = self._venue.margin.removable(account, token) - account.loans.supplied.get(token, 0)
+        if amount <= 0 or free < amount:
             raise RefusedError("Insufficient balance for token transfer.")
         account.spot[token] -= amount
 

@@ -31,6 +31,9 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     partial_gtc: Literal["resting", "filled"] = "resting"  # unconfirmed
     agents_move_funds: bool = False  # unconfirmed: agent-signed transfers
     order_status_lag_ms: Count = 0  # orderStatus knows an order only after so long (about 200 ms at the venue's edge)
+    unchosen_mode: Literal["disabled", "default"] = "disabled"  # userAbstraction of an account that never chose a mode
+    unified_total: Literal["equity", "cash"] = "equity"  # unconfirmed: a unified total holds open profit, or doesn't
+    unified_transfers: Literal["refuse", "accept"] = "refuse"  # unconfirmed: usdClassTransfer of unified accounts
     stale_cloid: bool = False  # unconfirmed: by cloid, orderStatus shows the first order that had it, not the last
     high_s: Literal["accept", "refuse"] = "accept"  # unconfirmed: signatures whose s is above half of the order
     too_many_body: Annotated[str, Meta(max_length=200)] = "null"  # unconfirmed: body of HTTP 429

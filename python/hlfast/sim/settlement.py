@@ -154,7 +154,7 @@ class Settlement:
         else:
             token = asset.quote_token
             fee = venue.schedule.of_perp(account, asset, value, block.time_ms, crossed=crossed)
-            account.raw[asset.dex] = account.raw.get(asset.dex, 0) - fee
+            account.settle(asset.dex, token, -fee)
             if asset.dex:
                 self.return_collateral(account, asset)
         venue.fees[token] = venue.fees.get(token, 0) + fee
@@ -172,7 +172,7 @@ class Settlement:
             if asset.is_spot:
                 account.spot[asset.quote_token] = account.spot.get(asset.quote_token, 0) + amount
             else:
-                account.raw[asset.dex] = account.raw.get(asset.dex, 0) + amount
+                account.settle(asset.dex, asset.quote_token, amount)
         return fee
 
     def _trade_spot(self, account: Account, asset: Asset, signed: int, value: int) -> tuple[int, int]:
@@ -268,7 +268,9 @@ class Settlement:
 
     def return_collateral(self, account: Account, asset: Asset) -> None:
         """Bring a builder dex's balance back to the main one once no position there needs it."""
-        if not asset.dex or asset.is_spot or asset.quote_token != USDC or not self._venue.settings.dex_collateral:
+        if not asset.dex or asset.is_spot or asset.quote_token != USDC or account.is_unified:
+            return
+        if not self._venue.settings.dex_collateral:
             return
         if any(self._venue.universe.by_id[asset_id].dex == asset.dex for asset_id in account.positions):
             return

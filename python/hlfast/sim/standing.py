@@ -11,6 +11,7 @@ from hlfast.sim.account_kinds import MultiSig
 from hlfast.sim.accounts import Account
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import Origin, RefusedError
+from hlfast.sim.modes import CHOICES, PORTFOLIO, STANDARD, UNIFIED, Modes
 from hlfast.sim.numbers import SCALE, try_parse, usd
 from hlfast.sim.purse import HYPE, Purse
 from hlfast.sim.universe import USDC
@@ -26,7 +27,7 @@ MAX_SIGNERS = 10
 SCHEDULE_VOLUME = 1_000_000 * SCALE
 SCHEDULE_AHEAD_MS = 5_000
 REQUEST_PRICE = SCALE // 2_000  # 0.0005 USDC
-ABSTRACTIONS = {"i": "disabled", "u": "unifiedAccount", "p": "portfolioMargin"}
+LETTERS = {"i": STANDARD, "u": UNIFIED, "p": PORTFOLIO}
 
 
 class Signers(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -42,6 +43,7 @@ class Standing:
     def __init__(self, venue: Venue, purse: Purse) -> None:
         self._venue = venue
         self._purse = purse
+        self._modes = Modes(venue)
 
     def handlers(self) -> Handlers:
         """Return the method of each action."""
@@ -110,7 +112,9 @@ class Standing:
             raise RefusedError("Invalid builder fee rate.")
         builder = action.builder.lower()
         known = self._venue.accounts.get(builder)
-        if tenths and (known is None or self._venue.margin.cross_value(known, "") < BUILDER_BALANCE):
+        # Builders keep a standard account.
+        is_unfit = known is None or known.is_unified or self._venue.margin.cross_value(known, "") < BUILDER_BALANCE
+        if tenths and is_unfit:
             raise RefusedError("Builder has insufficient balance to be approved.")
         fees = origin.account.builder_fees
         if tenths and sum(1 for one, fee in fees.items() if fee and one != builder) >= MAX_BUILDERS:
@@ -138,14 +142,18 @@ class Standing:
         return self._venue.account(lowered)
 
     def _set_abstraction(self, action: act.UserSetAbstractionAction, origin: Origin, _block: Block) -> None:
-        mode = ABSTRACTIONS.get(action.abstraction, action.abstraction)
-        if mode not in ABSTRACTIONS.values():
+        mode = LETTERS.get(action.abstraction, action.abstraction)
+        self._choose(self._user_of(action.user, origin.account), mode)
+
+    def _choose(self, account: Account, mode: str | None) -> None:
+        if mode not in CHOICES:
             raise RefusedError("Invalid abstraction.")
-        self._user_of(action.user, origin.account).abstraction = mode
+        refusal = self._modes.choose(account, mode)
+        if refusal is not None:
+            raise RefusedError(refusal)
 
     def _portfolio_margin(self, action: act.UserPortfolioMarginAction, origin: Origin, _block: Block) -> None:
-        user = self._user_of(action.user, origin.account)
-        user.abstraction = "portfolioMargin" if action.enabled else "disabled"
+        self._choose(self._user_of(action.user, origin.account), PORTFOLIO if action.enabled else STANDARD)
 
     def _dex_abstraction(self, action: act.UserDexAbstractionAction, origin: Origin, _block: Block) -> None:
         self._user_of(action.user, origin.account).dex_abstraction = action.enabled
@@ -156,9 +164,7 @@ class Standing:
         origin.account.dex_abstraction = True
 
     def _agent_abstraction(self, action: act.AgentSetAbstractionAction, origin: Origin, _block: Block) -> None:
-        if action.abstraction not in ABSTRACTIONS:
-            raise RefusedError("Invalid abstraction.")
-        origin.account.abstraction = ABSTRACTIONS[action.abstraction]
+        self._choose(origin.account, LETTERS.get(action.abstraction))
 
     def _set_referrer(self, action: act.SetReferrerAction, origin: Origin, _block: Block) -> None:
         if origin.account.referrer is not None:

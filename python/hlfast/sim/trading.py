@@ -9,7 +9,7 @@ from hlfast.sim.numbers import times, wire
 from hlfast.sim.open_interest import CAPPED, TOO_AGGRESSIVE, TOO_QUICK, OpenInterest
 from hlfast.sim.orders import Order
 from hlfast.sim.settlement import Settlement, Transfer
-from hlfast.sim.universe import Asset
+from hlfast.sim.universe import USDC, Asset
 from hlfast.sim.venue import Venue
 
 
@@ -185,7 +185,7 @@ class Trading:
         if asset.is_spot:
             token = asset.quote_token if order.is_buy else asset.base_token
             need = times(order.price, order.remaining) if order.is_buy else order.remaining
-            if account.spot.get(token, 0) - self.spot_hold(account, token) < need:
+            if self._venue.margin.spendable(account, token) < need:
                 return "Order has insufficient spot balance to trade"
             return None
         position = account.position(asset)
@@ -200,23 +200,16 @@ class Trading:
         need = times(order.price, increase) // leverage
         margin = self._venue.margin
         free = margin.free(account, asset.dex)
-        if free < need and asset.dex and self._venue.settings.dex_collateral and asset.quote_token == 0:
+        if free < need and self._draws_collateral(account, asset):
             moved = min(need - free, max(0, margin.withdrawable(account, "")))
             account.raw[""] -= moved
             account.raw[asset.dex] = account.raw.get(asset.dex, 0) + moved
             free += moved
         return "Insufficient margin to place order." if free < need else None
 
-    def spot_hold(self, account: Account, token: int) -> int:
-        """Return how much of a token resting spot orders keep."""
-        total = 0
-        for order in account.orders.values():
-            if order.asset.is_spot:
-                if order.is_buy and order.asset.quote_token == token:
-                    total += times(order.price, order.remaining)
-                elif not order.is_buy and order.asset.base_token == token:
-                    total += order.remaining
-        return total
+    def _draws_collateral(self, account: Account, asset: Asset) -> bool:
+        is_ready = self._venue.settings.dex_collateral and not account.is_unified
+        return is_ready and asset.dex != "" and asset.quote_token == USDC
 
     def _sweep(self, book: Book, taker: Order, block: Block) -> None:
         opposite, maker = book.asks if taker.is_buy else book.bids, self._venue.maker
@@ -265,6 +258,8 @@ class Trading:
         account, asset = resting.owner, resting.asset
         if asset.is_spot:
             token = asset.quote_token if resting.is_buy else asset.base_token
+            if account.is_unified and self._venue.margin.sharing(token):
+                return "marginCanceled" if self._venue.margin.spendable(account, token) < 0 else None
             need = times(resting.price, size) if resting.is_buy else size
             return "marginCanceled" if account.spot.get(token, 0) < need else None
         signed = size if resting.is_buy else -size

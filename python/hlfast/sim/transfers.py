@@ -95,6 +95,8 @@ class Transfers:
         amount = purse.amount(text)
         if sub:
             account = self._own(account, sub)
+        if account.is_unified and self._venue.settings.unified_transfers == "refuse":
+            raise RefusedError("Action disabled when unified account is active")  # words not confirmed
         if action.to_perp:
             purse.take_spot(account, USDC, amount)
             purse.give_perp(account, amount)

@@ -131,7 +131,7 @@ class Venue:
 
     def deposit(self, account: Account, amount: int, block: Block) -> None:
         """Credit USDC from outside and say so in the account's ledger."""
-        account.raw[""] += amount
+        account.settle("", USDC, amount)
         self.audit.bring(USDC, amount)
         account.deposits += amount
         account.deposited = True

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from hlfast.sim.accounts import Account
+from hlfast.sim.info.balances import SpotBalances
 from hlfast.sim.info.request import BadRequestError, Handler, constant, read_text, read_user
+from hlfast.sim.modes import UNCHOSEN
 from hlfast.sim.numbers import SCALE, parse, ratio, times, usd, wire
 from hlfast.sim.trading import Trading
-from hlfast.sim.universe import USDC, Asset
+from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
-
-LOAN_TO_VALUE = "0.5"
 
 
 class AccountInfo:
@@ -20,6 +20,7 @@ class AccountInfo:
     def __init__(self, venue: Venue, trading: Trading) -> None:
         self._venue = venue
         self._trading = trading
+        self._spot = SpotBalances(venue)
 
     def handlers(self) -> dict[str, Handler]:
         """Return the handler of each request type."""
@@ -47,12 +48,18 @@ class AccountInfo:
         return dex
 
     def state(self, account: Account, dex: str) -> dict[str, Any]:
-        """Return `clearinghouseState` of one dex."""
-        margin = self._venue.margin
-        cross = margin.cross_value(account, dex)
-        isolated = margin.isolated_value(account, dex)
-        cross_notional = margin.notional(account, dex, cross_only=True)
-        used = margin.used(account, dex)
+        """Return `clearinghouseState` of one dex.
+
+        A unified account has no balance there: what is shown of one is the margin of its positions and their profit, as
+        a recorded account's figures suggest.
+        """
+        margin, own = self._venue.margin, (dex,)
+        raw = margin.needed(account, own) if account.is_unified else account.raw.get(dex, 0)
+        cross = raw + margin.worth(account, own)
+        isolated = margin.isolated_value(account, own)
+        cross_notional = margin.notional(account, own, cross_only=True)
+        used = margin.used(account, own)
+        spare = max(0, cross - max(used, cross_notional // 10))
         rows = []
         raw_isolated = 0
         for asset_id, held in account.positions.items():
@@ -60,11 +67,10 @@ class AccountInfo:
             if asset.dex == dex:
                 raw_isolated += held.isolated or 0
                 rows.append({"type": "oneWay", "position": self._position_row(account, asset)})
-        raw = account.raw.get(dex, 0)
         return {
             "marginSummary": {
                 "accountValue": usd(cross + isolated),
-                "totalNtlPos": usd(margin.notional(account, dex, cross_only=False)),
+                "totalNtlPos": usd(margin.notional(account, own, cross_only=False)),
                 "totalRawUsd": usd(raw + raw_isolated),
                 "totalMarginUsed": usd(used + isolated),
             },
@@ -74,8 +80,8 @@ class AccountInfo:
                 "totalRawUsd": usd(raw),
                 "totalMarginUsed": usd(used),
             },
-            "crossMaintenanceMarginUsed": usd(margin.maintenance(account, dex)),
-            "withdrawable": usd(margin.withdrawable(account, dex)),
+            "crossMaintenanceMarginUsed": usd(margin.maintenance(account, own)),
+            "withdrawable": usd(spare if account.is_unified else margin.withdrawable(account, dex)),
             "assetPositions": rows,
             "time": self._venue.time_ms(),
         }
@@ -108,43 +114,12 @@ class AccountInfo:
         }
 
     def spot_state(self, account: Account) -> dict[str, Any]:
-        """Return `spotClearinghouseState`; unified and portfolio accounts show what each token still allows."""
-        tokens = self._venue.universe.tokens
-        shown: dict[str, Any] = {
-            "balances": [
-                {
-                    "coin": tokens[token]["name"],
-                    "token": token,
-                    "total": wire(total),
-                    "hold": wire(self._trading.spot_hold(account, token)),
-                    "entryNtl": usd(account.spot_cost.get(token, 0)),
-                }
-                | self._loan_fields(account, token)
-                for token, total in sorted(account.spot.items())
-                if total or token == USDC
-            ]
-        }
-        if account.abstraction in ("unifiedAccount", "portfolioMargin"):
-            shown["tokenToAvailableAfterMaintenance"] = [
-                [token, wire(max(0, total - self._trading.spot_hold(account, token)))]
-                for token, total in sorted(account.spot.items())
-            ]
-        if account.abstraction == "portfolioMargin":
-            loans = account.loans
-            shown |= {
-                "portfolioMarginEnabled": True,
-                "portfolioMarginRatio": "0.0",
-                "tokenToPortfolioBorrowRatio": [[token, "0.0"] for token in loans.borrowed],
-                "tokenToPortfolioSupplyRatio": [[token, "0.0"] for token in loans.supplied],
-            }
-        return shown
+        """Return `spotClearinghouseState`."""
+        return self._spot.state(account)
 
-    @staticmethod
-    def _loan_fields(account: Account, token: int) -> dict[str, str]:
-        """Return what a balance row shows of supplied and borrowed tokens, where there are any."""
-        kinds = {"borrowed": account.loans.borrowed, "supplied": account.loans.supplied}
-        fields = {name: wire(held[token]) for name, held in kinds.items() if held.get(token)}
-        return {"ltv": LOAN_TO_VALUE} | fields if account.abstraction == "portfolioMargin" else fields
+    def mode(self, account: Account) -> str:
+        """Return `userAbstraction`."""
+        return self._venue.settings.unchosen_mode if account.abstraction == UNCHOSEN else account.abstraction
 
     def token_price(self, token: int) -> str:
         """Return a token's price in USDC by its pair's mark; zero without a pair."""
@@ -209,7 +184,7 @@ class AccountInfo:
         if account.dex_abstraction is not None:
             user["dexAbstractionEnabled"] = account.dex_abstraction
         if account.role != "vault":
-            user["abstraction"] = account.abstraction
+            user["abstraction"] = self.mode(account)
         if account.keeps_spot_dust:
             user["optOutOfSpotDusting"] = True
         return {"userState": user, "perpDexStates": [self._dex_state(account, dex) for dex in self._dexs()]}

@@ -30,7 +30,7 @@ class StandingInfo:
             ],
             "userToMultiSigSigners": self._signers,
             "userRateLimit": self._rate_limit,
-            "userAbstraction": lambda body: self._account(body).abstraction,
+            "userAbstraction": lambda body: self._states.mode(self._account(body)),
             "userDexAbstraction": lambda body: self._account(body).dex_abstraction,
             "subAccounts": self._sub_accounts,
             "subAccounts2": self._sub_accounts_by_dex,
@@ -95,7 +95,7 @@ class StandingInfo:
                     [dex, self._states.state(sub, dex)] for dex in self._venue.universe.dex_names
                 ],
                 "spotState": self._states.spot_state(sub),
-                "abstraction": sub.abstraction,
+                "abstraction": self._states.mode(sub),
             }
             for sub in map(self._states.find, account.sub_accounts)
         ] or None

@@ -6,9 +6,10 @@ from typing import Any
 
 from hlfast.sim.account_kinds import VaultBook
 from hlfast.sim.accounts import Account
-from hlfast.sim.info.account import LOAN_TO_VALUE, AccountInfo
+from hlfast.sim.info.account import AccountInfo
 from hlfast.sim.info.history import HistoryInfo
 from hlfast.sim.info.request import BadRequestError, Handler, read_int, read_user
+from hlfast.sim.margin import LOAN_TO_VALUE
 from hlfast.sim.numbers import ratio, usd, wire
 from hlfast.sim.vaults import COMMISSION_PERCENT
 from hlfast.sim.venue import Venue
@@ -184,7 +185,7 @@ class VenturesInfo:
             "balance": wire(max(0, supplied - borrowed)),
             "utilization": wire(ratio(borrowed, supplied)),
             "oraclePx": "1.0" if token == 0 else self._states.token_price(token),
-            "ltv": LOAN_TO_VALUE,
+            "ltv": wire(LOAN_TO_VALUE),
             "totalSupplied": wire(supplied),
             "totalBorrowed": wire(borrowed),
         }

@@ -57,9 +57,16 @@ def agent_enable_dex_abstraction(tour: Tour) -> None:
     assert tour.info.query_user_dex_abstraction_state(tour.user) is True
 
 
+def spot_dollars(tour: Tour) -> float:
+    rows = tour.info.spot_user_state(tour.user)["balances"]
+    return float(next(row["total"] for row in rows if row["coin"] == "USDC"))
+
+
 @step("Exchange.user_set_abstraction", f"{MODE}: unifiedAccount")
 def user_set_abstraction(tour: Tour) -> None:
+    tour.notes["spot"] = spot_dollars(tour)
     assert tour.exchange.user_set_abstraction(tour.user, "unifiedAccount") == DEFAULT
+    assert spot_dollars(tour) > tour.notes["spot"]
     assert tour.info.query_user_abstraction_state(tour.user) == "unifiedAccount"
 
 
@@ -67,6 +74,9 @@ def user_set_abstraction(tour: Tour) -> None:
 def agent_set_abstraction(tour: Tour) -> None:
     assert tour.agent().agent_set_abstraction("i") == DEFAULT
     assert tour.info.query_user_abstraction_state(tour.user) == "disabled"
+    # What perps can do without stayed in spot; later steps trade with it.
+    back = round(spot_dollars(tour) - tour.notes["spot"] - 0.000001, 6)
+    assert tour.exchange.usd_class_transfer(back, True) == DEFAULT
 
 
 @step("Exchange.convert_to_multi_sig_user", "query_user_to_multi_sig_signers")
