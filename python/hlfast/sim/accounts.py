@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 HISTORY_ROWS = 2_000  # orders the venue remembers of one account
 FILL_ROWS = 10_000  # fills reachable by time
+DAY_MS = 86_400_000
 
 
 @dataclass(slots=True)
@@ -55,6 +56,12 @@ class Balances(dict[Any, int]):
         dict.__setitem__(self, key, amount)
         if not self._owner.is_touched:
             self._owner.touch()
+
+
+def counted(count: tuple[int, int], time_ms: int) -> tuple[int, int]:
+    """Return a count of a day (UTC) with one more: (day since 1970, how many)."""
+    day = time_ms // DAY_MS
+    return day, (count[1] if count[0] == day else 0) + 1
 
 
 class Traded(dict[int, list[int]]):
@@ -114,6 +121,7 @@ class Account:
     actions_of_day: tuple[int, int] = (0, 0)  # (day, actions) of a unified account
     deposits: int = 0
     cancel_all_ms: int | None = None
+    cancel_alls_of_day: tuple[int, int] = (0, 0)  # (day, how often the dead man's switch fired)
     traded: Traded = field(default_factory=Traded)
     is_scripted: bool = False  # its fills are a recording: it is neither liquidated nor deleveraged
     liquidated_ms: int = 0  # when a slice of a large position was last sold

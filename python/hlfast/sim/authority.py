@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from hlfast.sim import signatures
-from hlfast.sim.accounts import Account
+from hlfast.sim.accounts import Account, counted
 from hlfast.sim.actions import (
     Envelope,
     MultiSigAction,
@@ -24,7 +24,6 @@ from hlfast.sim.venue import Venue
 FREE_REQUESTS = 10_000
 SPARE_REQUEST_MS = 10_000  # an address over its limit has one request each so long; refused ones restart nothing
 UNIFIED_ACTIONS = 50_000  # in a day (UTC), of a unified or portfolio account
-DAY_MS = 86_400_000
 EXPIRED_COST = 5  # requests that an action past its expiresAfter costs
 
 
@@ -183,8 +182,6 @@ class Authority:
                 "Place taker orders to free up 1 request per USDC traded."
             )
         if account.is_unified:
-            day, count = account.actions_of_day
-            today = block.time_ms // DAY_MS
-            account.actions_of_day = today, (count if day == today else 0) + 1
+            account.actions_of_day = counted(account.actions_of_day, block.time_ms)
             if account.actions_of_day[1] > UNIFIED_ACTIONS:
                 raise RefusedError(f"Too many actions of a unified account in a day ({UNIFIED_ACTIONS}).")  # own words

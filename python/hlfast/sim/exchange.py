@@ -12,7 +12,7 @@ import orjson
 from hlfast.sim import actions as act
 from hlfast.sim import sequencing, signatures
 from hlfast.sim.account_actions import AccountActions
-from hlfast.sim.accounts import Account
+from hlfast.sim.accounts import Account, counted
 from hlfast.sim.actions import Envelope, tag_of
 from hlfast.sim.authority import Authority
 from hlfast.sim.blocks import Block
@@ -147,6 +147,7 @@ class Exchange:
         for account in self._venue.accounts.values():
             if account.cancel_all_ms is not None and account.cancel_all_ms <= block.time_ms:
                 account.cancel_all_ms = None
+                account.cancel_alls_of_day = counted(account.cancel_alls_of_day, block.time_ms)
                 for order in list(account.orders.values()):
                     self._trading.withdraw(order, "scheduledCancel", block)
 

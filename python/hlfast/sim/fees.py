@@ -9,11 +9,10 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Any
 
-from hlfast.sim.accounts import Account, Traded
+from hlfast.sim.accounts import DAY_MS, Account, Traded
 from hlfast.sim.numbers import SCALE, usd, wire
 from hlfast.sim.universe import Asset
 
-DAY_MS = 86_400_000
 TIER_DAYS = 14
 PRINTED = 100  # perp fees are charged as printed: six decimals
 MILLION = 1_000_000 * SCALE

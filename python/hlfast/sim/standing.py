@@ -8,7 +8,7 @@ import msgspec
 
 from hlfast.sim import actions as act
 from hlfast.sim.account_kinds import MultiSig
-from hlfast.sim.accounts import Account
+from hlfast.sim.accounts import Account, counted
 from hlfast.sim.blocks import Block
 from hlfast.sim.entry import Origin, RefusedError
 from hlfast.sim.modes import CHOICES, PORTFOLIO, STANDARD, UNIFIED, Modes
@@ -26,6 +26,7 @@ MAX_BUILDER_RATE = 1_000  # tenths of a basis point: 1 % on spot, and a tenth of
 MAX_SIGNERS = 10
 SCHEDULE_VOLUME = 1_000_000 * SCALE
 SCHEDULE_AHEAD_MS = 5_000
+SCHEDULES_A_DAY = 10  # that fire, until midnight UTC
 REQUEST_PRICE = SCALE // 2_000  # 0.0005 USDC
 LETTERS = {"i": STANDARD, "u": UNIFIED, "p": PORTFOLIO}
 
@@ -75,6 +76,9 @@ class Standing:
             )
         if action.time is not None and action.time < block.time_ms + SCHEDULE_AHEAD_MS:
             raise RefusedError("Scheduled cancel time too early, must be at least 5 seconds from now.")
+        fired = counted(account.cancel_alls_of_day, block.time_ms)[1] - 1
+        if action.time is not None and self._venue.settings.limits == "venue" and fired >= SCHEDULES_A_DAY:
+            raise RefusedError(f"Too many scheduled cancels triggered today ({SCHEDULES_A_DAY}).")  # own words
         account.cancel_all_ms = action.time
 
     def _approve_agent(self, action: act.ApproveAgentAction, origin: Origin, block: Block) -> None:

@@ -446,3 +446,22 @@ def test_priority_is_paid_from_the_stake_and_goes_first(desk: Desk) -> None:
         exchange.receive(convert_envelope(desk.body(wallet, action)), "127.0.0.1", lambda _: None)
     grouped = [pending.envelope.action.grouping for pending in exchange.due(desk.now_ms)]
     assert [getattr(grouping, "p", None) for grouping in grouped] == [50, 5, None]
+
+
+def test_dead_mans_switch_fires_ten_times_a_day() -> None:
+    desk = Desk(limits="venue")
+    wallet = desk.wallet()
+
+    def schedule() -> Any:
+        return desk.act(wallet, {"type": "scheduleCancel", "time": desk.now_ms + 5_000})
+
+    for _ in range(10):
+        desk.order(wallet, "ETH", "B", "1900", "0.1", tif="Gtc")
+        assert schedule() == OK
+        desk.now_ms += 5_000
+        desk.server.run_block(desk.server.exchange.run_due)
+        assert desk.info("openOrders", user=wallet.address) == []
+    assert schedule()["status"] == "err"
+    assert desk.act(wallet, {"type": "scheduleCancel"}) == OK
+    desk.now_ms += 86_400_000
+    assert schedule() == OK
