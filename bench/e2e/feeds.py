@@ -45,6 +45,8 @@ ACTIVE_EVERY_S = 0.1
 ACTIVE_S, IDLE_S = 2.0, 12.0
 FOUND_WITHIN_S = 20.0
 WHOLE_WITHIN_S = 30.0
+# An entry older than this is not copied any more: the default of follows.
+MAX_AGE_S = 2.0
 LONG_EVERY = 25
 LONG_BLOCKS, LONG_ROWS = 10, 250
 STALL_REASONS = ("no data for", "came elsewhere", "without an answer")

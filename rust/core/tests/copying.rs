@@ -110,3 +110,22 @@ fn an_increase_of_one_leader_against_the_net_lets_the_other_side_grow_by_no_chea
     world.assert_receipts(3, 1);
     world.assert_replay();
 }
+
+#[test]
+fn a_coin_keeps_its_name_when_the_universe_is_listed_anew() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "ETH", "B", "3000", "2");
+    let universe = json!([
+        {"name": "NEW", "szDecimals": 0, "maxLeverage": 3},
+        {"name": "BTC", "szDecimals": 5, "maxLeverage": 10},
+        {"name": "SOL", "szDecimals": 2, "maxLeverage": 10},
+        {"name": "ETH", "szDecimals": 4, "maxLeverage": 10},
+    ]);
+    // The venue of these tests reads the asset's number by its own list.
+    world.coins = ["NEW", "BTC", "SOL", "ETH"].map(str::to_owned).to_vec();
+    world.step(OwnedEvent::Meta(json!({ "universe": universe }).to_string().into_bytes()));
+    world.leader_fill(0, "BTC", "B", "60000", "0.1");
+    world.leader_fill(0, "ETH", "A", "3000", "2");
+    assert_eq!(world.sent.iter().map(|sent| sent.orders[0].coin.as_str()).collect::<Vec<_>>(), ["ETH", "BTC", "ETH"]);
+    assert_eq!(world.position(0, "ETH"), 0);
+}

@@ -7,7 +7,7 @@ use hlfast_core::commands::Outcome;
 use hlfast_core::event::{FrameClass, SourceKind};
 use hlfast_core::feed::frame::{Buffers, parse_frame};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, follow, leader_address, pos};
+use venue::{OwnedEvent, World, follow, leader_address, pos, px};
 
 fn leader(world: &World, at: usize) -> Value {
     let mut bytes = Vec::new();
@@ -213,4 +213,19 @@ fn fills_that_could_not_be_read_are_read_later_and_get_their_receipts() {
     world.leader_fill(0, "ETH", "B", "100", "10");
     assert_eq!(last(&world), (Outcome::Filled, "none"));
     world.assert_replay();
+}
+
+#[test]
+fn a_deleveraged_leader_is_followed_by_the_book_and_not_at_the_price_of_its_fill() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "150", "10");
+    world.quote("SOL", "149.9", "150.1");
+    let mut row = world.leader_trades(0, "SOL", "A", "97.5", "4");
+    row["dir"] = json!("Auto-Deleveraging");
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    world.settle();
+    let order = world.sent.last().unwrap().orders[0].clone();
+    assert!(order.reduce_only && !order.is_buy);
+    assert_eq!(order.price, px("148.41"), "the best bid less 1 %, in five digits");
+    assert_eq!(world.position(0, "SOL"), pos("3"));
 }

@@ -194,3 +194,20 @@ fn accounts_are_read_at_once_when_the_first_lane_is_back() {
     assert_eq!(alerts(&world, "position_drift"), 1, "somebody closed it meanwhile");
     world.assert_replay();
 }
+
+#[test]
+fn fills_that_can_not_be_read_any_more_are_named_and_the_account_is_believed() {
+    let mut world = one();
+    world.leader_fill(0, "SOL", "B", "150", "10");
+    // The chain's next fill is beyond the venue's memory; what a read brings, newest first, begins behind it.
+    let _gone = world.leader_trades(0, "SOL", "A", "150", "4");
+    world.now += 10;
+    let kept = world.leader_trades(0, "SOL", "A", "150", "1");
+    world.history = Some(vec![kept]);
+    world.pass(9_000);
+    assert_eq!(alerts(&world, "fills_missed"), 1);
+    assert_eq!(alerts(&world, "fills_unrecoverable"), 1);
+    assert_eq!(world.position(0, "SOL"), pos("2.5"), "the exits went through, whatever is known of them");
+    world.assert_receipts(2, 1);
+    world.assert_replay();
+}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 
 from hlfast.telemetry.logs import EventLog
 
@@ -48,3 +49,20 @@ def test_logs_write_the_rest_at_the_end() -> None:
     log.close()
     log.close()
     assert lines(stream)[-1]["event"] == "last"
+
+
+def test_logs_let_nobody_wait_for_a_pipe_that_nobody_reads() -> None:
+    read_end, write_end = os.pipe()
+    with os.fdopen(write_end, "wb", buffering=0) as pipe, os.fdopen(read_end, "rb", buffering=0) as reader:
+        log = EventLog(pipe, capacity=64)
+        log.start()
+        for number in range(5_000):
+            log.warning("event", number=number, text="x" * 1_000)
+        # All were taken at once, though a pipe holds 64 kB; whoever reads again is told how many are missing.
+        os.set_blocking(reader.fileno(), False)
+        text = b""
+        while b"log events lost" not in text:
+            text += reader.read(1 << 20) or b""
+        os.set_blocking(pipe.fileno(), False)
+        log.close()
+    assert log.lost > 4_000

@@ -59,7 +59,7 @@ impl Engine {
         out: &mut Commands,
     ) {
         let before = self.cursor(leader);
-        self.apply_rows(leader, frame, rows, now_ms, out);
+        self.apply_rows(leader, brought_by, frame, rows, now_ms, out);
         let after = self.cursor(leader);
         if after > before {
             self.note_news(leader, brought_by, after, now_ms);
@@ -89,7 +89,15 @@ impl Engine {
     }
 
     /// Applies rows that carry their start position: `userFills`, snapshots after a reconnect, backfill.
-    fn apply_rows(&mut self, leader: u32, frame: &[u8], rows: &mut Vec<FillRow>, now_ms: u64, out: &mut Commands) {
+    fn apply_rows(
+        &mut self,
+        leader: u32,
+        brought_by: Option<SourceId>,
+        frame: &[u8],
+        rows: &mut Vec<FillRow>,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
         // Histories come newest first; within one time the array is the execution order reversed as a whole.
         let descending = matches!((rows.first(), rows.last()), (Some(a), Some(b)) if a.time_ms > b.time_ms);
         if descending {
@@ -103,7 +111,7 @@ impl Engine {
             let count = gather(rest, |row| row.coin.of(frame) == name);
             let (same, others) = rest.split_at_mut(count);
             match self.state.market.intern(name) {
-                Some(coin) => changes.extend(self.apply_coin(leader, coin, same, now_ms, out)),
+                Some(coin) => changes.extend(self.apply_coin(leader, coin, brought_by, same, now_ms, out)),
                 None => alert_leader(
                     out,
                     Level::Warning,
@@ -160,6 +168,7 @@ impl Engine {
         &mut self,
         leader: u32,
         coin: CoinId,
+        brought_by: Option<SourceId>,
         rows: &mut [FillRow],
         now_ms: u64,
         out: &mut Commands,
@@ -187,7 +196,7 @@ impl Engine {
             self.first_seen(leader, coin, start, first.price.raw());
         }
         if (gap_from.is_some() || !chained) && !planted(Bug::GapIgnored) {
-            self.open_gap(leader, coin, known.unwrap_or(start), start, out);
+            self.open_gap(leader, coin, brought_by.is_none(), [known.unwrap_or(start), start], out);
         }
         let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));
         let fills = fresh.iter().map(|row| (row.time_ms, row.tid)).collect();
@@ -249,21 +258,24 @@ impl Engine {
             && end != entry.position
         {
             let position = entry.position;
-            self.open_gap(leader, coin, position, end, out);
+            self.open_gap(leader, coin, false, [position, end], out);
             self.reconcile_leader(leader, coin, end, now_ms, out);
         }
     }
 
-    /// The chain is broken: entries wait until fills and positions were read again. Reductions go on.
-    fn open_gap(&mut self, leader: u32, coin: CoinId, ledger: i64, start: i64, out: &mut Commands) {
+    /// The chain is broken: entries wait until fills and positions were read again. Reductions go on. `was_read`: the rows come
+    /// of such a reading already; the venue keeps the newest 10,000 of an account.
+    fn open_gap(&mut self, leader: u32, coin: CoinId, was_read: bool, [ledger, start]: [i64; 2], out: &mut Commands) {
         out.changed = true;
         let name = self.coin_name(coin).to_owned();
-        let text = format!(
-            "{name}: a fill starts at {}, the ledger says {}. Entries wait for a backfill.",
-            Pos::from_raw(start),
-            Pos::from_raw(ledger)
-        );
-        alert_leader(out, Level::Warning, "chain_broken", leader, text);
+        let (code, then) = if was_read {
+            ("fills_unrecoverable", "What is missing can't be read any more; the account is believed.")
+        } else {
+            ("chain_broken", "Entries wait for a backfill.")
+        };
+        let (ledger, start) = (Pos::from_raw(ledger), Pos::from_raw(start));
+        let text = format!("{name}: a fill starts at {start}, the ledger says {ledger}. {then}");
+        alert_leader(out, Level::Warning, code, leader, text);
         if let Some(state) = self.state.leader_mut(leader)
             && state.gap == Gap::None
         {

@@ -151,7 +151,7 @@ pub struct World {
     pub figures: Figures,
     /// Steps taken, whether they changed anything or not.
     pub events: u64,
-    coins: Vec<String>,
+    pub coins: Vec<String>,
     next_tid: u64,
 }
 
