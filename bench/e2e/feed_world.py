@@ -22,6 +22,8 @@ LEADERS = 10
 SIZE = Decimal("0.01")
 PRICES = {"BTC": Decimal(60_000), "ETH": Decimal(3_000)}
 LOOK_S = 0.02
+# What leads to no order is written with the next tick.
+WRITTEN_S = 0.2
 CHUNK = 20_000
 
 
@@ -157,8 +159,9 @@ class World:
         self._log_place += len(whole)
         return [json.loads(line) for line in whole.splitlines() if line.startswith(b"{")]
 
-    def receipts(self) -> tuple[int, int]:
+    async def receipts(self) -> tuple[int, int]:
         """Read the whole journal: fills without a receipt, and receipts beyond one a fill."""
+        await asyncio.sleep(WRITTEN_S)
         owed = [set(leader.tids) for leader in self.leaders]
         beyond, after = 0, 0
         while True:

@@ -181,7 +181,7 @@ async def reconnects(world: World, count: int, fills: int, step: Any) -> dict[st
         await world.trade(world.leaders[0], min(LONG_ROWS, fills - world.fills + made_before))
     await world.until_whole(WHOLE_WITHIN_S)
     await world.until_receipts(WHOLE_WITHIN_S)
-    missed, beyond = world.receipts()
+    missed, beyond = await world.receipts()
     times.sort()
     return {
         "reconnects": count,

@@ -71,6 +71,8 @@ pub struct Engine {
     holds: holds::HoldCounts,
     /// Of the present step; journalled with it.
     chance: u64,
+    /// Up to when the leader's fills were known before the rows that are being applied.
+    gap_floor_ms: u64,
     buffers: Buffers,
     batch: send::Batch,
     needs: figures::Needs,
@@ -110,6 +112,7 @@ impl Engine {
             lists: gates::Lists::default(),
             views: Vec::new(),
             parts: Vec::new(),
+            gap_floor_ms: 0,
             follows_of_leader,
             follows_of_follower,
             dexs,

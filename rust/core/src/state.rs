@@ -36,6 +36,8 @@ pub struct Leader {
     pub whole_ms: Vec<u64>,
     /// The chain broke; entries wait until fills and positions were read again.
     pub gap: Gap,
+    /// Up to when fills were known when the chain broke.
+    pub gap_from_ms: u64,
     /// No fill up to here lacks its receipts: positions were read and were the ledger's, and no fill was owed.
     pub counted_ms: u64,
     /// Missing fills could not be read: when that is tried again. 0: none are.

@@ -199,7 +199,7 @@ fn accounts_are_read_at_once_when_the_first_lane_is_back() {
 fn fills_that_can_not_be_read_any_more_are_named_and_the_account_is_believed() {
     let mut world = one();
     world.leader_fill(0, "SOL", "B", "150", "10");
-    // The chain's next fill is beyond the venue's memory; what a read brings, newest first, begins behind it.
+    // The chain's next fill is beyond the venue's memory: what a read brings begins behind it.
     let _gone = world.leader_trades(0, "SOL", "A", "150", "4");
     world.now += 10;
     let kept = world.leader_trades(0, "SOL", "A", "150", "1");
@@ -209,5 +209,27 @@ fn fills_that_can_not_be_read_any_more_are_named_and_the_account_is_believed() {
     assert_eq!(alerts(&world, "fills_unrecoverable"), 1);
     assert_eq!(world.position(0, "SOL"), pos("2.5"), "the exits went through, whatever is known of them");
     world.assert_receipts(2, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn what_a_reading_brings_from_behind_the_ledger_is_no_part_of_its_news() {
+    let mut world = one();
+    world.leader_fill(0, "SOL", "B", "150", "20");
+    assert_eq!(world.position(0, "SOL"), pos("10"));
+    let mut rows = vec![world.fill_row("ETH", "B", "3000", "1", "0")];
+    bring(&mut world, FIRST, &rows[0].clone());
+    for size in ["5", "5", "2"] {
+        world.now += 10;
+        rows.push(world.leader_trades(0, "SOL", "A", "150", size));
+    }
+    // The feed brings the second alone; the reading that answers the gap brings the first, and the third, which is news.
+    world.history = Some(rows.clone());
+    bring(&mut world, FIRST, &rows[2]);
+    assert_eq!(world.position(0, "SOL"), pos("4"), "half of 20, half of 15, half of 10 and then of 8");
+    world.pass(3_000);
+    assert_eq!(world.position(0, "SOL"), pos("4"));
+    assert_eq!(alerts(&world, "fills_unrecoverable"), 0);
+    world.assert_receipts(5, 1);
     world.assert_replay();
 }

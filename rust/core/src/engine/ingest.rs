@@ -59,7 +59,8 @@ impl Engine {
         out: &mut Commands,
     ) {
         let before = self.cursor(leader);
-        self.apply_rows(leader, brought_by, frame, rows, now_ms, out);
+        self.gap_floor_ms = self.known_until(leader);
+        self.apply_rows(leader, frame, rows, now_ms, out);
         let after = self.cursor(leader);
         if after > before {
             self.note_news(leader, brought_by, after, now_ms);
@@ -89,15 +90,7 @@ impl Engine {
     }
 
     /// Applies rows that carry their start position: `userFills`, snapshots after a reconnect, backfill.
-    fn apply_rows(
-        &mut self,
-        leader: u32,
-        brought_by: Option<SourceId>,
-        frame: &[u8],
-        rows: &mut Vec<FillRow>,
-        now_ms: u64,
-        out: &mut Commands,
-    ) {
+    fn apply_rows(&mut self, leader: u32, frame: &[u8], rows: &mut Vec<FillRow>, now_ms: u64, out: &mut Commands) {
         // Histories come newest first; within one time the array is the execution order reversed as a whole.
         let descending = matches!((rows.first(), rows.last()), (Some(a), Some(b)) if a.time_ms > b.time_ms);
         if descending {
@@ -111,7 +104,7 @@ impl Engine {
             let count = gather(rest, |row| row.coin.of(frame) == name);
             let (same, others) = rest.split_at_mut(count);
             match self.state.market.intern(name) {
-                Some(coin) => changes.extend(self.apply_coin(leader, coin, brought_by, same, now_ms, out)),
+                Some(coin) => changes.extend(self.apply_coin(leader, coin, same, now_ms, out)),
                 None => alert_leader(
                     out,
                     Level::Warning,
@@ -168,7 +161,6 @@ impl Engine {
         &mut self,
         leader: u32,
         coin: CoinId,
-        brought_by: Option<SourceId>,
         rows: &mut [FillRow],
         now_ms: u64,
         out: &mut Commands,
@@ -177,51 +169,60 @@ impl Engine {
         let listed = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
         // Once all positions were read, a coin without one is flat.
         let known = listed.or_else(|| self.is_seeded(leader, coin).then_some(0));
-        let fresh = self.take_fresh(leader, coin, rows, out);
+        let fresh = self.take_fresh(leader, coin, rows, now_ms, out);
         let fresh = rows.get_mut(..fresh)?;
         out.changed |= !fresh.is_empty();
         if fresh.is_empty() {
             self.confirm(leader, coin, rows, now_ms, out);
             return None;
         }
+        let behind = gather(fresh, |row| self.is_behind(leader, coin, row));
+        let (behind, fresh) = fresh.split_at_mut(behind);
+        self.late_rows(leader, coin, behind, now_ms, out);
         let chained = order_by_chain(fresh, known);
         let (first, last) = (*fresh.first()?, *fresh.last()?);
         let (start, end) = (first.start?.raw(), end_of(&last)?);
-        let late = self.is_behind(leader, coin, &last);
-        if late {
-            return self.late_rows(leader, coin, fresh, now_ms, out);
-        }
         let gap_from = known.filter(|position| *position != start);
         if known.is_none() {
             self.first_seen(leader, coin, start, first.price.raw());
         }
         if (gap_from.is_some() || !chained) && !planted(Bug::GapIgnored) {
-            self.open_gap(leader, coin, brought_by.is_none(), [known.unwrap_or(start), start], out);
+            self.open_gap(leader, coin, known.unwrap_or(start), start, out);
         }
         let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));
         let fills = fresh.iter().map(|row| (row.time_ms, row.tid)).collect();
         Some(self.record(leader, coin, gap_from, [start, end], &last, liquidated, fills))
     }
 
-    /// Moves rows that are news to the front, remembers them, and counts them.
-    fn take_fresh(&mut self, leader: u32, coin: CoinId, rows: &mut [FillRow], out: &mut Commands) -> usize {
+    /// Moves rows that are news to the front, remembers them, and counts them. Rows that are news and too old to be traded get
+    /// their receipts here.
+    fn take_fresh(
+        &mut self,
+        leader: u32,
+        coin: CoinId,
+        rows: &mut [FillRow],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> usize {
         let Some(state) = self.state.leader_mut(leader) else { return 0 };
         let floor = state.cursor_ms.saturating_sub(TOO_OLD_MS);
         let (baseline, seen) = (state.baseline_ms, &mut state.seen);
-        let mut too_old = 0u32;
+        let mut too_old: Vec<FillRow> = Vec::new();
         let count = gather(rows, |row| {
-            if row.time_ms <= baseline {
+            if row.time_ms <= baseline || !seen.insert(row.time_ms, identity(coin, row.time_ms, row.tid)) {
                 return false;
             }
             if row.time_ms < floor {
-                too_old = too_old.saturating_add(u32::from(!seen.contains(identity(coin, row.time_ms, row.tid))));
-                return false;
+                too_old.push(*row);
             }
-            seen.insert(identity(coin, row.time_ms, row.tid))
+            row.time_ms >= floor
         });
-        if too_old > 0 {
-            let text = format!("{too_old} unknown fills older than the cursor by 10 minutes were kept out of trading.");
+        if !too_old.is_empty() {
+            out.changed = true;
+            let number = too_old.len();
+            let text = format!("{number} unknown fills are older than the cursor by 10 minutes: they are not traded.");
             alert_leader(out, Level::Warning, "fills_too_old", leader, text);
+            self.late_rows(leader, coin, &too_old, now_ms, out);
         }
         count
     }
@@ -232,19 +233,12 @@ impl Engine {
     }
 
     /// Fills found after the ledger had passed them. The gap's decision has dealt with their effect.
-    fn late_rows(
-        &mut self,
-        leader: u32,
-        coin: CoinId,
-        rows: &[FillRow],
-        now_ms: u64,
-        out: &mut Commands,
-    ) -> Option<Change> {
-        let gap_decision = self.state.leaders.get(leader as usize)?.coins.get(&coin)?.gap_decision;
+    fn late_rows(&mut self, leader: u32, coin: CoinId, rows: &[FillRow], now_ms: u64, out: &mut Commands) {
+        let known = self.state.leaders.get(leader as usize).and_then(|leader| leader.coins.get(&coin));
+        let gap_decision = known.and_then(|entry| entry.gap_decision);
         for row in rows {
             self.late_receipts(leader, coin, row, gap_decision, now_ms, out);
         }
-        None
     }
 
     /// Copies of known rows: if the newest of them is what the ledger applied last, its end must be the ledger's position.
@@ -258,30 +252,23 @@ impl Engine {
             && end != entry.position
         {
             let position = entry.position;
-            self.open_gap(leader, coin, false, [position, end], out);
+            self.open_gap(leader, coin, position, end, out);
             self.reconcile_leader(leader, coin, end, now_ms, out);
         }
     }
 
-    /// The chain is broken: entries wait until fills and positions were read again. Reductions go on. `was_read`: the rows come
-    /// of such a reading already; the venue keeps the newest 10,000 of an account.
-    fn open_gap(&mut self, leader: u32, coin: CoinId, was_read: bool, [ledger, start]: [i64; 2], out: &mut Commands) {
+    /// The chain is broken: entries wait until fills and positions were read again. Reductions go on.
+    fn open_gap(&mut self, leader: u32, coin: CoinId, ledger: i64, start: i64, out: &mut Commands) {
         out.changed = true;
         let name = self.coin_name(coin).to_owned();
-        let (code, then) = if was_read {
-            ("fills_unrecoverable", "What is missing can't be read any more; the account is believed.")
-        } else {
-            ("chain_broken", "Entries wait for a backfill.")
-        };
-        let (ledger, start) = (Pos::from_raw(ledger), Pos::from_raw(start));
-        let text = format!("{name}: a fill starts at {start}, the ledger says {ledger}. {then}");
-        alert_leader(out, Level::Warning, code, leader, text);
-        if let Some(state) = self.state.leader_mut(leader)
-            && state.gap == Gap::None
-        {
-            state.gap = Gap::Fills;
-            self.ask_backfill(leader, out);
-        }
+        let text = format!(
+            "{name}: a fill starts at {}, the ledger says {}. Entries wait for a backfill.",
+            Pos::from_raw(start),
+            Pos::from_raw(ledger)
+        );
+        alert_leader(out, Level::Warning, "chain_broken", leader, text);
+        let from_ms = self.gap_floor_ms;
+        self.begin_gap(leader, from_ms, out);
     }
 
     /// A coin met before all positions were read: what it starts with is from before copying began.
@@ -417,7 +404,7 @@ impl Engine {
             return None;
         }
         let after = Pos::from_raw(known).checked_add(signed(row))?.raw();
-        if !state.seen.insert(identity(coin, row.time_ms, row.tid)) {
+        if !state.seen.insert(row.time_ms, identity(coin, row.time_ms, row.tid)) {
             return None;
         }
         Some(self.record(leader, coin, None, [known, after], row, false, vec![(row.time_ms, row.tid)]))
@@ -430,13 +417,8 @@ impl Engine {
         match leader {
             Some(leader) => {
                 alert_leader(out, Level::Warning, "frame_refused", leader, text);
-                if let Some(state) = self.state.leader_mut(leader)
-                    && state.gap == Gap::None
-                {
-                    state.gap = Gap::Fills;
-                    out.changed = true;
-                    self.ask_backfill(leader, out);
-                }
+                let from_ms = self.known_until(leader);
+                self.begin_gap(leader, from_ms, out);
             }
             None => super::alert(out, Level::Warning, "frame_refused", text),
         }

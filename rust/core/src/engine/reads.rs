@@ -119,6 +119,20 @@ impl Engine {
         out.asks.push(Ask::Info { token, weight, body: body.into_bytes() });
     }
 
+    /// Up to when a leader's fills are known.
+    pub(super) fn known_until(&self, leader: u32) -> u64 {
+        self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms.max(leader.baseline_ms))
+    }
+
+    /// Fills after `from_ms` are missing: entries wait until they and the positions were read.
+    pub(super) fn begin_gap(&mut self, leader: u32, from_ms: u64, out: &mut Commands) {
+        let Some(state) = self.state.leader_mut(leader).filter(|state| state.gap == Gap::None) else { return };
+        state.gap = Gap::Fills;
+        state.gap_from_ms = from_ms;
+        out.changed = true;
+        self.ask_backfill(leader, out);
+    }
+
     /// Reads a leader's missing fills, as soon as the budget has room for the answer's weight.
     pub(super) fn ask_backfill(&mut self, leader: u32, out: &mut Commands) {
         out.changed = true;
@@ -229,6 +243,13 @@ impl Engine {
         }
         if planted(Bug::BackfillIgnored) {
             rows.clear();
+        }
+        // The reading begins before what was known last, so that is in it, as long as the venue keeps it.
+        let from_ms = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.gap_from_ms);
+        if from_ms > 0 && !rows.is_empty() && rows.iter().all(|row| row.time_ms > from_ms) {
+            let text =
+                "More fills were missed than the venue keeps: what is older can't be read. The account is believed.";
+            alert_leader(out, Level::Warning, "fills_unrecoverable", leader, text.into());
         }
         let gap = self.state.leader_mut(leader).map(|state| {
             state.owed_ms = 0;
@@ -437,16 +458,14 @@ impl Engine {
                 false
             }
             (Gap::None, true) => {
-                if let Some(state) = self.state.leader_mut(leader) {
-                    state.gap = Gap::Fills;
-                }
+                let from_ms = self.known_until(leader);
                 let name = self.coin_name(coin).to_owned();
                 let text = format!(
                     "{name}: the account holds {}, and no feed brought the fills. They are read, entries wait.",
                     Pos::from_raw(position)
                 );
                 alert_leader(out, Level::Warning, "fills_missed", leader, text);
-                self.ask_backfill(leader, out);
+                self.begin_gap(leader, from_ms, out);
                 false
             }
             _ => true,
