@@ -1,11 +1,12 @@
 """What each leader earned in each follower's coins: executions, fees and funding shared among the edges that held them.
 
-An account has one position a coin, however many leaders it copies. Every execution of the engine is shared among its
-edges in proportion to what each one's part lacked of its entitled position at that moment; so where one leader sells
-what another buys, both parts move at the price of the net order. What an order executed beyond that belongs to the edge
-whose receipt carried it. A stop at the venue, and what somebody else closed of the engine's position, take from all
-parts alike, as the core does. Anything else that the engine did not order is the `manual` part. At every moment the
-parts of a coin add up to the account's position. Fees go with the sizes, funding with the parts held.
+An account has one position a coin, however many leaders it copies. The core gives each of them a part (rule 14), and
+here it is done once more by the same rule: an execution goes pro rata to those whose part is not what they are
+entitled to; what is more than that first to the same ones as far as they hold it, then to everybody else. Where one is
+to be rid of what another wants, the size goes from part to part at the leaders' last price, without an order. What
+somebody else closed of the engine's position is everybody's; anything else that the engine did not order is the
+`manual` part. At every moment the parts of a coin add up to the account's position. Fees go with the sizes of an order,
+funding with the parts held.
 """
 
 from __future__ import annotations
@@ -93,63 +94,98 @@ class _Part:
         self.held += size
 
 
-def _units(size: Decimal) -> Decimal:
-    """Cut to what the venue can count, so that shares leave no dust."""
-    return size.quantize(_UNIT)
-
-
-def _whole(moves: dict[str, Decimal], size: Decimal, rest_to: str) -> dict[str, Decimal]:
-    """Make the shares add up: what is left over or too much goes to one of them."""
-    rest = size - sum(moves.values(), ZERO)
-    moves[rest_to] = moves.get(rest_to, ZERO) + rest
-    return {leader: share for leader, share in moves.items() if share}
-
-
 class _Coin:
     """All parts of one follower's coin."""
 
     def __init__(self) -> None:
-        self.parts: dict[str, _Part] = defaultdict(_Part)
-        self.price = ZERO
+        self.parts: dict[str, _Part] = {}
+        self.manual = _Part()
+        self.price = self.leaders_price = ZERO
+
+    def entitle(self, leader: str, entitled: Decimal, price: Decimal) -> None:
+        """A leader's decision; what the others want to be rid of is crossed at once."""
+        self.parts.setdefault(leader, _Part()).entitled = entitled
+        self.leaders_price = price
+        self._cross()
 
     def trade(self, trade: Trade) -> None:
-        moves = self._shares(trade)
-        whole = sum(map(abs, moves.values()), ZERO)
         self.price = trade.price
+        whole = sum((part.held for part in self.parts.values()), ZERO)
+        if trade.asked is None:
+            shrinks = whole * trade.size < 0 and abs(trade.size) <= abs(whole)
+            if self.manual.held or not shrinks:
+                self.manual.move(trade.size, trade.price)
+                self.manual.fees += trade.fee_usd
+                return
+        moves = self._attribute(trade)
         for leader, size in moves.items():
             part = self.parts[leader]
             part.move(size, trade.price)
-            part.fees += trade.fee_usd * abs(size) / whole
+            part.fees += trade.fee_usd * abs(size) / abs(trade.size)
+        if not trade.asked and whole:
+            # What no leader asked for is gone from what they are entitled to.
+            for part in self.parts.values():
+                part.entitled = (part.entitled * (whole + trade.size) / whole).quantize(_UNIT)
+        self._cross()
 
-    def _shares(self, trade: Trade) -> dict[str, Decimal]:
-        held = {leader: part.held for leader, part in self.parts.items() if leader != MANUAL and part.held}
-        whole = sum(held.values(), ZERO)
-        shrinks = whole * trade.size < 0 and abs(trade.size) <= abs(whole)
-        alone = MANUAL not in self.parts or not self.parts[MANUAL].held
-        if not trade.asked and shrinks and (trade.asked == NOBODY or alone):
-            moves = {leader: _units(size * trade.size / whole) for leader, size in held.items()}
-            for leader, size in held.items():
-                self.parts[leader].entitled += _units(self.parts[leader].entitled * moves[leader] / size)
-            return _whole(moves, trade.size, max(held, key=lambda leader: abs(held[leader])))
-        if not trade.asked:
-            return {MANUAL: trade.size}
-        gaps = {leader: part.entitled - part.held for leader, part in self.parts.items() if leader != MANUAL}
-        gap = sum(gaps.values(), ZERO)
-        moves = {}
-        if gap * trade.size > 0:
-            done = min(Decimal(1), trade.size / gap)
-            moves = {leader: _units(missing * done) for leader, missing in gaps.items()}
-        # What rounding and the venue's minimum made larger, and what nobody lacked, is the asking edge's.
-        return _whole(moves, trade.size, trade.asked)
+    def _attribute(self, trade: Trade) -> dict[str, Decimal]:
+        sign = 1 if trade.size > 0 else -1
+        moves: dict[str, Decimal] = defaultdict(Decimal)
+        wants = {leader: _toward(part.entitled - part.held, sign) for leader, part in self.parts.items()}
+        rest = abs(trade.size) - _share_out(moves, abs(trade.size), wants)
+        for asking in (True, False):
+            rooms = {
+                leader: max(_toward(part.held, -sign) - moves[leader], ZERO)
+                for leader, part in self.parts.items()
+                if not asking or wants[leader]
+            }
+            rest -= _share_out(moves, rest, rooms)
+        if rest:
+            first = trade.asked or next(iter(sorted(self.parts)), MANUAL)
+            self.parts.setdefault(first, _Part())
+            moves[first] += rest
+        return {leader: size * sign for leader, size in moves.items() if size}
+
+    def _cross(self) -> None:
+        gaps = {leader: part.entitled - part.held for leader, part in self.parts.items()}
+        buys, sells = ({leader: _toward(gap, sign) for leader, gap in gaps.items()} for sign in (1, -1))
+        both = min(sum(buys.values(), ZERO), sum(sells.values(), ZERO))
+        if both:
+            for sign, weights in ((1, buys), (-1, sells)):
+                moves: dict[str, Decimal] = defaultdict(Decimal)
+                _share_out(moves, both, weights)
+                for leader, size in moves.items():
+                    self.parts[leader].move(size * sign, self.leaders_price)
 
     def pay(self, usd: Decimal) -> None:
         """Share a payment by what is held; where nothing is known to be held it belongs to the manual part."""
-        whole = sum((part.held for part in self.parts.values()), ZERO)
+        everybody = (self.manual, *self.parts.values())
+        whole = sum((part.held for part in everybody), ZERO)
         if not whole:
-            self.parts[MANUAL].funding += usd
+            self.manual.funding += usd
             return
-        for part in self.parts.values():
+        for part in everybody:
             part.funding += usd * part.held / whole
+
+
+def _toward(value: Decimal, sign: int) -> Decimal:
+    return abs(value) if value * sign > 0 else ZERO
+
+
+def _share_out(moves: dict[str, Decimal], amount: Decimal, weights: Mapping[str, Decimal]) -> Decimal:
+    """Add shares of an amount pro rata, to nobody more than its weight; return what was given.
+
+    Cut on the running sum to what the venue can count: nothing is lost, and no dust is left.
+    """
+    total = sum(weights.values(), ZERO)
+    given = min(total, amount)
+    upto = shared = ZERO
+    for leader, weight in weights.items():
+        upto += weight
+        share = (given * upto / total).quantize(_UNIT) - shared if total else ZERO
+        moves[leader] += share
+        shared += share
+    return given
 
 
 def earned(
@@ -173,7 +209,7 @@ def earned(
     for _, kind, _, what in _in_time(receipts, trades, payments):
         coin = coins[str(what.follower), what.coin]
         if kind == _ENTITLED:
-            coin.parts[str(what.leader)].entitled = what.entitled_after
+            coin.entitle(str(what.leader), what.entitled_after, what.leader_price)
         elif kind == _TRADED:
             coin.trade(what)
         else:
@@ -181,11 +217,8 @@ def earned(
     rows = []
     for (follower, name), coin in sorted(coins.items()):
         mark = (marks or {}).get(name, coin.price)
-        rows += [
-            _row(leader, follower, name, part, mark)
-            for leader, part in sorted(coin.parts.items())
-            if part.volume or part.funding
-        ]
+        everybody = sorted({**coin.parts, MANUAL: coin.manual}.items())
+        rows += [_row(leader, follower, name, part, mark) for leader, part in everybody if part.volume or part.funding]
     return tuple(rows)
 
 
@@ -196,7 +229,8 @@ def _in_time(
     receipts: Iterable[Receipt], trades: Iterable[Trade], payments: Iterable[Payment]
 ) -> list[tuple[int, int, int, Any]]:
     numbered = [receipt for receipt in receipts if is_numbered(receipt)]
-    events: list[tuple[int, int, int, Any]] = [(one.decided_ms, _ENTITLED, one.decision, one) for one in numbered]
+    # The venue's clock for both: the engine's own may be some milliseconds off, and orders follow closely.
+    events: list[tuple[int, int, int, Any]] = [(one.time_ms, _ENTITLED, one.decision, one) for one in numbered]
     events += [(one.time_ms, _TRADED, place, one) for place, one in enumerate(trades)]
     events += [(one.time_ms, _PAID, place, one) for place, one in enumerate(payments)]
     return sorted(events, key=itemgetter(0, 1, 2))

@@ -70,19 +70,18 @@ def test_an_order_for_two_leaders_is_shared_by_what_each_lacked() -> None:
     assert (rows["a"].funding_usd, rows["b"].funding_usd) == (2, 1)
 
 
-def test_leaders_on_opposite_sides_cross_inside_at_the_price_of_the_net_order() -> None:
-    # a holds ten; then a leaves and b wants eight: the account sells two, at 110.
+def test_leaders_on_opposite_sides_cross_inside_at_the_leaders_price() -> None:
+    # a holds ten; then a leaves and b wants eight, at 100: eight change hands, and the account sells two, at 110.
     rows = by_leader(
         earned(
             [wants(1, "a", "10"), wants(3, "a", "0"), wants(4, "b", "8")],
-            [trade(2, "10", "100", "a"), trade(5, "-2", "110", "b", "0.18")],
+            [trade(2, "10", "100", "a"), trade(5, "-2", "110", "a", "0.18")],
             [],
             {"SOL": D(110)},
         )
     )
-    assert (rows["a"].position, rows["a"].closed_usd) == (0, 100)
-    assert (rows["b"].position, rows["b"].net_usd) == (8, D("-0.08"))
-    assert rows["a"].fees_usd == D("0.1")
+    assert (rows["a"].position, rows["a"].closed_usd, rows["a"].fees_usd) == (0, 20, D("0.18"))
+    assert (rows["b"].position, rows["b"].net_usd) == (8, 80)
 
 
 def test_a_reduction_goes_to_the_leader_that_asked() -> None:
@@ -134,6 +133,14 @@ def test_beside_a_manual_position_a_foreign_sale_is_manual() -> None:
     history = [trade(3, "6", "100", "a"), trade(4, "5", "100", None), trade(5, "-3", "90", None)]
     rows = by_leader(earned([wants(1, "a", "6")], history, []))
     assert (rows["a"].position, rows[MANUAL].position) == (6, 2)
+
+
+def test_more_than_anybody_wanted_is_the_askers_as_far_as_it_holds_it_then_the_others() -> None:
+    # The core's own examples: one of both wants to leave; forty of its thirty are closed.
+    both = [wants(1, "a", "50"), wants(2, "b", "50")]
+    history = [trade(3, "100", "100", "b"), trade(5, "-20", "100", "a"), trade(6, "-40", "100", "a")]
+    rows = by_leader(earned([*both, wants(4, "a", "0")], history, []))
+    assert (rows["a"].position, rows["b"].position) == (0, 40)
 
 
 def test_a_flip_closes_one_side_and_opens_the_other() -> None:
