@@ -60,7 +60,7 @@ def differences(
         reference.begin(leader, coin, position, entry, entry)
     ideal.begin()
     lots = {coin.name: coin.lot for coin in coins}
-    # A price alone sends nothing (rule 1), so what was too small at the last change stays too small until the next.
+    # A price alone sends nothing (rule 1): what was too small to open stays so until the target moves outward.
     cheapest: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
     found, compared = [], 0
     for change in history:
@@ -70,7 +70,8 @@ def differences(
             own = ideal.positions[follower.account, change.coin]
             target = reference.target(follower.name, change.coin)
             former, price = cheapest.get((follower.name, change.coin), (target, change.price))
-            price = min(price, change.price) if former == target else change.price
+            inward = former * target >= 0 and abs(target) <= abs(former)
+            price = min(price, change.price) if inward else change.price
             cheapest[follower.name, change.coin] = (target, price)
             band = lots[change.coin] + LEAST_USD / price
             compared += 1
