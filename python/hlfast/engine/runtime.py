@@ -20,7 +20,7 @@ from hlfast.engine.door import Door
 from hlfast.engine.limits import beside_weight_a_second
 from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
 from hlfast.engine.port import EnginePort
-from hlfast.engine.timers import TICK_MS, BusyPoll, Ticker
+from hlfast.engine.timers import BusyPoll, Ticker
 from hlfast.engine.watchdog import LOOKS_PER_STALL, Watchdog
 from hlfast.engine.ways import Ways
 from hlfast.feeds.backfill import Backfill
@@ -31,12 +31,12 @@ DRAIN_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _READY_MOST_S: Final = 0.25
 _CLOCK_WEIGHT: Final = 2
-_CLOCK_TICKS: Final = 15_000 // TICK_MS
+_CLOCK_MS: Final = 15_000
 # An answer that was so long on its way says little: the venue is asked again sooner.
 _LATE_NS: Final = 500_000_000
-_CLOCK_SOON_TICKS: Final = 1_000 // TICK_MS
-_META_TICKS: Final = 600_000 // TICK_MS
-_SECOND_TICKS: Final = 1_000 // TICK_MS
+_CLOCK_SOON_MS: Final = 1_000
+_META_MS: Final = 600_000
+_SECOND_MS: Final = 1_000
 
 
 class VenueRoad(Protocol):
@@ -101,8 +101,9 @@ class Runtime:
         backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
         self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want, self._accuse)
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
-        self._check_ticks = max(1, config.engine.stall_ms // LOOKS_PER_STALL // TICK_MS)
-        self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, clock=ports.monotonic_ns)
+        self._check_ms = config.engine.stall_ms // LOOKS_PER_STALL
+        self._tick_ms = ports.tick_ms
+        self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, period_ms=ports.tick_ms, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._beside = beside_weight_a_second(config)
         self._ticks = 0
@@ -129,7 +130,7 @@ class Runtime:
 
     async def until_ready(self) -> bool:
         """Wait until the core has settled the past and read the accounts; False if the end came first."""
-        wait_s = TICK_MS / 1000
+        wait_s = self._tick_ms / 1000
         while not self.stopping.is_set():
             if self.status().ready:
                 return True
@@ -248,7 +249,7 @@ class Runtime:
             except Exception as error:  # noqa: BLE001 - a core that cannot even tell its state cannot be waited for
                 self._log.error("no status while stopping", error=str(error))
                 return
-            await asyncio.sleep(TICK_MS / 1000)
+            await asyncio.sleep(self._tick_ms / 1000)
 
     def _on_tick(self) -> None:
         self._ticks += 1
@@ -257,19 +258,22 @@ class Runtime:
         self.asks.take(self.engine.take_requests())
         for alert in self.engine.take_alerts():
             self._tell(alert)
-        if self._ticks % self._check_ticks == 0:
+        if self._is_time(self._check_ms):
             self.watchdog.check(self._monotonic_ns())
-        if self._ticks % (_CLOCK_SOON_TICKS if self._probes_soon else _CLOCK_TICKS) == 0:
+        if self._is_time(_CLOCK_SOON_MS if self._probes_soon else _CLOCK_MS):
             self._run(self._probe_clock())
-        if self._ticks % _META_TICKS == 0:
+        if self._is_time(_META_MS):
             self._run(self._refresh_metadata())
-        if self._beside and self._ticks % _SECOND_TICKS == 0:
+        if self._beside and self._is_time(_SECOND_MS):
             # Spent by another process of this address: what is counted here is not taken twice.
             self.engine.reserve_weight(self._beside, self.clock.now_ms())
 
     def _accuse(self, source: int, leader: int) -> None:
         name = self.config.leaders[leader].name
         self.watchdog.accuse(source, f"a fill of {name} came elsewhere and not here")
+
+    def _is_time(self, every_ms: int) -> bool:
+        return self._ticks % max(1, every_ms // self._tick_ms) == 0
 
     def _tell(self, alert: bytes) -> None:
         fields = msgspec.json.decode(alert, type=dict[str, Any])

@@ -47,6 +47,7 @@ class Host:
         seed: its chance.
         wall_offset_ns: how far its wall clock is off.
         drift_ppm: how much too fast its clocks run.
+        tick_ms: how often its engine ticks.
         on_send: called before each action leaves; False when the process is to die there.
     """
 
@@ -59,6 +60,7 @@ class Host:
         *,
         wall_offset_ns: int = 0,
         drift_ppm: int = 0,
+        tick_ms: int = 20,
         on_send: Callable[[Host], bool] | None = None,
     ) -> None:
         self.network = network
@@ -82,7 +84,8 @@ class Host:
         def wall_ns() -> int:
             return start_ns + int(loop.time() * 1e9) + wall_offset_ns
 
-        self.ports = Ports(network.dialler(self), monotonic_ns, wall_ns, random.Random(seed))  # noqa: S311 - to be repeated
+        rng = random.Random(seed)  # noqa: S311 - to be repeated
+        self.ports = Ports(network.dialler(self), monotonic_ns, wall_ns, rng, tick_ms)
 
     def start(self) -> None:
         """Open the journal and begin.

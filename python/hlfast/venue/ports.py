@@ -1,4 +1,4 @@
-"""The engine's only ways to the outside besides HTTP: dialling, the clocks, and the chance that spreads reconnects.
+"""The engine's ways out besides HTTP: dialling, the clocks, its pace, and the chance that spreads reconnects.
 
 Whoever composes the process hands them down and every user binds them once at set-up, so the hot path pays nothing for
 it. Tests and simulations bring their own.
@@ -26,12 +26,14 @@ class Ports:
         monotonic_ns: nanoseconds that only grow.
         wall_ns: Unix nanoseconds; steps with the host's clock.
         rng: spreads reconnects, guards nothing.
+        tick_ms: between two ticks of the engine.
     """
 
     dial: Dial = ws_connect
     monotonic_ns: Callable[[], int] = monotonic_ns
     wall_ns: Callable[[], int] = time_ns
     rng: random.Random = field(default_factory=random.Random)
+    tick_ms: int = 20
 
 
 REAL = Ports()
