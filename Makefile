@@ -1,6 +1,7 @@
 # make demo   sets everything up and copies recorded traders on the embedded simulated exchange
 # make test   sets everything up, lints, and runs every test
 # make fuzz   feeds everything that reads bytes from outside with coverage-guided nonsense; RUNS=100000000 for more
+# make planted  plants defects one by one and runs the test that finds each
 # make gameday  runs the engine through simulated disasters: the long form, 20,000 seeds
 # make bench  sets everything up and measures; BENCH=--short for the form that CI runs
 # Needs Python 3.11+, a C compiler, make and a Rust toolchain; `make demo` and `make test` install the rest into .venv.
@@ -13,7 +14,7 @@ PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo gameday planted test lint rust-test py-test bench fmt clean setup oracle fuzz
+.PHONY: demo gameday planted hunt test lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -47,8 +48,12 @@ gameday: setup
 	$(BIN)/hlfast gameday $(GAMEDAY)
 	$(BIN)/hlfast gameday --drill
 
-# Builds the extension with defects that can be switched on, and lets seeds find each of them.
+# Each planted defect must be found by the test that is named for it (tests/gameday/killers.toml).
 planted: setup
+	$(BIN)/python -m tests.gameday.killers
+
+# Builds the extension with defects that can be switched on, and lets seeds find each of them: up to 50 seeds a defect.
+hunt: setup
 	cargo build --quiet --release --locked -p hlfast-py --features planted --target-dir target/planted
 	cp target/planted/release/libhlfast_py.so target/planted/_core.abi3.so
 	$(BIN)/python -m tests.gameday.planted target/planted/_core.abi3.so

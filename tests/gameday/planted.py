@@ -2,8 +2,10 @@
 
     python -m tests.gameday.planted EXTENSION [--most 50] [--jobs 2] [NAME …]
 
-EXTENSION is `_core` built with the feature `planted`; see `make planted`. Prints one line a defect: how many seeds it
+EXTENSION is `_core` built with the feature `planted`; see `make hunt`. Prints one line a defect: how many seeds it
 took and which invariant broke. Exit code 1 if one of them lived through all its seeds.
+
+As a plugin of pytest (`-p tests.gameday.planted`) it plants the defect of the shell that HLFAST_PLANTED names.
 """
 
 from __future__ import annotations
@@ -151,6 +153,13 @@ SHELL: dict[str, Callable[[], None]] = {
         ticks_stop,
     )
 }
+
+
+def pytest_configure() -> None:
+    """Plant what the environment asks for, before any test is collected."""
+    name = os.environ.get("HLFAST_PLANTED")
+    if name is not None:
+        SHELL[name]()
 
 
 def hunt(extension: str, name: str, most: int) -> tuple[str, int | None, str]:

@@ -44,6 +44,10 @@ bugs! {
     CapForgotten: "The account's cap of a position is not applied.",
     SentBeforeWritten: "Orders leave before their record is written.",
     SyncLeftOut: "Orders leave before their record is on stable storage.",
+    GrossOfConfirmed: "The cap of an account's gross counts what is confirmed alone.",
+    GivenBackUnsaid: "A receipt does not say that a part was given back.",
+    MissingFillsForgotten: "Fills that could not be read are not read again.",
+    OtherEngineUnnoticed: "A nonce that somebody else used is taken for a miss.",
 }
 
 #[cfg(feature = "planted")]

@@ -141,3 +141,15 @@ fn requests_are_counted_between_two_looks() {
     assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Blocked, "request_budget"));
     world.assert_replay();
 }
+
+#[test]
+fn a_cap_of_the_gross_counts_what_is_on_its_way() {
+    let mut world = World::new(1, &[json!({"max_gross_usd": "600"})], &[follow(0, 0, json!({}))]);
+    for coin in ["SOL", "ETH"] {
+        let row = world.leader_trades(0, coin, "B", "100", "10");
+        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    }
+    world.settle();
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (pos("5"), pos("1")));
+    world.assert_replay();
+}

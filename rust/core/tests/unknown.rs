@@ -327,3 +327,23 @@ fn a_nonce_that_the_same_order_used_is_no_reason_to_stop() {
     assert_eq!(world.position(0, "SOL"), pos("5"));
     world.assert_replay();
 }
+
+#[test]
+fn an_error_of_the_server_to_an_order_that_executed_all_the_same_is_found_out() {
+    for (status, body) in [(502, "<html>502 Bad Gateway</html>"), (0, "")] {
+        let mut world = one(json!({}));
+        leader_trades(&mut world, "B", "10");
+        world.reply = Reply::Lost;
+        let sent = world.queue.remove(0);
+        let post = sent.attempt.post_id;
+        world.serve(sent);
+        world.reply = Reply::Fill;
+        world.step(OwnedEvent::Http(post, status, body.as_bytes().to_vec()));
+        world.pass(8_000);
+        assert_eq!(world.position(0, "SOL"), pos("5"));
+        assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+        world.leader_fill(0, "SOL", "A", "100", "10");
+        assert_eq!(world.position(0, "SOL"), 0, "and it is closed with the leader");
+        world.assert_replay();
+    }
+}

@@ -6,6 +6,7 @@ mod life;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use hlfast_core::event::Event;
 use hlfast_core::journal::{SEGMENT_HEADER_LEN, record};
 use hlfast_host::journal::snapshots;
 use life::{Fate, Home, Life, NOW_MS, Post, USER, Venue, config, fills};
@@ -221,4 +222,22 @@ fn a_life_that_ends_inside_a_record_is_taken_up_before_it() {
             check(&first, end + inside, at as u64 + 1, true);
         }
     }
+}
+
+#[test]
+fn what_leads_to_a_send_is_on_stable_storage_before_it_leaves() {
+    let (home, config) = (Home::new(), config(FOLLOWERS, "durable"));
+    let mut venue = Venue::default();
+    let mut life = Life::open(&home.0, &config, NOW_MS).unwrap();
+    life.boot(&venue);
+    life.tick(20);
+    let row = venue.leader_trades(1.0, life.now_ms);
+    let frame = fills(&[row], false).to_string();
+    life.runtime.handle(&Event::Frame { source: USER, bytes: frame.as_bytes() }, life.now_ms, 1).unwrap();
+    let written = home.objects().iter().filter(|object| object["kind"] == "attempt").count();
+    assert_eq!(written, 1, "the first chunk's attempt is in the file");
+    assert!(life.runtime.needs_sync(), "and must be synced before it is signed");
+    life.runtime.sync().unwrap();
+    assert!(!life.runtime.needs_sync());
+    assert_eq!(life.runtime.dispatch().len(), 1);
 }

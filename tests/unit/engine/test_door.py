@@ -104,3 +104,12 @@ def test_door_answers_an_operator_and_writes_what_follows() -> None:
     with pytest.raises(HlfastError, match="stopping"):
         door.operate(b'{"do":"kill"}')
     assert not fatal
+
+
+def test_door_tells_the_core_which_connections_come_and_go() -> None:
+    core = FakeCore()
+    door, fatal, _ = make(core)
+    door.source_up(4, "lane")
+    door.source_down(4)
+    assert core.heard == [("up", 4, "lane"), ("down", 4)]
+    assert not fatal

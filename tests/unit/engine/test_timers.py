@@ -7,6 +7,7 @@ import pytest
 import uvloop
 
 from hlfast.engine.timers import BusyPoll, Ticker
+from hlfast.sim.virtual import VirtualLoop
 
 MS = 1_000_000
 
@@ -70,3 +71,21 @@ def test_busy_poll_keeps_the_loop_turning_and_sockets_served(factory) -> None:
 
     with asyncio.Runner(loop_factory=factory) as runner:
         runner.run(main())
+
+
+def test_ticker_ticks_on_for_hours() -> None:
+    loop, ticks = VirtualLoop(), 0
+
+    def on_tick() -> None:
+        nonlocal ticks
+        ticks += 1
+
+    async def main() -> None:
+        ticker = Ticker(on_tick, lambda lag: None, period_ms=1_000, clock=lambda: round(loop.time() * 1_000) * MS)
+        ticker.start()
+        await asyncio.sleep(3 * 3_600 + 0.5)
+        ticker.stop()
+
+    loop.run_until_complete(main())
+    loop.close()
+    assert ticks == 3 * 3_600

@@ -156,7 +156,8 @@ impl Engine {
             let target = to_position(self.target(follower, *other)).unwrap_or(i64::MAX);
             let account = lot.own.saturating_add(lot.manual);
             let [sold, bought] = self.flying(lot, *other).map(|size| account.saturating_add(size));
-            let worst = [target, account, sold, bought].into_iter().map(|position| worth(position, price)).max();
+            let worst = if planted(Bug::GrossOfConfirmed) { [account; 4] } else { [target, account, sold, bought] };
+            let worst = worst.into_iter().map(|position| worth(position, price)).max();
             sum.checked_add(worst.unwrap_or(Usd::ZERO)).unwrap_or(Usd::MAX)
         })
     }

@@ -8,6 +8,7 @@ use crate::config_check::{CheckedFollow, Mode};
 use crate::copy::entitle::{Move, classify};
 use crate::copy::sizing::{Basis, opening_ratio, scale_down, step, to_position};
 use crate::num::{Pos, Px};
+use crate::planted::{Bug, planted};
 use crate::state::{Change, Entry, Held, Pending};
 
 /// An adopted position has no fill whose age could count: it may wait this long for its first order.
@@ -353,7 +354,8 @@ impl Engine {
         let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
         lot.pending.push(pending);
         if verdict.added != 0 {
-            let deadline_ms = self.begin_slices(follower, change.coin, verdict.deadline_ms, now_ms);
+            let over_ms = if planted(Bug::StaleEntries) { u64::MAX } else { verdict.deadline_ms };
+            let deadline_ms = self.begin_slices(follower, change.coin, over_ms, now_ms);
             let (amount, price) = (verdict.added, change.price);
             if let Some(lot) = self.state.lot_entry(follower, change.coin) {
                 let decision = change.decision;

@@ -212,7 +212,7 @@ impl Engine {
             Asked::Backfill { leader } => {
                 let due = now_ms.saturating_add(self.config.engine.reconcile_ms);
                 let gap = self.state.leader_mut(leader).map(|state| {
-                    state.owed_ms = due;
+                    state.owed_ms = if planted(Bug::MissingFillsForgotten) { 0 } else { due };
                     state.gap
                 });
                 alert_leader(

@@ -26,6 +26,7 @@ impl Ending {
 /// Everything that was ordered for it was executed: all of it, or what was left of it when a part was given back.
 pub(super) fn executed(pending: &Pending) -> Ending {
     match pending.given_back {
+        _ if planted(Bug::GivenBackUnsaid) => Ending::new(Outcome::Filled, pending.reason),
         Reason::None => Ending::new(Outcome::Filled, pending.reason),
         reason => Ending::new(Outcome::PartlyFilled, reason),
     }

@@ -174,7 +174,10 @@ impl Engine {
         }
         let Some(results) = attempt.legs.iter().map(|leg| leg.found).collect::<Option<Vec<i64>>>() else { return };
         let (follower, refused) = (attempt.follower, attempt.refused.then_some(Class::Unknown));
-        let (nonce, stolen) = (attempt.nonce, attempt.nonce_taken && results.iter().all(|found| *found == 0));
+        let (nonce, stolen) = (
+            attempt.nonce,
+            attempt.nonce_taken && !planted(Bug::OtherEngineUnnoticed) && results.iter().all(|found| *found == 0),
+        );
         let result = |(filled, price)| LegResult { filled, price: Px::from_raw(price), class: refused };
         let prices: Vec<i64> = attempt.legs.iter().map(|leg| leg.price).collect();
         let results: Vec<LegResult> = results.into_iter().zip(prices).map(result).collect();
