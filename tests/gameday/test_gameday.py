@@ -11,6 +11,7 @@ from hlfast.gameday.campaign import kept_seeds, play, shrink
 from hlfast.gameday.checker import Violation
 from hlfast.gameday.drill import CLOSED_WITHIN_S, outage_drill
 from hlfast.gameday.faults import KINDS
+from hlfast.gameday.isolation import isolation
 from hlfast.gameday.world import Options, World
 
 SEEDS = kept_seeds(Path(__file__).with_name("seeds.toml"))
@@ -33,6 +34,11 @@ def test_gameday_runs_the_same_twice() -> None:
     assert first.digest == second.digest
     assert first.struck == second.struck
     assert play(Options(seed=12, seconds=150)).digest != first.digest
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_gameday_follower_that_fails_changes_nothing_for_the_others(seed: int) -> None:
+    assert list(isolation(seed, 200.0)) == []
 
 
 def test_gameday_outage_drill_duplicates_nothing_and_closes_every_drift(tmp_path: Path) -> None:

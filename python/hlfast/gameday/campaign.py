@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -32,21 +34,32 @@ def play(options: Options) -> Result:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def campaign(seeds: Iterable[int], options: Options, jobs: int) -> Iterator[Result]:
-    """Run seeds on `jobs` processes; results in the order of the seeds."""
+def campaign(seeds: Iterable[int], options: Options, jobs: int, until_s: float = math.inf) -> Iterator[Result]:
+    """Run seeds on `jobs` processes; results in the order of the seeds.
+
+    Args:
+        seeds: which.
+        options: of all of them.
+        jobs: processes.
+        until_s: of `time.monotonic`: no further result is waited for after it, and no seed begun.
+    """
     work = [replace(options, seed=seed) for seed in seeds]
-    if jobs == 1:
-        yield from map(play, work)
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(play, work, chunksize=1)
+    pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) if jobs > 1 else None
+    try:
+        for result in pool.map(play, work, chunksize=1) if pool else map(play, work):
+            yield result
+            if time.monotonic() > until_s:
+                return
+    finally:
+        if pool:
+            pool.shutdown(cancel_futures=True)
 
 
-def repeats(results: list[Result], options: Options, share: float = 0.01) -> list[int]:
+def repeats(results: list[Result], options: Options, jobs: int, share: float = 0.01) -> list[int]:
     """Run a share of the seeds again; the seeds whose run was not the same to the byte (I18)."""
-    step = max(1, round(1 / share))
-    again = results[::step]
-    return [each.seed for each in again if play(replace(options, seed=each.seed)).digest != each.digest]
+    first = {each.seed: each.digest for each in results[:: max(1, round(1 / share))]}
+    again = campaign(first, options, min(jobs, len(first)))
+    return [each.seed for each in again if each.digest != first[each.seed]]
 
 
 def shrink(options: Options, told: Callable[[str], None]) -> Result:

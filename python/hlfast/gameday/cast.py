@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hlfast._core import Signer
 from hlfast.config.model import Config, EngineSettings, Follow, Follower, Journal, Keys, Leader, Metrics, Venue
-from hlfast.gameday.checker import Violation
+from hlfast.gameday.checker import Violation, shared
 
 if TYPE_CHECKING:
     from hlfast.gameday.world import Options, World
@@ -21,6 +21,8 @@ URL: Final = "http://gameday.invalid"
 _COINS: Final = ("BTC", "ETH", "SOL", "DOGE", "INJ", "AVAX", "ARB", "SUI")
 # Listed beside those that are traded, so that the tape carries some that nobody wants.
 _LISTED: Final = 40
+# Jumps of the price are 200 at most, and wander adds to them: the near ones are hit now and then.
+_STOPS_BPS: Final = (None, None, None, 120, 300, 1_000)
 _AGENTS: dict[int, tuple[bytes, str]] = {}
 
 
@@ -37,6 +39,7 @@ class Cast:
     funds: dict[str, int]
     lots: dict[str, int]
     mids: dict[str, Decimal]
+    assets: dict[int, str]  # the venue's number of each coin
 
     def opening(self) -> list[dict[str, Any]]:
         """What the venue does before the engine starts."""
@@ -89,7 +92,7 @@ class Cast:
         positions = ledger["positions"]
         for follower in self.followers:
             edges = [follow for follow in self.follows if follow.follower == follower.name]
-            if not is_plain(follower, edges) or follower.name in world.trouble.revoked:
+            if not is_plain(follower, edges) or follower.name in world.trouble.revoked | shared(world.last_evidence):
                 continue
             for coin in self.coins:
                 price = Decimal(str(self.price_of(world.venue, coin)))
@@ -139,13 +142,16 @@ def draw_cast(rng: random.Random, universe: Universe, options: Options) -> Cast:
         for index in range(options.leaders or rng.randint(1, 3))
     )
     count = options.followers or rng.randint(2, 6)
+    stops = random.Random(f"{options.seed}/stops")  # noqa: S311 - to be repeated
     agents = tuple(_agent(index) for index in range(count))
     followers: list[Follower] = []
     follows: list[Follow] = []
     funds: dict[str, int] = {}
     for index, (_, agent) in enumerate(agents):
         name = f"follower-{index}"
-        followers.append(Follower(name=name, account=_address(name), agent=agent, **_caps(rng, index)))
+        caps = _caps(rng, index)
+        stop_bps = stops.choice(_STOPS_BPS)
+        followers.append(Follower(name=name, account=_address(name), agent=agent, disaster_stop_bps=stop_bps, **caps))
         funds[name] = 3_000 if index and rng.random() < 0.1 else 500_000
         followed = rng.sample(leaders, rng.randint(1, len(leaders)) if rng.random() < 0.4 else 1)
         follows += [Follow(leader=leader.name, follower=name, **_policy(rng, index, coins)) for leader in followed]
@@ -157,7 +163,8 @@ def draw_cast(rng: random.Random, universe: Universe, options: Options) -> Cast:
                 size = int(Decimal(20_000) / mids[coin] * 10**8) // lot * lot
                 holdings[leader.address, coin] = (Decimal(size) / 10**8 * rng.choice((1, -1)), mids[coin])
     lots = {coin: universe.by_coin[coin].lot for coin in coins}
-    return Cast(coins, leaders, tuple(followers), tuple(follows), agents, holdings, funds, lots, mids)
+    assets = {universe.by_coin[coin].asset_id: coin for coin in coins}
+    return Cast(coins, leaders, tuple(followers), tuple(follows), agents, holdings, funds, lots, mids, assets)
 
 
 def _caps(rng: random.Random, index: int) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -19,11 +21,13 @@ if TYPE_CHECKING:
 SCALE: Final = 10**8
 MOST_IN_FLIGHT: Final = 50
 # Block times may run behind the estimate, and an estimate may be off by the round trip it was made of.
-_CLOCK_SLACK_MS: Final = 3_000
+CLOCK_SLACK_MS: Final = 3_000
 # What an order's limit and the minimum leave: the least order is $10, valued up to 3 % below the mark.
 LEAST_USD: Final = Decimal("10.5")
 # The longest that an opening is in flight: its expiry, and the clock's error.
-_FLIGHT_MS: Final = 3_000 + _CLOCK_SLACK_MS
+_FLIGHT_MS: Final = 3_000 + CLOCK_SLACK_MS
+# A stop's execution is found by a read of the account or of the order, and later while reads fail.
+STOP_FOUND_MS: Final = 120_000
 _MOST_SHOWN: Final = 3
 
 
@@ -36,9 +40,9 @@ class Violation:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """All that the checker may read.
+    """All that the checker may read, and nobody changes. One is another's equal only if it is the same.
 
     Attributes:
         ledger: the venue's, by the control door.
@@ -47,6 +51,12 @@ class Evidence:
         revoked: followers whose agent was taken away.
         healed_ms: when the faults ended.
         nominal: nothing went wrong in this run.
+        sent: each action that left an engine, with venue time: its bytes.
+        beside: attempts of engines that ran on copies of the journal.
+        copied_at: the last record before the first copy.
+        resting: account → coin → what its orders in the book would trade, signed.
+        outputs: all else that engines wrote, by name: journals, logs, what they said of themselves.
+        replayed: what deciding every record again found; None when nothing differed.
         final: the epilogue is over.
     """
 
@@ -60,6 +70,12 @@ class Evidence:
     now_ms: int
     nominal: bool
     final: bool
+    sent: list[tuple[int, bytes]] = field(default_factory=list)
+    beside: list[dict[str, Any]] = field(default_factory=list)
+    copied_at: int = 0
+    resting: dict[str, dict[str, int]] = field(default_factory=dict)
+    outputs: list[tuple[str, bytes]] = field(default_factory=list)
+    replayed: str | None = None
 
     def objects(self, kind: str) -> Iterator[dict[str, Any]]:
         """The journal's objects of one kind."""
@@ -73,14 +89,16 @@ def units(text: str) -> int:
 
 def check(evidence: Evidence) -> list[Violation]:
     """Hold the evidence against every invariant that it can show."""
-    from hlfast.gameday.expectation import convergence, receipts_complete
+    from hlfast.gameday.expectation import convergence, never_beyond, receipts_complete
+    from hlfast.gameday.outgoing import caps_in_the_worst_case, keys_stay, signatures_once
 
     rules: dict[str, tuple[Callable[[Evidence], Iterator[str]], ...]] = {
         "I1": (convergence,),
-        "I2": (no_order_executed_twice, no_more_than_targets),
+        "I2": (no_order_executed_twice, no_more_than_targets, never_beyond),
         "I3": (journal_first,),
         "I4": (nonces, one_action_per_nonce),
-        "I6": (caps,),
+        "I5": (signatures_once,),
+        "I6": (caps, caps_in_the_worst_case),
         "I7": (receipts_complete,),
         "I8": (no_double_spend_of_nonce,),
         "I9": (receipts_once,),
@@ -89,7 +107,10 @@ def check(evidence: Evidence) -> list[Violation]:
         "I14": (within_budget,),
         "I15": (one_writer,),
         "I16": (fills_sum_to_positions,),
+        "I17": (keys_stay,),
+        "I19": (decided_again,),
         "I20": (status_agrees,),
+        "D4": (stops_rest,),
     }
     found = []
     for name, functions in rules.items():
@@ -110,19 +131,74 @@ def _executions(evidence: Evidence) -> Iterator[dict[str, Any]]:
     return (row for row in evidence.ledger["fills"] if row["user"] in accounts)
 
 
-def _attempts(evidence: Evidence) -> dict[str, dict[str, Any]]:
+@lru_cache(maxsize=1)
+def attempts_by_cloid(evidence: Evidence) -> dict[str, dict[str, Any]]:
     """Order id of the client → the attempt in the journal that carries it."""
-    rows = [row for row in evidence.objects("attempt") if row["does"] != "resend"]
+    copies = {"resend", "cancel"}
+    rows = [row for row in chain(evidence.beside, evidence.objects("attempt")) if row["does"] not in copies]
     return {cloid: row for row in rows for cloid in row["cloids"]}
 
 
-def _signed(row: dict[str, Any]) -> int:
+@lru_cache(maxsize=1)
+def _attempts_by_nonce(evidence: Evidence) -> dict[tuple[str, int], dict[str, Any]]:
+    """Signer and nonce → the attempt that the venue took under it: engines on copied journals share nonces."""
+    rows = {row["digest"]: row for row in chain(evidence.beside, evidence.objects("attempt"))}
+    taken = (row for row in evidence.ledger["actions"] if row["ok"] and row["digest"] in rows)
+    return {(row["signer"], row["nonce"]): rows[row["digest"]] for row in taken}
+
+
+def attempt_of(evidence: Evidence, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The attempt that an execution belongs to."""
+    found = _attempts_by_nonce(evidence).get((row.get("signer") or "", row.get("nonce") or 0))
+    return found or attempts_by_cloid(evidence).get(row.get("cloid") or "")
+
+
+@lru_cache(maxsize=1)
+def shared(evidence: Evidence) -> frozenset[str]:
+    """Followers that an engine on a copied journal traded for too: the one that counts knows less of them."""
+    if not evidence.beside:
+        return frozenset()
+    own = {row["digest"] for row in evidence.objects("attempt")}
+    names = {follower.agent: follower.name for follower in evidence.config.followers}
+    accepted = (row for row in evidence.ledger["actions"] if row["ok"] and row["digest"] not in own)
+    return frozenset(names[row["signer"]] for row in accepted if row["signer"] in names)
+
+
+def signed(row: dict[str, Any]) -> int:
+    """An execution's size in 10^-8, below zero for a sale."""
     return units(row["sz"]) * (1 if row["side"] == "B" else -1)
+
+
+@lru_cache(maxsize=1)
+def stop_hits(evidence: Evidence) -> dict[tuple[str, str], list[int]]:
+    """(follower, coin) → when a stop that rested at the venue was executed."""
+    names = _accounts(evidence)
+    hits: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in _executions(evidence):
+        attempt = attempt_of(evidence, row)
+        if attempt is not None and attempt["does"] == "stop":
+            hits[names[row["user"]], row["coin"]].append(row["time"])
+    return hits
+
+
+def stops_rest(evidence: Evidence) -> Iterator[str]:
+    """D4: at the end each position of a follower with stops has orders at the venue that would close it."""
+    for follower in evidence.config.followers:
+        if not evidence.final or follower.disaster_stop_bps is None:
+            continue
+        if follower.name in evidence.revoked | shared(evidence):
+            continue
+        held = evidence.ledger["positions"].get(follower.account, {})
+        resting = evidence.resting.get(follower.account, {})
+        for coin in sorted(held.keys() | resting.keys()):
+            size = units(held.get(coin, {}).get("szi", "0"))
+            if not stop_hits(evidence).get((follower.name, coin)) and resting.get(coin, 0) != -size:
+                yield f"{follower.name} {coin}: holds {size}, its stops would trade {resting.get(coin, 0)}"
 
 
 def journal_first(evidence: Evidence) -> Iterator[str]:
     """I3: whatever of ours reached the venue was in the journal, with this digest, at a time not after its arrival."""
-    written = {row["digest"]: row for row in evidence.objects("attempt")}
+    written = {row["digest"]: row for row in chain(evidence.beside, evidence.objects("attempt"))}
     agents = {follower.agent for follower in evidence.config.followers}
     for action in evidence.ledger["actions"]:
         if action["signer"] not in agents and action["kind"] != "order":
@@ -132,12 +208,14 @@ def journal_first(evidence: Evidence) -> Iterator[str]:
 
 
 def no_order_executed_twice(evidence: Evidence) -> Iterator[str]:
-    """I2: one client id fills under one order of the venue, and never for more than was signed."""
+    """I2: one client id fills under one order of the venue; of what stood in a journal when it was copied, too."""
     oids: dict[tuple[str, str], set[int]] = defaultdict(set)
     for row in _executions(evidence):
         oids[row["user"], row.get("cloid") or f"none of {row['oid']}"].add(row["oid"])
+    attempts, names = attempts_by_cloid(evidence), _accounts(evidence)
     for (user, cloid), orders in oids.items():
-        if len(orders) > 1:
+        planned = attempts[cloid]["sequence"] if cloid in attempts else 0
+        if len(orders) > 1 and not (names[user] in shared(evidence) and planned > evidence.copied_at):
             yield f"{user}: client id {cloid} filled under {len(orders)} orders"
 
 
@@ -180,11 +258,12 @@ def nonces(evidence: Evidence) -> Iterator[str]:
 
 
 def one_action_per_nonce(evidence: Evidence) -> Iterator[str]:
-    """I4: at the venue, too, one nonce of one signer stands for one action, its copies, and its fences."""
+    """I4: at the venue, too, one nonce of one signer stands for one action of an engine, its copies, and its fences."""
+    own = {row["digest"] for row in evidence.objects("attempt")}
     known = {follower.agent: at for at, follower in enumerate(evidence.config.followers)}
     sent: dict[tuple[int, int], set[str]] = defaultdict(set)
     for action in evidence.ledger["actions"]:
-        if action["kind"] != "noop" and action["signer"] in known:
+        if action["kind"] != "noop" and action["signer"] in known and action["digest"] in own:
             sent[known[action["signer"]], action["nonce"]].add(action["digest"])
     for (signer, nonce), different in sent.items():
         if len(different) > 1:
@@ -202,20 +281,20 @@ def caps(evidence: Evidence) -> Iterator[str]:
         price = Decimal(row["px"])
         prices[row["coin"]].append((row["time"], price))
         follower = followers.get(row["user"])
-        if follower is None:
+        if follower is None or follower.name in shared(evidence):
             continue
         held = positions[follower.account]
         before = held[row["coin"]]
-        held[row["coin"]] += _signed(row)
+        held[row["coin"]] += signed(row)
         after = held[row["coin"]]
         grew = abs(after) > abs(before) and before * after >= 0
         if not grew:
             continue
         orders[row["oid"]] += Decimal(row["sz"]) * price
         gross = sum(
-            (abs(Decimal(size)) / SCALE * _lowest(prices[coin], row["time"]) for coin, size in held.items()), Decimal(0)
+            (abs(Decimal(size)) / SCALE * lowest(prices[coin], row["time"]) for coin, size in held.items()), Decimal(0)
         )
-        value = abs(Decimal(after)) / SCALE * _lowest(prices[row["coin"]], row["time"])
+        value = abs(Decimal(after)) / SCALE * lowest(prices[row["coin"]], row["time"])
         for what, amount, limit in (
             # What one leader's exit uncovers of another's goes as an exit, whole.
             ("order", orders[row["oid"]], follower.max_order_usd if edges[follower.name] == 1 else None),
@@ -229,7 +308,7 @@ def caps(evidence: Evidence) -> Iterator[str]:
                 )
 
 
-def _lowest(prices: list[tuple[int, Decimal]], now_ms: int) -> Decimal:
+def lowest(prices: list[tuple[int, Decimal]], now_ms: int) -> Decimal:
     """The lowest price that an order executed now may have been planned at."""
     lowest = prices[-1][1] if prices else Decimal(0)
     for time_ms, price in reversed(prices):
@@ -255,26 +334,24 @@ def receipts_once(evidence: Evidence) -> Iterator[str]:
 
 def reductions_reduce(evidence: Evidence) -> Iterator[str]:
     """I10: an execution under a reducing attempt brings the position toward zero and not through it."""
-    kinds = _attempts(evidence)
     positions: dict[tuple[str, str], int] = defaultdict(int)
     for row in _executions(evidence):
         key = (row["user"], row["coin"])
         before = positions[key]
-        after = positions[key] = before + _signed(row)
-        attempt = kinds.get(row.get("cloid") or "")
-        reduces = attempt is not None and attempt["does"] == "reduce"
+        after = positions[key] = before + signed(row)
+        attempt = attempt_of(evidence, row)
+        reduces = attempt is not None and attempt["does"] in ("reduce", "stop")
         if reduces and (abs(after) > abs(before) or before * after < 0):
             yield f"{row['user']} {row['coin']}: a reduction took {before} to {after}"
 
 
 def nothing_late(evidence: Evidence) -> Iterator[str]:
     """I11: nothing executes after its expiry, and no opening long after the leader's fill that it copies."""
-    attempts = _attempts(evidence)
     for row in _executions(evidence):
-        attempt = attempts.get(row.get("cloid") or "")
+        attempt = attempt_of(evidence, row)
         if attempt is None:
             yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id of the journal"
-        elif row["time"] > attempt["expires_after"]:
+        elif row["time"] > attempt["expires_after"] and attempt["does"] != "stop":
             yield f"{row['user']} {row['coin']}: executed {row['time'] - attempt['expires_after']} ms after its expiry"
     written = {row["sequence"]: row["now_ms"] for row in evidence.objects("input")}
     limits = {"open": 3_000, "reduce": 12_000}
@@ -303,11 +380,17 @@ def one_writer(evidence: Evidence) -> Iterator[str]:
         last = row["epoch"]
 
 
+def decided_again(evidence: Evidence) -> Iterator[str]:
+    """I19: from its first record on, the journal decides the same again, and each snapshot is what it leads to."""
+    if evidence.replayed is not None:
+        yield evidence.replayed
+
+
 def fills_sum_to_positions(evidence: Evidence) -> Iterator[str]:
     """I16: the fills of an account are its position."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
     for row in _executions(evidence):
-        sums[row["user"], row["coin"]] += _signed(row)
+        sums[row["user"], row["coin"]] += signed(row)
     for account in _accounts(evidence):
         for coin, held in evidence.ledger["positions"].get(account, {}).items():
             if sums.pop((account, coin), 0) != units(held["szi"]):
@@ -317,6 +400,27 @@ def fills_sum_to_positions(evidence: Evidence) -> Iterator[str]:
                 yield f"{account}: fills of {coin} sum to {total}, the account holds none"
 
 
+def _lot_agrees(evidence: Evidence, name: str, coin: str, lot: dict[str, Any], venue: int) -> Iterator[str]:
+    hits = stop_hits(evidence).get((name, coin), [])
+    if hits and hits[-1] > evidence.now_ms - STOP_FOUND_MS and not evidence.final:
+        return
+    if units(lot["own"]) != venue:
+        yield f"{name} {coin}: the core says {lot['own']}, the venue {Decimal(venue) / SCALE:f}"
+    # Where orders crossed a hit that the venue had cut, what can't be told apart is called manual.
+    if units(lot["manual"]) != 0 and not hits:
+        yield f"{name} {coin}: {lot['manual']} is called somebody else's, and nobody else traded"
+
+
+def _knows_of_another(name: str, follower: dict[str, Any], held: dict[str, Any]) -> Iterator[str]:
+    """Another engine traded for this follower: the core must know what is there, if not whose."""
+    for coin in sorted(follower["positions"].keys() | held.keys()):
+        lot = follower["positions"].get(coin, {"own": "0", "manual": "0"})
+        venue = units(held.get(coin, {}).get("szi", "0"))
+        if units(lot["own"]) + units(lot["manual"]) != venue:
+            known = f"{lot['own']} and {lot['manual']}"
+            yield f"{name} {coin}: the core knows of {known}, the venue has {Decimal(venue) / SCALE:f}"
+
+
 def status_agrees(evidence: Evidence) -> Iterator[str]:
     """I20: with everything quiet, what the core believes is what the venue says, and nobody else's trades are in it."""
     accounts = {follower.name: follower.account for follower in evidence.config.followers}
@@ -324,15 +428,16 @@ def status_agrees(evidence: Evidence) -> Iterator[str]:
         name = follower["name"]
         if name in evidence.revoked:
             continue
+        if name in shared(evidence):
+            if not evidence.final:
+                continue  # what somebody else does is found by the next read
+            yield from _knows_of_another(name, follower, evidence.ledger["positions"].get(accounts[name], {}))
+            continue
         if follower["stopped"]:
             yield f"{name} is stopped ({follower['stopped']}), and nothing explains it"
         held = evidence.ledger["positions"].get(accounts[name], {})
         for coin in sorted(follower["positions"].keys() | held.keys()):
             lot = follower["positions"].get(coin, {"own": "0", "manual": "0"})
-            venue = units(held.get(coin, {}).get("szi", "0"))
-            if units(lot["own"]) != venue:
-                yield f"{name} {coin}: the core says {lot['own']}, the venue {Decimal(venue) / SCALE:f}"
-            if units(lot["manual"]) != 0:
-                yield f"{name} {coin}: {lot['manual']} is called somebody else's, and nobody else traded"
+            yield from _lot_agrees(evidence, name, coin, lot, units(held.get(coin, {}).get("szi", "0")))
     if evidence.status.get("breaker"):
         yield "the breaker for foreign signers tripped"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -31,6 +32,10 @@ def gameday(
         float | None, typer.Option(help="End each seed's faults after so many simulated seconds.", min=60)
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Processes; default: one a core.", min=1, max=64)] = None,
+    within: Annotated[
+        float | None,
+        typer.Option(help="Begin no seed after so many seconds; fewer than asked for is a failure.", min=1),
+    ] = None,
     drill: Annotated[
         bool, typer.Option("--drill", help="The outage drill: 37 minutes of errors, 60 % execute all the same.")
     ] = False,
@@ -47,26 +52,27 @@ def gameday(
     each_s = hours * 3600 / seeds if hours is not None else _SECONDS
     options = Options(seed=seed, seconds=until if until is not None else max(90.0, each_s))
     began = time.monotonic()
-    results = _run(options, seeds, jobs or os.cpu_count() or 1, quiet=as_json)
-    differing = repeats(results, options) if seeds > 1 else repeats(results, options, 1.0)
+    jobs = jobs or os.cpu_count() or 1
+    results = _run(options, seeds, jobs, began + (within or math.inf), quiet=as_json)
+    differing = repeats(results, options, jobs, 0.01 if seeds > 1 else 1.0)
     failed = [result for result in results if result.violations]
-    summary = _summary(results, differing, time.monotonic() - began)
+    summary = _summary(results, seeds, differing, time.monotonic() - began)
     least = _shrunk(replace(options, seed=failed[0].seed), quiet=as_json) if failed else None
     if as_json:
         report = summary | {"failed": [_row(result) for result in failed], "smallest": _row(least) if least else None}
         typer.echo(orjson.dumps(report).decode())
     else:
         _print(Console(), summary, failed, least)
-    raise typer.Exit(1 if failed or differing else 0)
+    raise typer.Exit(1 if failed or differing or len(results) < seeds else 0)
 
 
-def _run(options: Options, seeds: int, jobs: int, *, quiet: bool) -> list[Result]:
+def _run(options: Options, seeds: int, jobs: int, until_s: float, *, quiet: bool) -> list[Result]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
         task = progress.add_task("seeds", total=seeds)
         results = []
         wanted = range(options.seed, options.seed + seeds)
-        for result in campaign(wanted, options, min(jobs, seeds)):
+        for result in campaign(wanted, options, min(jobs, seeds), until_s):
             results.append(result)
             progress.advance(task)
         return results
@@ -78,10 +84,11 @@ def _shrunk(options: Options, *, quiet: bool) -> Result:
     return shrink(options, lambda text: console.print(f"  {text}"))
 
 
-def _summary(results: list[Result], differing: list[int], took_s: float) -> dict[str, Any]:
+def _summary(results: list[Result], wanted: int, differing: list[int], took_s: float) -> dict[str, Any]:
     faults: Counter[str] = Counter(fault.kind for result in results for fault in result.struck)
     return {
         "seeds": len(results),
+        "seeds_asked_for": wanted,
         "simulated_hours": round(sum(result.simulated_s for result in results) / 3600, 2),
         "faults": faults.total(),
         "faults_by_kind": dict(faults.most_common()),
@@ -111,6 +118,8 @@ def _print(console: Console, summary: dict[str, Any], failed: list[Result], leas
         f" {summary['faults']} faults, {summary['orders']} orders, {summary['executions']} executions,"
         f" {summary['receipts']} receipts, {summary['engine_lives']} lives of the engine"
     )
+    if summary["seeds"] < summary["seeds_asked_for"]:
+        console.print(f"[red]time was up:[/red] {summary['seeds']} of {summary['seeds_asked_for']} seeds were run")
     if summary["not_repeatable"]:
         console.print(f"[red]not the same when run again:[/red] seeds {summary['not_repeatable']}")
     if not failed:

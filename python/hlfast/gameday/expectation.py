@@ -8,22 +8,43 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-from hlfast.config.model import Follow
-from hlfast.gameday.checker import LEAST_USD, SCALE, Evidence, units
+from hlfast.config.model import Follow, Follower
+from hlfast.gameday.checker import (
+    CLOCK_SLACK_MS,
+    LEAST_USD,
+    SCALE,
+    STOP_FOUND_MS,
+    Evidence,
+    shared,
+    signed,
+    stop_hits,
+    units,
+)
 
-# Gates keep a part out of E. What expired or was rejected may stay as far as it was held already.
+# Outcomes by which all that a decision added is in E, and those of gates, by which nothing is.
+_WHOLE: Final = frozenset({"filled", "carried"})
 _NONE: Final = frozenset({"skipped", "blocked"})
-_WHOLE: Final = frozenset({"filled"})
+# What a whole outcome says beside itself; any other reason is of the gate which refused the opening half of a flip.
+_NO_GATE: Final = frozenset({"none", "below_minimum", "cap"})
+# A price is read at another moment than the fill's by whoever decides on a coalesced change.
+_NOTIONAL_SPREAD: Final = Decimal("0.01")
+
+# How long after a leader's fill an opening may execute: its age, its expiry, and the clocks' errors.
+_OPENS_WITHIN_MS: Final = 8_000
+_NEVER_MS: Final = 2**62
+
+Receipt: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One leader's change of one coin in one block."""
+    """One leader's change of one coin: of one block, or of several that an edge decided together."""
 
     leader: str
     coin: str
@@ -33,7 +54,26 @@ class Move:
     time_ms: int
     tids: tuple[int, ...]
 
+    @property
+    def flips(self) -> bool:
+        """Through zero."""
+        return self.before * self.after < 0
 
+    @property
+    def opens_from(self) -> int | None:
+        """Where an increase starts; None when it is none."""
+        if self.flips:
+            return 0
+        return self.before if abs(self.after) > abs(self.before) else None
+
+    def then(self, later: Move) -> Move:
+        """Both as one."""
+        return Move(
+            self.leader, self.coin, self.before, later.after, later.price, later.time_ms, self.tids + later.tids
+        )
+
+
+@lru_cache(maxsize=1)
 def moves(evidence: Evidence) -> list[Move]:
     """All leaders' changes, in the venue's order."""
     names = {leader.address: leader.name for leader in evidence.config.leaders}
@@ -55,15 +95,34 @@ def moves(evidence: Evidence) -> list[Move]:
 
 @dataclass(slots=True)
 class Part:
-    """E of one edge in one coin: from `low` to `high`, in 10^-8 coins (fractions kept), of the leader's sign."""
+    """|E| of one edge in one coin: from `low` to `high`, in 10^-8 coins (fractions kept), on the leader's side."""
 
     low: Decimal = Decimal(0)
     high: Decimal = Decimal(0)
+    side: int = 1
     ignoring: bool = False
+    # (when the engine knew, least, most) after each change, signed; each holds until the next.
+    past: list[tuple[int, Decimal, Decimal]] = field(default_factory=list)
+
+    @property
+    def span(self) -> tuple[Decimal, Decimal]:
+        """E, signed: least and most."""
+        ends = self.side * self.low, self.side * self.high
+        return min(ends), max(ends)
+
+    def span_since(self, from_ms: int, to_ms: int) -> tuple[Decimal, Decimal]:
+        """The widest that E was in a stretch of time."""
+        least = most = Decimal(0)
+        for time_ms, low, high in reversed(self.past):
+            if time_ms <= to_ms:
+                least, most = min(least, low), max(most, high)
+            if time_ms < from_ms:
+                break
+        return least, most
 
     def fall(self, move: Move) -> None:
         """Apply what a change lowers."""
-        if move.after == 0 or move.before * move.after < 0:
+        if move.after == 0 or move.flips:
             self.low = self.high = Decimal(0)
             self.ignoring = False
         elif abs(move.after) < abs(move.before):
@@ -71,52 +130,102 @@ class Part:
             self.low *= share
             self.high *= share
 
-    def rise(self, least: Decimal, most: Decimal) -> None:
-        """Add from `least` to `most`, both of one sign."""
-        self.low += min(least, most)
-        self.high += max(least, most)
+    def rise(self, follow: Follow, move: Move, start: int, share: tuple[bool, bool]) -> None:
+        """Add what the policy says: for certain if the first of `share`, at most if the second."""
+        least, most = _added(follow, move, start)
+        self.side = 1 if move.after > 0 else -1
+        certain, possible = share
+        self.low += _clipped(follow, move, self.low, least) if certain else 0
+        self.high += _clipped(follow, move, self.high, most) if possible else 0
 
 
-def parts(evidence: Evidence) -> dict[tuple[str, str], dict[str, Part]]:
-    """(follower, coin) → leader → E."""
-    follows: dict[str, list[Follow]] = defaultdict(list)
-    for follow in evidence.config.follows:
-        follows[follow.leader].append(follow)
+@lru_cache(maxsize=1)
+def parts(evidence: Evidence) -> dict[tuple[str, str], list[Part]]:
+    """(follower, coin) → E of each of its edges."""
     said = _receipts(evidence)
-    found: dict[tuple[str, str], dict[str, Part]] = defaultdict(dict)
-    addresses = {leader.address: leader.name for leader in evidence.config.leaders}
-    for (address, coin), (size, _) in evidence.cast.holdings.items():
-        for follow in follows[addresses[address]]:
-            found[follow.follower, coin][follow.leader] = Part(ignoring=size != 0)
-    shared = {follow.follower for follow in evidence.config.follows if _leaders_of(evidence, follow.follower) > 1}
+    lines: dict[tuple[str, str], list[Move]] = defaultdict(list)
     for move in moves(evidence):
-        for follow in follows[move.leader]:
-            part = found[follow.follower, move.coin].setdefault(move.leader, Part())
-            part.fall(move)
-            grows = abs(move.after) > abs(move.before) or move.before * move.after < 0
-            if not grows or part.ignoring or move.coin in follow.coins_block:
-                continue
-            start = 0 if move.before * move.after < 0 else move.before
-            least, most = _share(said, evidence, follow, move, exact=follow.follower not in shared)
-            added = _added(follow, move, start)
-            part.rise(added * least, added * most)
+        lines[move.leader, move.coin].append(move)
+    addresses = {leader.name: leader.address for leader in evidence.config.leaders}
+    found: dict[tuple[str, str], list[Part]] = defaultdict(list)
+    for follow in evidence.config.follows:
+        for coin in evidence.cast.coins:
+            size, _ = evidence.cast.holdings.get((addresses[follow.leader], coin), (Decimal(0), None))
+            part = Part(ignoring=size != 0)
+            hits = stop_hits(evidence).get((follow.follower, coin), [])
+            line = lines[follow.leader, coin]
+            for move, rows in _decided(said, follow, line):
+                # What a stop closed is gone, and with it, until a read has found it, the parts added beside it.
+                struck = any(move.time_ms - STOP_FOUND_MS < hit_ms < move.time_ms for hit_ms in hits)
+                part.fall(move)
+                part.low = Decimal(0) if struck else part.low
+                start = move.opens_from
+                if start is not None and not part.ignoring and coin not in follow.coins_block:
+                    certain, possible = _share(move, rows)
+                    part.rise(follow, move, start, (certain and not struck, possible))
+                part.past.append((_known_ms(rows), *part.span))
+            part.past = _in_order(part.past)
+            if line and hits and hits[-1] > line[-1].time_ms:
+                part.low = Decimal(0)
+            found[follow.follower, coin].append(part)
     return found
 
 
-def _leaders_of(evidence: Evidence, follower: str) -> int:
-    return sum(follow.follower == follower for follow in evidence.config.follows)
+def _decided(
+    said: dict[tuple[str, str, str, int], Receipt], follow: Follow, line: list[Move]
+) -> Iterator[tuple[Move, list[Receipt]]]:
+    """An edge's moves as it decided them: those that a restart or a gap made it find together are one."""
+    pending: tuple[Move, list[Receipt], int | None] | None = None
+    for move in line:
+        known = [said.get((move.leader, follow.follower, move.coin, tid)) for tid in move.tids]
+        rows = [row for row in known if row is not None]
+        decisions = {row["decision"] for row in rows}
+        decision = decisions.pop() if len(decisions) == 1 and len(rows) == len(known) else None
+        if pending is not None and decision is not None and pending[2] == decision:
+            pending = pending[0].then(move), pending[1] + rows, decision
+            continue
+        if pending is not None:
+            yield pending[0], pending[1]
+        pending = move, rows if decision is not None else [], decision
+    if pending is not None:
+        yield pending[0], pending[1]
 
 
-def _added(follow: Follow, move: Move, start: int) -> Decimal:
+def _known_ms(rows: list[Receipt]) -> int:
+    """When the engine had decided on a change; what no receipt tells of it learnt with a later one."""
+    return max((row["decided_ms"] for row in rows), default=_NEVER_MS)
+
+
+def _in_order(past: list[tuple[int, Decimal, Decimal]]) -> list[tuple[int, Decimal, Decimal]]:
+    """A change is known at the latest when one after it is."""
+    known_ms, ordered = _NEVER_MS, []
+    for time_ms, low, high in reversed(past):
+        known_ms = min(known_ms, time_ms)
+        ordered.append((known_ms, low, high))
+    return ordered[::-1]
+
+
+def _added(follow: Follow, move: Move, start: int) -> tuple[Decimal, Decimal]:
+    """What an increase adds to |E|, before caps: from and to."""
     if follow.mode == "notional":
-        # Fixed when the position opens; 1 % for the price that the opening was decided at.
-        sign = 1 if move.after > 0 else -1
-        value = Decimal(follow.notional_usd or 0) * Decimal("1.01") / move.price * SCALE
-        return value * sign if start == 0 else Decimal(0)
-    return Decimal(follow.ratio or 0) * (move.after - start)
+        # Fixed when the position opens.
+        value = Decimal(follow.notional_usd or 0) / move.price * SCALE if start == 0 else Decimal(0)
+        return value * (1 - _NOTIONAL_SPREAD), value * (1 + _NOTIONAL_SPREAD)
+    whole = Decimal(follow.ratio or 0) * abs(move.after - start)
+    return whole, whole
 
 
-def _receipts(evidence: Evidence) -> dict[tuple[str, str, str, int], dict[str, Any]]:
+def _clipped(follow: Follow, move: Move, held: Decimal, added: Decimal) -> Decimal:
+    """What an edge's own caps leave of it."""
+    if follow.max_order_usd:
+        added = min(added, Decimal(follow.max_order_usd) / move.price * SCALE)
+    if follow.max_position_usd:
+        added = min(added, max(Decimal(0), Decimal(follow.max_position_usd) / move.price * SCALE - held))
+    return added
+
+
+@lru_cache(maxsize=1)
+def _receipts(evidence: Evidence) -> dict[tuple[str, str, str, int], Receipt]:
     leaders = [leader.name for leader in evidence.config.leaders]
     followers = [follower.name for follower in evidence.config.followers]
     return {
@@ -125,52 +234,32 @@ def _receipts(evidence: Evidence) -> dict[tuple[str, str, str, int], dict[str, A
     }
 
 
-def _share(
-    said: dict[tuple[str, str, str, int], dict[str, Any]],
-    evidence: Evidence,
-    follow: Follow,
-    move: Move,
-    *,
-    exact: bool,
-) -> tuple[Decimal, Decimal]:
-    """From which to which share an increase stayed in E, as far as receipts can say."""
-    nothing, everything = Decimal(0), Decimal(1)
-    follower = next(each for each in evidence.config.followers if each.name == follow.follower)
-    capped = follower.max_order_usd or follower.max_position_usd or follower.max_gross_usd
-    capped = capped or follow.max_order_usd or follow.max_position_usd
-    rows = [said.get((move.leader, follow.follower, move.coin, tid)) for tid in move.tids]
-    if any(row is None for row in rows) or not exact:
-        return nothing, everything
-    known = [row for row in rows if row is not None]
-    decisions = {row["decision"] for row in known}
-    leads = [row for row in known if row["merged_into"] is None]
-    alone = len(decisions) == 1 and len(leads) == 1
-    if not alone:
-        return nothing, everything
+def _share(move: Move, rows: list[Receipt]) -> tuple[bool, bool]:
+    """Whether an increase is in E for certain, and whether it may be: what its receipts can say of it."""
+    leads = [row for row in rows if row["merged_into"] is None]
+    if len(leads) != 1:
+        return False, True
     lead = leads[0]
-    same = units(lead["leader_before"]) == move.before and units(lead["leader_after"]) == move.after
-    if not same or move.before * move.after < 0:
-        return nothing, everything
-    least = Decimal(evidence.cast.lots[move.coin]) + LEAST_USD / move.price * SCALE
-    if lead["outcome"] in _NONE and units(lead["filled"]) == 0:
-        return nothing, nothing
-    # An order that closed something else beside it says nothing of this part alone.
-    alone = abs(units(lead["ordered"])) <= abs(Decimal(follow.ratio or 0) * (move.after - move.before)) + least
-    whole = alone and lead["outcome"] in _WHOLE and lead["reason"] == "none" and follow.mode == "ratio" and not capped
-    return (everything, everything) if whole else (nothing, everything)
+    if units(lead["leader_before"]) != move.before or units(lead["leader_after"]) != move.after:
+        return False, True
+    if lead["outcome"] in _NONE:
+        return False, False
+    if lead["outcome"] in _WHOLE:
+        passed = lead["reason"] in _NO_GATE
+        return passed, passed
+    return False, True
 
 
 def convergence(evidence: Evidence) -> Iterator[str]:
     """I1: with everything quiet each position is ΣE, within a lot and the least order; nothing where E is nothing."""
     accounts = {follower.name: follower.account for follower in evidence.config.followers}
-    expected = parts(evidence)
-    for (follower, coin), edges in sorted(expected.items()):
-        if follower in evidence.revoked:
+    capped = {each.name for each in evidence.config.followers if is_capped(each)}
+    for (follower, coin), edges in sorted(parts(evidence).items()):
+        if follower in evidence.revoked or follower in shared(evidence):
             continue
         held = units(evidence.ledger["positions"].get(accounts[follower], {}).get(coin, {}).get("szi", "0"))
-        low = sum((min(part.low, part.high) for part in edges.values()), Decimal(0))
-        high = sum((max(part.low, part.high) for part in edges.values()), Decimal(0))
-        if _is_capped(evidence, follower):
+        low, high = (sum(ends, Decimal(0)) for ends in zip(*(part.span for part in edges), strict=True))
+        if follower in capped:
             low, high = min(low, Decimal(0)), max(high, Decimal(0))
         slack = Decimal(0)
         if low or high:
@@ -182,11 +271,34 @@ def convergence(evidence: Evidence) -> Iterator[str]:
             )
 
 
-def _is_capped(evidence: Evidence, name: str) -> bool:
-    follower = next(each for each in evidence.config.followers if each.name == name)
-    edges = [follow for follow in evidence.config.follows if follow.follower == name]
-    account = follower.max_order_usd or follower.max_position_usd or follower.max_gross_usd
-    return bool(account) or any(edge.max_order_usd or edge.max_position_usd for edge in edges)
+def never_beyond(evidence: Evidence) -> Iterator[str]:
+    """I2: nothing that opens brings a position further than its leaders' moves entitle it to, at any time."""
+    names = {follower.account: follower.name for follower in evidence.config.followers}
+    expected = parts(evidence)
+    held: dict[tuple[str, str], int] = defaultdict(int)
+    for row in evidence.ledger["fills"]:
+        if row["user"] not in names or names[row["user"]] in shared(evidence):
+            continue
+        key = names[row["user"]], row["coin"]
+        before = held[key]
+        after = held[key] = before + signed(row)
+        if abs(after) <= abs(before) and before * after >= 0:
+            continue
+        since_ms = row["time"] - _OPENS_WITHIN_MS
+        until_ms = row["time"] + CLOCK_SLACK_MS
+        spans = [part.span_since(since_ms, until_ms) for part in expected[key]]
+        low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
+        slack = evidence.cast.lots[row["coin"]] + LEAST_USD / Decimal(row["px"]) * SCALE
+        if not low - slack <= after <= high + slack:
+            yield (
+                f"{key[0]} {key[1]}: order {row['oid']} makes {Decimal(after) / SCALE:f},"
+                f" entitled to {low / SCALE:.8f} to {high / SCALE:.8f}"
+            )
+
+
+def is_capped(follower: Follower) -> bool:
+    """Whether the account has caps: they bound the position, whatever E is."""
+    return bool(follower.max_order_usd or follower.max_position_usd or follower.max_gross_usd)
 
 
 def _price(evidence: Evidence, coin: str) -> Decimal:
@@ -215,7 +327,7 @@ def travel(evidence: Evidence) -> Iterator[str]:
                 step += Decimal(follow.ratio or 0) * abs(move.after - move.before)
             most[follow.follower, move.coin] += step
     for (follower, coin), volume in sorted(traded.items()):
-        if volume > most[follower, coin]:
+        if volume > most[follower, coin] and follower not in shared(evidence):
             yield (
                 f"{follower} {coin}: traded {Decimal(volume) / SCALE:f},"
                 f" its leaders' moves explain {most[follower, coin] / SCALE:.8f}"

@@ -41,6 +41,7 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
     "price_jump": (10, 200),
     "disk_full": (5, 40),
     "second_engine": (10, 60),
+    "clone": (5, 40),  # a copy of the journal on another machine: beside this engine, or in its place while it sleeps
     "agent_revoked": (2, 20),
     "outage": (2, 12),  # everything at /exchange fails for minutes while part of it executes
 }

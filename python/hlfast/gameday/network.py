@@ -82,7 +82,7 @@ class Network:
         self.latency_s = 0.004
         self.outage_executes: float | None = None  # share of actions that execute although an error is answered
         self.links: dict[Link, None] = {}
-        self.actions = 0
+        self.sent: list[tuple[int, bytes]] = []  # each action that left a process, with venue time
         self.frames = 0
 
     def at(self, when_s: float, work: Callable[..., Any], *arguments: Any) -> None:
@@ -93,9 +93,14 @@ class Network:
         """Whether a fault of this kind happens now."""
         return self.faults.strikes(kind, self.now_ms(), what)
 
-    def fate(self) -> Fate:
-        """Draw what becomes of an action."""
-        self.actions += 1
+    @property
+    def actions(self) -> int:
+        """How many actions left."""
+        return len(self.sent)
+
+    def fate(self, payload: bytes) -> Fate:
+        """Draw what becomes of an action that leaves now."""
+        self.sent.append((self.now_ms(), payload))
         if self.outage_executes is not None:
             dice = self.faults.dice("outage")
             self.faults.note("outage_answer", self.now_ms())
@@ -163,7 +168,7 @@ class Link:
             self._send(payload, 0.0)
 
     def _carry_action(self, payload: bytes) -> None:
-        fate = self.network.fate()
+        fate = self.network.fate(payload)
         found = _ID.search(payload)
         post_id = found.group(1) if found else b"0"
         if fate.error is not None:
@@ -292,7 +297,7 @@ class Road:
             return 0, b"TimeoutError"
 
     def _act(self, body: bytes, answered: asyncio.Future[tuple[int, bytes]]) -> None:
-        network, fate = self._network, self._network.fate()
+        network, fate = self._network, self._network.fate(body)
         now_s = network.loop.time()
         if fate.error is not None:
             status = int(fate.error[:3])

@@ -24,6 +24,7 @@ class Trouble:
         self._faults = world.faults
         self.revoked: set[str] = set()
         self.filled_disk = False
+        self.copies: list[Host] = []  # engines beside the one that counts
         self._endings: list[asyncio.Task[None]] = []
 
     async def run(self, seconds: float) -> None:
@@ -51,6 +52,8 @@ class Trouble:
             self._thicken(coin)
         for link in world.network.links:
             link.silent_until_s = 0.0
+        for copy in self.copies:
+            self._end(copy)
         host = world.host
         if host is not None:
             if host.engine is not None and host.life.state != "dead":
@@ -158,6 +161,37 @@ class Trouble:
             return
         world.fail("I15", "a second engine was let onto the journal of a running one")
         second.kill()
+
+    def _clone(self) -> None:
+        """A copy of the journal on another machine, where no lock and no lease can see the other engine."""
+        world, old, dice = self._world, self._world.host, self._faults.dice("clone")
+        if old is None or old.life.state != "running" or old.ended:
+            return
+        copy = world.copy_journal()
+        if dice.random() < 0.5:
+            clone = world.host_of(copy, "127.0.0.3")
+            self._let_live(clone)
+            self._later(dice.uniform(0.5, 20), lambda: self._end(clone))
+            return
+        # The copy takes over while this one sleeps; then it wakes up, and knows nothing of it.
+        world.loop.stop_life(old.life)
+        self.copies.append(old)
+        world.move_to(copy)
+        wakes_s = dice.uniform(0.5, 20)
+        self._later(wakes_s, lambda: world.loop.continue_life(old.life))
+        self._later(wakes_s + dice.uniform(0.5, 10), lambda: self._end(old))
+
+    def _let_live(self, clone: Host) -> None:
+        self.copies.append(clone)
+        try:
+            clone.start()
+        except JournalError as error:
+            self._world.fail("I19", f"a copy of the journal can't be opened: {error}")
+
+    def _end(self, clone: Host) -> None:
+        if clone.failure is not None and not self.excuses(str(clone.failure)):
+            self._world.fail("I13", f"a copy ended by itself: {clone.failure}")
+        clone.kill()
 
     def _agent_revoked(self) -> None:
         world = self._world

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import asdict, replace
 
-from hlfast._core import read_journal
+from hlfast._core import read_journal, verify_journal
 from hlfast.config.model import Config
 from hlfast.errors import JournalError
 from hlfast.gameday.cast import Cast, draw_cast
@@ -30,8 +33,20 @@ _OPENING_S: Final = 20.0
 # Reads every 30 s, back-offs of 5 s, lookups of 5 s: what is unknown when the faults end is settled well within this.
 QUIET_S: Final = 150.0
 _EPILOGUE_S: Final = 6.0
+# A stop follows its position after 0.5 s, at most every 5 s a coin.
+_STOPS_S: Final = 12.0
 # About what settling and the epilogue take.
 _AFTER_S: Final = 60.0
+
+
+class _Head(msgspec.Struct):
+    sequence: int
+    kind: str
+    now_ms: int = 0
+    event: str = ""
+
+
+_HEAD: Final = msgspec.json.Decoder(_Head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +103,14 @@ class World:
         self.settings = Settings(limits="venue", block_ms=self.rng.choice((20, 70)))
         self.violations: list[Violation] = []
         self.host: Host | None = None
+        # A busy machine ticks late; each tick costs as much as anything else in a quiet world.
+        self.tick_ms = random.Random(f"{options.seed}/tick").choice((20, 50, 100, 100))  # noqa: S311 - to be repeated
         self.lives = 0
         self.refused_starts = 0
         self.lines: list[bytes] = []
+        self.copied_at = 0
+        self._objects: list[dict[str, Any]] = []
+        self._journal_hash = hashlib.sha256()
         self.healed_ms = 0
         self.rest_s = 2.0  # between quiet and the epilogue
         self.epilogue_s = _EPILOGUE_S
@@ -163,23 +183,15 @@ class World:
             path.chmod(0o400)
         for op in self.cast.opening():
             self.control(**op)
-        return self.cast.config(str(self.directory / "journal"), str(keys), self.rng)
+        config = self.cast.config(str(self.directory / "journal"), str(keys), self.rng)
+        self.journals = [config.journal.directory]
+        return config
 
     # the engine's process
 
     def start_host(self) -> bool:
         """Start the engine, as a supervisor does; False when it refused."""
-        skew = self.faults.dice("crash")
-        host = Host(
-            self.network,
-            self.config,
-            SOURCE,
-            self.options.seed * 1_000 + self.lives,
-            wall_offset_ns=int(skew.choice((0, 0, 0, 900, -900, 20_000, -20_000)) * 1_000_000),
-            drift_ppm=skew.choice((0, 0, 50, -50, 200)),
-            on_send=self._on_send,
-        )
-        self.lives += 1
+        host = self.host_of(self.config, SOURCE)
         try:
             host.start()
         except JournalError as error:
@@ -188,6 +200,36 @@ class World:
             return False
         self.host = host
         return True
+
+    def host_of(self, config: Config, source: str) -> Host:
+        """A machine with clocks of its own."""
+        skew = self.faults.dice("crash")
+        self.lives += 1
+        return Host(
+            self.network,
+            config,
+            source,
+            self.options.seed * 1_000 + self.lives,
+            wall_offset_ns=int(skew.choice((0, 0, 0, 900, -900, 20_000, -20_000)) * 1_000_000),
+            drift_ppm=skew.choice((0, 0, 50, -50, 200)),
+            tick_ms=self.tick_ms,
+            on_send=self._on_send,
+        )
+
+    def copy_journal(self) -> Config:
+        """Settings that name a copy of the journal as it is now."""
+        if not self.copied_at:
+            rows = read_journal(self.config.journal.directory, 0, 1_000_000)
+            self.copied_at = _HEAD.decode(rows[-1]).sequence
+        directory = self.directory / f"journal-{len(self.journals)}"
+        shutil.copytree(self.config.journal.directory, directory)
+        self.journals.append(str(directory))
+        return replace(self.config, journal=replace(self.config.journal, directory=str(directory)))
+
+    def move_to(self, config: Config) -> None:
+        """From now on the engine on this journal is the one that counts."""
+        self.config = config
+        self.start_host()
 
     def _on_send(self, host: Host) -> bool:
         if not self.faults.strikes("crash_at_send", self.now_ms()):
@@ -251,7 +293,7 @@ class World:
         status = self.host.status() if self.host is not None else {}
         if not status.get("ready") or status["in_flight"] or status["events_pending"]:
             return False
-        if any(leader["dirty"] for leader in status["leaders"]):
+        if any(leader["dirty"] or leader["fills_owed"] for leader in status["leaders"]):
             return False
         return not self._far(status)
 
@@ -264,14 +306,16 @@ class World:
             for coin, lot in follower["positions"].items():
                 gap = abs(float(lot["own"]) - float(lot["target"])) * self.cast.price_of(self.venue, coin)
                 closes = float(lot["target"]) == 0 and float(lot["own"]) != 0
-                if lot["in_flight"] or gap > 11 or closes:
+                # Beside what is somebody else's (an engine on a copied journal) a part may be out of reach.
+                alone = float(lot["manual"]) == 0
+                if lot["in_flight"] or (alone and (gap > 11 or closes)):
                     far.append(f"{follower['name']} {coin} own {lot['own']} target {lot['target']}")
         return far
 
     def _unrest(self) -> str:
         status = self.host.status() if self.host is not None else {}
         keys = ("ready", "recovering_followers", "in_flight", "unresolved", "waiting", "events_pending", "asks_pending")
-        dirty = [leader["name"] for leader in status.get("leaders", []) if leader["dirty"]]
+        dirty = [leader["name"] for leader in status.get("leaders", []) if leader["dirty"] or leader["fills_owed"]]
         return f"{ {key: status.get(key) for key in keys} } dirty {dirty} far {self._far(status) if status else []}"
 
     async def _epilogue(self) -> None:
@@ -283,6 +327,7 @@ class World:
             await asyncio.sleep(self.epilogue_s)
             self._check_exact(act)
         await self._quiesce("at the end")
+        await asyncio.sleep(_STOPS_S)
 
     def _check_exact(self, act: str) -> None:
         exact = {"flat", "open", "add", "flip", "third"}
@@ -303,18 +348,59 @@ class World:
             now_ms=self.now_ms(),
             nominal=not self.faults.struck,
             final=final,
+            sent=self.network.sent,
+            beside=self._attempts_beside(),
+            copied_at=self.copied_at,
+            resting=self._resting(),
+            outputs=list(self._outputs()) if final else [],
+            replayed=self._decide_again() if final else None,
         )
 
     def journal(self) -> list[dict[str, Any]]:
-        """Every object of the journal."""
-        directory = self.config.journal.directory
-        objects: list[dict[str, Any]] = []
-        after = 0
-        while rows := read_journal(directory, after, 20_000):
-            parsed = [msgspec.json.decode(row) for row in rows]
-            after = parsed[-1]["sequence"]
-            objects += parsed
+        """Every object of the journal; of inputs only what they are. What was read before is not read again."""
+        objects = self._objects
+        after = objects[-1]["sequence"] if objects else 0
+        while rows := read_journal(self.config.journal.directory, after, 20_000):
+            for row in rows:
+                self._journal_hash.update(row)
+                head = _HEAD.decode(row)
+                objects.append(asdict(head) if head.kind == "input" else msgspec.json.decode(row))
+            after = objects[-1]["sequence"]
         return objects
+
+    def _resting(self) -> dict[str, dict[str, int]]:
+        """What followers' orders in the book would trade, by the venue's own accounts."""
+        found: dict[str, dict[str, int]] = {}
+        for follower in self.cast.followers:
+            account = self.venue.server.venue.account(follower.account)
+            coins = found.setdefault(follower.account, {})
+            for order in account.orders.values():
+                coin = order.asset.coin
+                coins[coin] = coins.get(coin, 0) + (order.remaining if order.is_buy else -order.remaining)
+        return found
+
+    def _attempts_beside(self) -> list[dict[str, Any]]:
+        """The attempts in journals of engines that ran beside the one that counts."""
+        others = [each for each in self.journals if each != self.config.journal.directory]
+        rows = (row for each in others for row in read_journal(each, 0, 1_000_000) if b'"kind":"attempt"' in row[:64])
+        return [msgspec.json.decode(row) for row in rows]
+
+    def _outputs(self) -> Iterator[tuple[str, bytes]]:
+        """All that the engine wrote beside its actions."""
+        for directory in self.journals:
+            for path in sorted(Path(directory).iterdir()):
+                yield path.name, path.read_bytes()
+        yield "the log", b"".join(self.lines)
+        if self.host is not None:
+            yield "the log of the last life", self.host.log_lines()
+            yield "the status", msgspec.json.encode(self.host.status())
+
+    def _decide_again(self) -> str | None:
+        try:
+            verify_journal(self.config.journal.directory)
+        except JournalError as error:
+            return str(error)
+        return None
 
     def _check(self, *, final: bool) -> None:
         self.last_evidence = self.evidence(final=final)
@@ -322,8 +408,8 @@ class World:
 
     def _result(self) -> Result:
         evidence = self.last_evidence
-        hashed = hashlib.sha256()
-        for rows in (evidence.ledger["actions"], evidence.ledger["fills"], evidence.journal):
+        hashed = self._journal_hash
+        for rows in (evidence.ledger["actions"], evidence.ledger["fills"]):
             hashed.update(msgspec.json.encode(rows))
         return Result(
             seed=self.options.seed,

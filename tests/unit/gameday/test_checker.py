@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+import orjson
 import pytest
 
 from hlfast.gameday.checker import Evidence, check
@@ -109,3 +112,61 @@ def test_checker_sees_a_cap_that_was_passed(sound: Evidence, tmp_path: Path) -> 
     )
     fields = {name: getattr(sound.config, name) for name in sound.config.__struct_fields__}
     assert "I6" in invariants(replace(sound, config=type(sound.config)(**(fields | {"followers": followers}))))
+
+
+def test_checker_sees_one_r_under_two_contents(sound: Evidence) -> None:
+    at_ms, payload = sound.sent[-1]
+    body = orjson.loads(payload)
+    content = body["request"]["payload"] if "request" in body else body
+    content["nonce"] += 1
+    assert "I5" in invariants(replace(sound, sent=[*sound.sent, (at_ms, orjson.dumps(body))]))
+
+
+@pytest.mark.parametrize("spelling", [bytes.hex, lambda key: key.hex().upper(), base64.b64encode, bytes])
+def test_checker_sees_a_key_in_any_output(sound: Evidence, spelling) -> None:
+    text = spelling(sound.cast.agents[0][0])
+    text = text.encode() if isinstance(text, str) else text
+    assert "I17" in invariants(replace(sound, outputs=[("the log", b"so it is " + text + b"!")]))
+
+
+def test_checker_sees_what_a_replay_found(sound: Evidence) -> None:
+    assert "I19" in invariants(replace(sound, replayed="record 7 differs"))
+
+
+def test_checker_sees_an_order_that_may_pass_a_cap_though_it_never_arrives(sound: Evidence) -> None:
+    opening = next(row for row in sound.journal if row["kind"] == "attempt" and row["does"] == "open")
+    at_ms, payload = next(each for each in sound.sent if opening["cloids"][0].encode() in each[1])
+    body = orjson.loads(payload)
+    content = body["request"]["payload"] if "request" in body else body
+    content["nonce"] += 1
+    content["signature"]["r"] = "0x1"
+    followers = tuple(msgspec.structs.replace(each, max_position_usd="100000000") for each in sound.config.followers)
+    config = msgspec.structs.replace(sound.config, followers=followers)
+    assert invariants(replace(sound, config=config)) == set()
+    content["action"]["orders"][0]["s"] = "1000000000000"
+    sent = sorted([*sound.sent, (at_ms, orjson.dumps(body))], key=lambda each: each[0])
+    assert "I6" in invariants(replace(sound, config=config, sent=sent))
+
+
+def test_checker_sees_an_opening_beyond_what_leaders_moves_entitle_to(sound: Evidence) -> None:
+    evidence = bent(sound)
+    opening = next(row for row in executions(evidence) if row["side"] == "B")
+    opening["sz"] = str(float(opening["sz"]) * 100)
+    assert "I2" in invariants(evidence)
+
+
+def test_checker_believes_a_receipt_that_says_filled(sound: Evidence) -> None:
+    evidence = bent(sound)
+    account = evidence.config.followers[0].account
+    coin, held = next(iter(evidence.ledger["positions"][account].items()))
+    held["szi"] = "0"
+    mine = [row for row in evidence.ledger["fills"] if (row["user"], row["coin"]) == (account, coin)]
+    for row in mine:
+        evidence.ledger["fills"].remove(row)
+    assert "I1" in invariants(evidence)
+
+
+def test_checker_sees_a_stop_that_is_missing(sound: Evidence) -> None:
+    followers = tuple(msgspec.structs.replace(each, disaster_stop_bps=1_000) for each in sound.config.followers)
+    config = msgspec.structs.replace(sound.config, followers=followers)
+    assert "D4" in invariants(replace(sound, config=config, resting={}))

@@ -1,0 +1,161 @@
+"""What left the engine, by its own bytes: caps in the worst case, signatures that never repeat, keys that stay."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from hlfast.gameday.checker import LEAST_USD, SCALE, Evidence, attempts_by_cloid, lowest, shared, signed, units
+
+if TYPE_CHECKING:
+    from hlfast.config.model import Follower
+
+# Rounding of prices between the plan and the venue.
+_MARGIN: Final = Decimal("1.005")
+# What happens at one time: what the venue did comes before what was sent then, which can't be there yet.
+_FILL, _USED, _SENT = range(3)
+
+
+@dataclass(slots=True)
+class Open:
+    """One order that adds risk, from the moment it left until its nonce is used or its time is over."""
+
+    follower: str
+    coin: str
+    size: int  # signed
+    nonce: int
+    expires_after: int
+
+
+@dataclass(slots=True)
+class Account:
+    """One follower as the venue sees it, with what may still reach it."""
+
+    follower: Follower
+    edges: int
+    held: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    flying: list[Open] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)  # nonces
+
+    def worst(self, coin: str) -> int:
+        """The largest |position| that this coin can come to."""
+        sizes = [each.size for each in self.flying if each.coin == coin]
+        bought, sold = (sum(size for size in sizes if (size > 0) == up) for up in (True, False))
+        return max(abs(self.held[coin] + bought), abs(self.held[coin] + sold), abs(self.held[coin]))
+
+
+def bodies(evidence: Evidence) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each action that left, with venue time: the request's content, whatever carried it."""
+    for at_ms, payload in evidence.sent:
+        body = orjson.loads(payload)
+        yield at_ms, body["request"]["payload"] if "request" in body else body
+
+
+def signatures_once(evidence: Evidence) -> Iterator[str]:
+    """I5: one r stands for one content; whoever sees two can compute the key."""
+    seen: dict[str, bytes] = {}
+    for _, body in bodies(evidence):
+        signature = body.pop("signature")
+        content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+        if seen.setdefault(signature["r"], content) != content:
+            yield f"r {signature['r']} signed two contents, the second with nonce {body['nonce']}"
+
+
+def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
+    """I6: with all that may still execute, no order that leaves can bring a position or the gross above a cap."""
+    edges = [follow.follower for follow in evidence.config.follows]
+    accounts = {each.name: Account(each, edges.count(each.name)) for each in evidence.config.followers}
+    agents = {each.agent: each.name for each in evidence.config.followers}
+    names = {each.account: each.name for each in evidence.config.followers}
+    prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+    for now_ms, kind, what in _history(evidence):
+        if kind == _FILL:
+            prices[what["coin"]].append((now_ms, Decimal(what["px"])))
+            if what["user"] in names:
+                accounts[names[what["user"]]].held[what["coin"]] += signed(what)
+        elif kind == _USED:
+            name = agents.get(what["signer"])
+            if name is not None:
+                _land(accounts[name], what["nonce"])
+        else:
+            for order in what:
+                if order.follower in shared(evidence):
+                    continue  # two engines know nothing of each other's room
+                yield from _leaves(accounts[order.follower], order, prices, now_ms)
+
+
+def _history(evidence: Evidence) -> Iterator[tuple[int, int, Any]]:
+    """Fills, used nonces and departures in the order of venue time."""
+    fills = ((row["time"], _FILL, number, row) for number, row in enumerate(evidence.ledger["fills"]))
+    actions = enumerate(evidence.ledger["actions"])
+    used = ((row["time"], _USED, number, row) for number, row in actions)
+    sent = ((at_ms, _SENT, number, orders) for number, (at_ms, orders) in enumerate(_opens(evidence)))
+    merged = heapq.merge(fills, used, sent, key=lambda each: each[:3])
+    return ((now_ms, kind, what) for now_ms, kind, _, what in merged)
+
+
+def _opens(evidence: Evidence) -> Iterator[tuple[int, list[Open]]]:
+    """Orders that add risk, of each action as it left."""
+    names = [follower.name for follower in evidence.config.followers]
+    attempts = attempts_by_cloid(evidence)
+    for at_ms, body in bodies(evidence):
+        found = []
+        for row in body["action"].get("orders", ()):
+            attempt = attempts.get(row["c"])
+            if attempt is None or row["r"]:
+                continue
+            size = units(row["s"]) * (1 if row["b"] else -1)
+            coin = evidence.cast.assets[row["a"]]
+            found.append(Open(names[attempt["follower"]], coin, size, body["nonce"], body["expiresAfter"]))
+        if found:
+            yield at_ms, found
+
+
+def _land(account: Account, nonce: int) -> None:
+    account.used.add(nonce)
+    account.flying = [each for each in account.flying if each.nonce != nonce]
+
+
+def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Decimal]]], now_ms: int) -> Iterator[str]:
+    account.flying = [each for each in account.flying if each.expires_after >= now_ms]
+    # A copy of one that is on its way, or there, adds nothing: the venue takes one of them.
+    if order.nonce not in account.used and not any(
+        (each.nonce, each.coin) == (order.nonce, order.coin) for each in account.flying
+    ):
+        account.flying.append(order)
+
+    def usd(coin: str, size: int) -> Decimal:
+        return Decimal(size) / SCALE * lowest(prices[coin], now_ms)
+
+    follower = account.follower
+    coins = {each.coin for each in account.flying} | account.held.keys()
+    # What one leader's exit uncovers of another's goes as an exit, whole.
+    max_order = follower.max_order_usd if account.edges == 1 else None
+    for what, amount, limit in (
+        ("order", usd(order.coin, abs(order.size)), max_order),
+        ("position", usd(order.coin, account.worst(order.coin)), follower.max_position_usd),
+        ("gross", sum((usd(coin, account.worst(coin)) for coin in coins), Decimal(0)), follower.max_gross_usd),
+    ):
+        if limit is not None and amount > Decimal(limit) * _MARGIN + LEAST_USD:
+            yield (
+                f"{follower.name} {order.coin}: nonce {order.nonce} may make {what} {amount:.2f} USD,"
+                f" the cap is {limit}"
+            )
+
+
+def keys_stay(evidence: Evidence) -> Iterator[str]:
+    """I17: no key, in any spelling, in what the engine wrote, logged, said or sent."""
+    for number, (key, address) in enumerate(evidence.cast.agents):
+        spellings = (key, key.hex().encode(), key.hex().upper().encode(), base64.b64encode(key))
+        for name, data in chain(evidence.outputs, (("an action", payload) for _, payload in evidence.sent)):
+            if any(each in data for each in spellings):
+                yield f"the key of agent {number} ({address}) stands in {name}"
+                break
