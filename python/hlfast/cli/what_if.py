@@ -27,9 +27,10 @@ from hlfast.research.whatif.markets import markets_from_files
 from hlfast.research.whatif.page import policy_of, render
 
 _MAINNET = "https://api.hyperliquid.xyz"
+_POLICY, _MODEL = "How the follower copies", "What is assumed of the venue"
 _QUICK = "Leave out the latency curve and the search for the least equity."
 _FILLS = "Fills of the address: rows of userFills as JSON or JSON lines, .gz too. Without it the venue is asked."
-_FOLLOW_CONFIG = "Take the policy from the [[follows]] of this hlfast.toml."
+_FOLLOW_CONFIG = "Take the policy from a follow of this hlfast.toml."
 _SET = "A setting of the follow, as in hlfast.toml: coins_allow=BTC,ETH; of the account: follower.max_gross_usd=500."
 _MARKET = (
     "Answers of metaAndAssetCtxs, candleSnapshot, fundingHistory, or frames of l2Book and trades. May be repeated."
@@ -58,24 +59,50 @@ class _Money:
 def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
     target: Annotated[str, typer.Argument(metavar="ADDRESS|FILE", help="The leader: an address, or a file of fills.")],
     fills: Annotated[Path | None, typer.Option(help=_FILLS)] = None,
-    equity: Annotated[str, typer.Option(help="USD that the follower begins with.")] = "10000",
-    mode: Annotated[str | None, typer.Option(help="ratio, equity, notional or risk; equity by default.")] = None,
-    ratio: Annotated[str | None, typer.Option(help="Mode ratio: share of the leader's size.")] = None,
-    weight: Annotated[str | None, typer.Option(help="Mode equity: times follower's equity ÷ leader's.")] = None,
-    notional: Annotated[str | None, typer.Option(help="Mode notional: USD per leader position.")] = None,
-    setting: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help=_SET)] = None,
-    follow_config: Annotated[Path | None, typer.Option(help=_FOLLOW_CONFIG)] = None,
-    edge: Annotated[str | None, typer.Option(metavar="LEADER/FOLLOWER", help="Which of its follows.")] = None,
-    latency: Annotated[int, typer.Option(help="Milliseconds from the leader's fill to ours.")] = 700,
-    fee_tier: Annotated[int, typer.Option(help="Of the follower's 14-day volume, 0 to 6.")] = 0,
-    taker_bps: Annotated[str | None, typer.Option(help="Taker fee in basis points, instead of a tier.")] = None,
-    leverage: Annotated[int, typer.Option(help="Of every position, as far as the coin allows.")] = 10,
-    seed: Annotated[int, typer.Option(help="Of what the engine draws: the jitter of portions.")] = 1,
-    leader_equity: Annotated[
-        str | None, typer.Option(help="USD of the leader at the beginning; default: portfolio, else largest exposure.")
+    equity: Annotated[str, typer.Option(rich_help_panel=_POLICY, help="USD that the follower begins with.")] = "10000",
+    mode: Annotated[
+        str | None, typer.Option(rich_help_panel=_POLICY, help="ratio, equity, notional or risk; equity by default.")
     ] = None,
-    funding_rate: Annotated[str, typer.Option(help="Hourly rate where none was recorded.")] = "0.0000125",
-    market: Annotated[list[Path] | None, typer.Option(help=_MARKET)] = None,
+    ratio: Annotated[
+        str | None, typer.Option(rich_help_panel=_POLICY, help="Mode ratio: share of the leader's size.")
+    ] = None,
+    weight: Annotated[
+        str | None, typer.Option(rich_help_panel=_POLICY, help="Mode equity: times follower's equity ÷ leader's.")
+    ] = None,
+    notional: Annotated[
+        str | None, typer.Option(rich_help_panel=_POLICY, help="Mode notional: USD per leader position.")
+    ] = None,
+    setting: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", rich_help_panel=_POLICY, help=_SET)
+    ] = None,
+    follow_config: Annotated[Path | None, typer.Option(rich_help_panel=_POLICY, help=_FOLLOW_CONFIG)] = None,
+    edge: Annotated[
+        str | None, typer.Option(metavar="LEADER/FOLLOWER", rich_help_panel=_POLICY, help="Which of its follows.")
+    ] = None,
+    latency: Annotated[
+        int, typer.Option(rich_help_panel=_MODEL, help="Milliseconds from the leader's fill to ours.")
+    ] = 700,
+    fee_tier: Annotated[int, typer.Option(rich_help_panel=_MODEL, help="Of the follower's 14-day volume, 0 to 6.")] = 0,
+    taker_bps: Annotated[
+        str | None, typer.Option(rich_help_panel=_MODEL, help="Taker fee in basis points, instead of a tier.")
+    ] = None,
+    leverage: Annotated[
+        int, typer.Option(rich_help_panel=_MODEL, help="Of every position, as far as the coin allows.")
+    ] = 10,
+    leader_equity: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_MODEL,
+            help="USD of the leader at the beginning; default: his portfolio, else his largest exposure.",
+        ),
+    ] = None,
+    funding_rate: Annotated[
+        str, typer.Option(rich_help_panel=_MODEL, help="Hourly rate where none was recorded.")
+    ] = "0.0000125",
+    market: Annotated[list[Path] | None, typer.Option(rich_help_panel=_MODEL, help=_MARKET)] = None,
+    seed: Annotated[
+        int, typer.Option(rich_help_panel=_MODEL, help="Of what the engine draws: the jitter of portions.")
+    ] = 1,
     venue: Annotated[str, typer.Option(help="Base URL for addresses.")] = _MAINNET,
     quick: Annotated[bool, typer.Option("--quick", help=_QUICK)] = False,
     html: Annotated[Path | None, typer.Option(help="Write a page with plots; it loads nothing.")] = None,
@@ -83,13 +110,14 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
 ) -> None:
     """Replay a leader's fills through the real engine and tell what a follower would have kept.
 
-    The engine's core decides as it would live: sizing, filters, caps, minimum orders, retries. The venue around it is a
-    model, and the output says what is measured and what assumed. The same input gives the same output.
+    The engine's core decides as it would live: sizing, filters, caps, minimum orders, retries. The venue around it is
+    a model; the output says what is measured and what assumed. The same input gives the same output.
 
-        hlfast what-if 0x… --equity 5000                      in proportion to the equities
-        hlfast what-if fills.jsonl --mode ratio --ratio 0.1   a tenth of everything
-        hlfast what-if 0x… --fills saved.json --html page.html --market books.jsonl
-        hlfast what-if 0x… --follow-config hlfast.toml --edge whale/main
+      hlfast what-if 0x… --equity 5000                 in proportion to the equities
+      hlfast what-if fills.jsonl --ratio 0.1           a tenth of everything
+      hlfast what-if 0x… --fills saved.json --html page.html
+      hlfast what-if 0x… --follow-config hlfast.toml --edge whale/main
+      hlfast what-if 0x… --set min_value_usd=500 --set follower.max_gross_usd=2000
 
     Formulas and the model: docs/what-if.md.
     """
