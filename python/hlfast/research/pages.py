@@ -55,9 +55,13 @@ def money(value: Decimal) -> str:
 
 
 def percent(value: float | None) -> str:
-    """A share in percent."""
+    """A share in percent; a small one with two digits."""
+    if value is None:
+        return "n/a"
+    if 0 < abs(value) < 0.000995:
+        return f"{value * 100:.2g} %"
     # Adding zero makes a negative zero a plain one.
-    return "n/a" if value is None else f"{round(value * 100, 1) + 0.0:.1f} %"
+    return f"{round(value * 100, 1) + 0.0:.1f} %"
 
 
 def section(title: str, content: str, kind: str = "") -> str:

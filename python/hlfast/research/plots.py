@@ -91,7 +91,8 @@ def lines(  # noqa: PLR0913 - how a plot looks, each by its name
         parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text class="tick end" x="{_LEFT - 6}" y="{y + 4:.1f}">{escape(up(tick))}</text>')
     parts += [
-        f'<text class="tick mid" x="{to_x(tick):.1f}" y="{HEIGHT - 10}">{escape(across(tick))}</text>'
+        f'<text class="tick {"end" if to_x(tick) > WIDTH - _RIGHT - 24 else "mid"}" x="{to_x(tick):.1f}" '
+        f'y="{HEIGHT - 10}">{escape(across(tick))}</text>'
         for tick in x_ticks
     ]
     for at, label in marks:

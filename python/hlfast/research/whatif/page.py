@@ -20,7 +20,7 @@ def render(result: Result) -> str:
         '<div class="grid">',
         section("From the leader's edge to what is left, USD", _waterfall(result)),
         section("Profit over the record, USD", _profit(result)),
-        section("What is kept of the edge, by latency", _latency(result)),
+        _by_latency(result),
         section("Share of the volume copied, by the follower's equity", _equity(result)),
         section("Tracking error by cause", _causes(result)),
         section("What became of the leader's fills", _endings(result)),
@@ -95,30 +95,30 @@ def _profit(result: Result) -> str:
     return plots.lines(series, title="Profit over the record", across=plots.day, time=True)
 
 
-def _latency(result: Result) -> str:
-    points = [
-        (float(one.latency_ms), (one.kept_share or 0.0) * 100) for one in result.latencies if one.kept_share is not None
-    ]
-    if not points:
-        points = [(float(one.latency_ms), float(one.net_usd)) for one in result.latencies]
-        up = plots.number
-    else:
-        up = _percent_tick
+def _by_latency(result: Result) -> str:
+    """The share of the edge that is kept; where there is no edge to keep, the profit itself."""
+    has_edge = any(one.kept_share is not None for one in result.latencies)
+    title = "What is kept of the edge, by latency" if has_edge else "Net profit by latency, USD"
     # Zero has no logarithm: it stands at the left end.
-    shown = [(max(at, 50.0), value) for at, value in points]
-    marks = [(max(float(result.latency_ms), 50.0), f"this page: {result.latency_ms:,} ms")]
-    text = "The age limit is lifted here: the curve shows what the price does, straight between known ones."
-    note = f'<p class="soft">{text}</p>'
+    points = [
+        (max(float(one.latency_ms), 50.0), (one.kept_share or 0.0) * 100 if has_edge else float(one.net_usd))
+        for one in result.latencies
+    ]
     chart = plots.lines(
-        [("kept", "mine", shown)],
-        title="Kept share by latency",
+        [("kept" if has_edge else "net", "mine", points)],
+        title=title,
         across=_milliseconds,
-        up=up,
+        up=_percent_tick if has_edge else plots.number,
         log=True,
         dots=True,
-        marks=marks,
+        marks=[(max(float(result.latency_ms), 50.0), f"this page: {result.latency_ms:,} ms")],
     )
-    return chart + note if chart else ""
+    if not chart:
+        return ""
+    text = "The age limit is lifted here: the curve shows what the price does, straight between known ones."
+    if any(issue.kind == "minute_times" for issue in result.issues):
+        text += " Times are whole minutes: below 60 s this record says nothing."
+    return section(title, f'{chart}<p class="soft">{text}</p>')
 
 
 def _milliseconds(value: float) -> str:

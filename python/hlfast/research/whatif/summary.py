@@ -216,7 +216,7 @@ def _measured(prepared: Prepared, model: Model) -> tuple[str, ...]:
     known = [coin for coin, liquidity in zip(prepared.coins, prepared.liquidity, strict=True) if liquidity.measured]
     said = [f"the leader's {prepared.fills:,} fills: their prices, sizes, order and positions"]
     if known:
-        said.append(f"spread and depth of {_list(known)}: the venue's impact prices, of one moment")
+        said.append(f"spread and depth of {_list(known)}: recorded books, or the venue's impact prices of one moment")
     if prepared.book_coins:
         said.append(f"books of {_list(prepared.book_coins)} where one was recorded within {model.book_age_ms:,} ms")
     if prepared.price_points:
