@@ -30,7 +30,7 @@ def test_service_copies_a_leaders_fill_to_every_follower_and_ends_cleanly(tmp_pa
         assert service.process.end() == 0, service.process.said()
     counters = sim.control("ledger")["counters"]
     assert (counters["unknown_signers"], counters["duplicate_nonces"], counters["rejected"]) == (0, 0, 0)
-    assert counters["accepted"] == 6
+    assert counters["accepted"] == 9, "each follower: leverage once, an entry, an exit"
 
 
 @pytest.mark.parametrize("engine", [{"busy_poll": True}, {"tape": False}, {"presign": False}, {"http_lane": False}])

@@ -131,18 +131,27 @@ def _explain(error: ValidationError) -> list[Problem]:
     for item in found:
         if item["type"] != "extra_forbidden":
             continue
-        loc = tuple(item["loc"])
+        loc = _setting_at(item["loc"])
         known = _names_at(loc[:-1])
         word = str(loc[-1])
         close = nearest(word, known)
         if close is not None and (*loc[:-1], close) in missing:
             meant.add((*loc[:-1], close))
         problems.append(Problem(_dotted(loc), "is no setting", suggestion(word, known)))
+    told: set[tuple[int | str, ...]] = set()
     for item in found:
-        loc = tuple(item["loc"])
-        if item["type"] != "extra_forbidden" and loc not in meant:
+        loc = _setting_at(item["loc"])
+        if item["type"] != "extra_forbidden" and loc not in meant | told:
+            told.add(loc)  # a setting of two kinds is wrong twice, and told once
             problems.append(_wrong_value(loc, item["type"], item.get("input"), item.get("ctx", {})))
     return problems
+
+
+def _setting_at(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Leave out which kind of a setting's several kinds an error speaks of."""
+    *way, last = loc
+    is_kind = last in {"str", "int"} and len(_flat(_hint_at(tuple(way)))) > 1
+    return tuple(way) if is_kind else tuple(loc)
 
 
 def _wrong_value(loc: tuple[int | str, ...], kind: str, given: Any, context: Mapping[str, Any]) -> Problem:

@@ -42,6 +42,7 @@ REASONS = {
     "superseded": "a newer decision took its place",
     "venue_busy": "the account or its budget took no actions just then",
     "leader_paused": "the leader was liquidated: nothing is opened after him until hlfast resume",
+    "leverage_refused": "the venue would not set the leverage or margin mode that the entry needs",
     "request_budget": "the account's requests at the venue are kept for reductions",
     "paused": "an operator had paused the leader, the follower, this follow or everything",
     "frozen": "a freeze was on: nothing is sent, and what the leader reduced goes when it ends",

@@ -16,11 +16,19 @@ def toml_text(config: Config) -> str:
     lines = [f"{name} = {_value(value)}" for name, value in values.items() if isinstance(value, str)]
     for name, value in values.items():
         if isinstance(value, dict):
-            lines += ["", f"[{name}]", *_pairs(value)]
+            lines += _table(name, value)
         elif isinstance(value, (list, tuple)):
             for item in value:
                 lines += ["", f"[[{name}]]", *_pairs(item)]
     return "\n".join(lines) + "\n"
+
+
+def _table(name: str, table: dict[str, Any]) -> list[str]:
+    inner = {key: value for key, value in table.items() if isinstance(value, dict)}
+    lines = ["", f"[{name}]", *_pairs({key: value for key, value in table.items() if key not in inner})]
+    for key, value in inner.items():
+        lines += _table(f"{name}.{key}", value)
+    return lines
 
 
 def _pairs(table: dict[str, Any]) -> list[str]:

@@ -198,12 +198,13 @@ def stops_rest(evidence: Evidence) -> Iterator[str]:
 
 def journal_first(evidence: Evidence) -> Iterator[str]:
     """I3: whatever of ours reached the venue was in the journal, with this digest, at a time not after its arrival."""
-    written = {row["digest"]: row for row in chain(evidence.beside, evidence.objects("attempt"))}
-    agents = {follower.agent for follower in evidence.config.followers}
+    # Settings of two accounts may be the same bytes: what tells them apart is who signed.
+    written = {(row["signer"], row["digest"]) for row in chain(evidence.beside, evidence.objects("attempt"))}
+    agents = {follower.agent: at for at, follower in enumerate(evidence.config.followers)}
     for action in evidence.ledger["actions"]:
         if action["signer"] not in agents and action["kind"] != "order":
             continue
-        if action["digest"] not in written:
+        if (agents.get(action["signer"]), action["digest"]) not in written:
             yield f"action {action['number']} ({action['kind']}, nonce {action['nonce']}) is in no journal record"
 
 

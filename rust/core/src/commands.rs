@@ -66,6 +66,8 @@ pub enum AttemptKind {
     Stop,
     /// Takes one of those back; its client id is the order's.
     Cancel,
+    /// Sets leverage and margin mode of a coin.
+    Setup,
 }
 
 /// The kind of road an attempt takes.
@@ -335,6 +337,8 @@ reasons! {
     Delayed = "delayed",
     /// The leader left before a delayed entry was due.
     LeaderLeft = "leader_left",
+    /// The venue would not set the leverage or margin mode that an entry needs.
+    LeverageRefused = "leverage_refused",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

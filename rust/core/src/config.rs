@@ -131,6 +131,22 @@ pub struct Metrics {
     pub port: u16,
 }
 
+/// A number of times, or a word for it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum RawLeverage {
+    Times(u32),
+    Word(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawMargin {
+    Mirror,
+    Cross,
+    Isolated,
+}
+
 /// Who gets a share of every fee.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +173,9 @@ pub(crate) struct RawFollower {
     pub max_position_usd: Option<String>,
     pub max_gross_usd: Option<String>,
     pub disaster_stop_bps: Option<u32>,
+    pub leverage: Option<RawLeverage>,
+    pub margin: Option<RawMargin>,
+    pub max_leverage: Option<u32>,
     pub builder_fee_tenths_bps: Option<u32>,
     pub max_priority_bps: Option<u32>,
     pub execution: Option<RawExecution>,

@@ -21,6 +21,7 @@ mod rhythm;
 mod rotation;
 mod send;
 mod settle;
+mod setup;
 mod silence;
 mod slices;
 mod snapshot;

@@ -33,6 +33,10 @@ pub struct Asset {
     pub kind: Kind,
     /// No longer traded.
     pub delisted: bool,
+    /// The most times that the venue lends; 0: it does not say.
+    pub max_leverage: u32,
+    /// Cross margin is not allowed.
+    pub isolated_only: bool,
 }
 
 /// One coin.
@@ -194,8 +198,17 @@ fn perps(meta: &Value, dex: usize, assets: &mut Vec<(String, Asset)>) -> Result<
         let name = entry.get("name").and_then(Value::as_str).ok_or("coin without name")?;
         let size_decimals = decimals(entry, 6)?;
         let id = u32::try_from(base.saturating_add(place)).map_err(|_| "coin id out of range")?;
-        let delisted = entry.get("isDelisted").and_then(Value::as_bool).unwrap_or(false);
-        assets.push((name.to_owned(), Asset { id, size_decimals, kind: Kind::Perp, delisted }));
+        let flag = |name| entry.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let max_leverage = entry.get("maxLeverage").and_then(Value::as_u64).and_then(|most| u32::try_from(most).ok());
+        // The flag is the older spelling; each mode that there is allows isolated margin alone.
+        let isolated_only = flag("onlyIsolated") || entry.get("marginMode").is_some_and(Value::is_string);
+        let asset = Asset {
+            delisted: flag("isDelisted"),
+            max_leverage: max_leverage.unwrap_or(0),
+            isolated_only,
+            ..Asset::new(id, size_decimals, Kind::Perp)
+        };
+        assets.push((name.to_owned(), asset));
     }
     Ok(())
 }
@@ -210,7 +223,7 @@ fn spots(meta: &Value, assets: &mut Vec<(String, Asset)>) -> Result<(), &'static
         let token = tokens.iter().find(|t| t.get("index").and_then(Value::as_u64) == Some(base));
         let size_decimals = decimals(token.ok_or("pair of an unknown token")?, 8)?;
         let id = u32::try_from(index.saturating_add(10_000)).map_err(|_| "pair id out of range")?;
-        assets.push((name.to_owned(), Asset { id, size_decimals, kind: Kind::Spot, delisted: false }));
+        assets.push((name.to_owned(), Asset::new(id, size_decimals, Kind::Spot)));
     }
     Ok(())
 }
@@ -221,6 +234,12 @@ fn decimals(entry: &Value, most: u32) -> Result<u32, &'static str> {
 }
 
 impl Asset {
+    /// A listed one of which nothing more is known.
+    #[must_use]
+    pub const fn new(id: u32, size_decimals: u32, kind: Kind) -> Asset {
+        Asset { id, size_decimals, kind, delisted: false, max_leverage: 0, isolated_only: false }
+    }
+
     /// The smallest step of a size, in units of 10^-8.
     #[must_use]
     pub const fn lot(&self) -> i64 {

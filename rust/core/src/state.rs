@@ -13,6 +13,7 @@ use crate::feed::figures::Past;
 use crate::feed::seen::Seen;
 use crate::market::Market;
 use crate::order::attempt::InFlight;
+use crate::order::setup::{Margin, Setup};
 use crate::order::stop::Stop;
 use crate::order::surcharge::Drift;
 use crate::risk::pause::Paused;
@@ -87,10 +88,8 @@ pub struct LeaderCoin {
     pub gap_decision: Option<u64>,
     /// What the last read said, while it differs from the ledger.
     pub suspect: Option<i64>,
-    /// Leverage of the last read that had a position; 0: none had.
-    pub leverage: u32,
-    /// Isolated margin, by the same read.
-    pub isolated: bool,
+    /// How the leader borrows for it, by the newest read that told.
+    pub margin: Option<Margin>,
 }
 
 /// What an edge holds on one coin.
@@ -147,6 +146,8 @@ pub struct Follower {
     pub requests_ms: u64,
     /// Stops that rest at the venue, by coin.
     pub stops: BTreeMap<CoinId, Stop>,
+    /// How it borrows, by coin.
+    pub setups: BTreeMap<CoinId, Setup>,
     /// The venue refused its builder's fee: none is asked until a restart.
     pub without_builder: bool,
     /// The venue refused its bid to be earlier: none is made until a restart.
@@ -397,6 +398,12 @@ pub struct State {
     pub stop_dues: BTreeSet<(u64, u32, CoinId)>,
     /// Stops' actions in flight: their post id → follower, coin and the order's client id.
     pub stop_posts: BTreeMap<u64, (u32, CoinId, [u8; 16])>,
+    /// Settings of leverage in flight: their post id → follower and coin.
+    pub setup_posts: BTreeMap<u64, (u32, CoinId)>,
+    /// Settings that no entry waits for yet, oldest first.
+    pub preparations: VecDeque<(u32, CoinId)>,
+    /// Leaders' leverages to be read: time, leader, coin.
+    pub leverage_reads: BTreeSet<(u64, u32, CoinId)>,
     /// Leaders whose missing fills are to be read once the budget has room.
     pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.

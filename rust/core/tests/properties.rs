@@ -55,7 +55,7 @@ fn world(limits: &str, executions: [Value; 2]) -> World {
     ];
     let [first, second] = executions;
     let followers = [
-        json!({ "execution": first }),
+        json!({"leverage": "mirror", "max_leverage": 6, "execution": first}),
         json!({"max_position_usd": "900", "max_gross_usd": "1500", "execution": second}),
     ];
     let mut world = World::cold(2, &followers, &follows, limits);

@@ -29,6 +29,7 @@ fn config() -> Config {
     let follower = |at: usize| {
         json!({"name": format!("F{at}"), "account": address(0x2000 + at), "agent": address(0x3000 + at), "vault": at == 1,
             "max_order_usd": null, "max_position_usd": if at == 1 { json!("900") } else { Value::Null }, "max_gross_usd": null,
+            "leverage": if at == 0 { json!("mirror") } else { json!(3) },
             "disaster_stop_bps": if at == 0 { json!(1_000) } else { Value::Null }})
     };
     let follow = |leader: usize, at: usize| {
@@ -73,7 +74,11 @@ impl World {
         for attempt in &out.attempts {
             let key = (attempt.signer, attempt.nonce);
             match attempt.kind {
-                AttemptKind::Open | AttemptKind::Reduce | AttemptKind::Stop | AttemptKind::Cancel => {
+                AttemptKind::Open
+                | AttemptKind::Reduce
+                | AttemptKind::Stop
+                | AttemptKind::Cancel
+                | AttemptKind::Setup => {
                     let last = &mut self.last[attempt.signer as usize];
                     assert!(attempt.nonce > *last, "nonces rise");
                     *last = attempt.nonce;

@@ -115,6 +115,7 @@ impl Accounts<'_> {
             "exchangeStatus" => format!(r#"{{"time":{},"specialStatuses":null}}"#, self.now_ms),
             "clearinghouseState" => self.state(&user),
             "spotClearinghouseState" => r#"{"balances":[]}"#.to_owned(),
+            "activeAssetData" => r#"{"leverage":{"type":"cross","value":20}}"#.to_owned(),
             "orderStatus" => r#"{"status":"unknownOid"}"#.to_owned(),
             "userRole" => match self.agents.get(&user) {
                 Some(account) => format!(r#"{{"role":"agent","data":{{"user":"{account}"}}}}"#),

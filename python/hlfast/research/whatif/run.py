@@ -133,7 +133,10 @@ class Bench:
 
     def _config(self, policy: Policy) -> bytes:
         account = policy.account or Follower(name="follower", account=_ACCOUNT, agent=_AGENT)
-        follower = msgspec.structs.replace(account, name="follower", account=_ACCOUNT, agent=_AGENT, vault=False)
+        # A record does not tell how its leader borrowed: the model's own leverage stands for all of it.
+        lent: dict[str, Any] = {"leverage": "leave", "margin": "mirror", "max_leverage": None}
+        who: dict[str, Any] = {"name": "follower", "account": _ACCOUNT, "agent": _AGENT, "vault": False}
+        follower = msgspec.structs.replace(account, **who, **lent)
         dexs = dict.fromkeys(coin.split(":")[0] for coin in self.prepared.coins if ":" in coin)
         follow = msgspec.structs.replace(policy.follow, leader="leader", follower="follower")
         config = Config(

@@ -1,5 +1,6 @@
 //! Followers: one account and one agent each, and what the account may hold.
 use super::execution::check_execution;
+use super::lending::{Lending, lending_of};
 use super::register::Register;
 use super::surcharges::{builder_of, priority_of};
 use super::values::{limit, parse_address};
@@ -27,6 +28,8 @@ pub struct CheckedFollower {
     pub max_gross: Option<Usd>,
     /// How far from the entry a stop rests at the venue; `None`: there is none.
     pub disaster_stop_bps: Option<u32>,
+    /// How it borrows; `None`: as it does.
+    pub lending: Option<Lending>,
     /// Who gets a share of its fees.
     pub builder: Option<Builder>,
     /// The most it bids to be earlier.
@@ -55,6 +58,7 @@ pub(super) fn check_follower(
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
         disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
+        lending: lending_of(at, raw)?,
         builder: builder_of(at, raw, builder)?,
         max_priority_bps: priority_of(at, raw)?,
         execution: check_execution(at, raw.execution.as_ref())?,

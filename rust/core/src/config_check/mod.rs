@@ -5,6 +5,7 @@ mod followers;
 mod follows;
 mod hours;
 mod leaders;
+mod lending;
 mod mode;
 mod register;
 mod surcharges;
@@ -26,6 +27,7 @@ pub use followers::CheckedFollower;
 pub use follows::{CheckedFollow, Existing};
 pub use hours::{Hours, Zone};
 pub use leaders::CheckedLeader;
+pub use lending::Lending;
 pub use mode::Mode;
 pub use values::RATIO_SCALE;
 

@@ -186,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ONE: i64 = 100_000_000;
-    const ASSET: Asset = Asset { id: 3, size_decimals: 2, kind: Kind::Perp, delisted: false };
+    const ASSET: Asset = Asset::new(3, 2, Kind::Perp);
     const TWAP: Execution =
         Execution { style: Style::Twap { slices: 6, jitter_percent: 20 }, duration_ms: 60_000, slippage_bps: None };
 

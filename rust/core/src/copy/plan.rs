@@ -185,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ONE: i64 = 100_000_000;
-    const ASSET: Asset = Asset { id: 3, size_decimals: 2, kind: Kind::Perp, delisted: false };
+    const ASSET: Asset = Asset::new(3, 2, Kind::Perp);
 
     fn job(own: i64, target: i64) -> Job {
         Job {

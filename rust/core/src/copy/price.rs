@@ -80,7 +80,7 @@ mod tests {
     use proptest::prelude::*;
 
     const fn perp(size_decimals: u32) -> Asset {
-        Asset { id: 1, size_decimals, kind: Kind::Perp, delisted: false }
+        Asset::new(1, size_decimals, Kind::Perp)
     }
 
     fn px(text: &str) -> i64 {

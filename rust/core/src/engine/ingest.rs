@@ -29,6 +29,7 @@ impl Engine {
         let newest_ms = rows.iter().map(|row| row.time_ms).max().unwrap_or(0);
         self.silence.heard(leader, source, newest_ms);
         if snapshot && self.take_baseline(leader, rows, out) {
+            self.note_habits(leader, frame, rows, now_ms);
             return FrameClass::Taken;
         }
         self.apply_news(leader, Some(source), frame, rows, now_ms, out);

@@ -4,7 +4,9 @@ use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::copy::entitle::{Move, classify};
 use crate::event::FrameClass;
-use crate::feed::account::{AccountState, parse_backfill, parse_order_status, parse_state, parse_stop_status};
+use crate::feed::account::{
+    AccountState, parse_backfill, parse_margin, parse_order_status, parse_state, parse_stop_status,
+};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
@@ -66,6 +68,7 @@ impl Engine {
             }
             self.ask_backfill(leader, out);
         }
+        self.read_leverages(now_ms, out);
         while self.state.asks.len() < MAX_ASKS {
             let Some((due, leader, account)) = self.state.reads.first().copied().filter(|(due, ..)| *due <= now_ms)
             else {
@@ -192,6 +195,10 @@ impl Engine {
             Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
             Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
+            Asked::Leverage { leader, coin } => {
+                let margin = if good { parse_margin(body).ok() } else { None };
+                self.on_leverage(leader, coin, margin, now_ms, out)
+            }
         };
         if !done {
             self.ask_again(asked, now_ms, out);
@@ -225,7 +232,7 @@ impl Engine {
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
             Asked::Survey(survey) => self.survey_at(now_ms.saturating_add(SURVEY_AGAIN_MS), survey),
-            Asked::Order { .. } | Asked::Stop { .. } => false,
+            Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } => false,
         };
     }
 
@@ -350,9 +357,8 @@ impl Engine {
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {
         for row in &read.positions {
             let coin = self.state.market.find(row.coin.as_bytes());
-            let state = self.state.leader_mut(leader);
-            if let Some(entry) = coin.and_then(|coin| state?.coins.get_mut(&coin)) {
-                (entry.leverage, entry.isolated) = (row.leverage, row.isolated);
+            if let (Some(coin), Some(margin)) = (coin, row.margin) {
+                self.learn_margin(leader, coin, margin);
             }
         }
     }
@@ -524,6 +530,7 @@ impl Engine {
             let actual = read.positions.iter().find(|row| row.coin == name).map_or(0, |row| row.size.raw());
             again |= self.compare_follower(follower, coin, actual, read.time_ms, first, out);
         }
+        self.note_margins(follower, &read);
         if dex == 0 {
             let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
             self.read_at(now_ms.saturating_add(wait), false, follower);
@@ -531,6 +538,7 @@ impl Engine {
         if !was_read && self.is_read(follower) {
             self.state.waiting.insert(follower);
             self.adopt_for(follower, now_ms);
+            self.prepare_for(follower);
         }
         true
     }

@@ -212,12 +212,14 @@ impl Engine {
         for post in lost {
             self.doubt(post, now_ms, out);
         }
+        self.lose_setups(lane, now_ms, out);
     }
 
     pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
         out.changed = true;
         self.reopen_stops();
         self.silence.reopen();
+        self.reopen_setups();
         let state = &mut self.state;
         state.started = false;
         state.breaker = false;
@@ -296,6 +298,7 @@ impl Engine {
             out.changed = true;
             self.work(follower, now_ms, out);
         }
+        self.tend_setups(now_ms, out);
         self.chase_quotes(now_ms, out);
         self.work_waiting(now_ms, out);
         self.send_batch(now_ms, out);

@@ -63,6 +63,9 @@ impl Engine {
         }
         let post = self.state.resends.remove(&post).unwrap_or(post);
         let Some(attempt) = self.state.attempts.get(&post) else {
+            if self.state.setup_posts.contains_key(&post) {
+                return self.on_setup_answer(post, answer, frame, now_ms, out);
+            }
             return self.on_stop_answer(post, answer, frame, statuses, now_ms, out);
         };
         out.changed = true;

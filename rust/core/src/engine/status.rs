@@ -2,9 +2,11 @@
 use serde_json::{Map, Value, json};
 
 use super::Engine;
+use crate::commands::CoinId;
 use crate::copy::sizing::to_position;
 use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
+use crate::order::setup::Margin;
 use crate::order::stop::StopStage;
 use crate::risk::pause::{Pause, Paused};
 use crate::state::{Follower, Gap, Held, Leader};
@@ -103,11 +105,8 @@ impl Engine {
         let coins: Vec<Value> = leader
             .coins
             .iter()
-            .filter(|(_, entry)| entry.leverage != 0)
-            .map(|(coin, entry)| {
-                let mode = if entry.isolated { "isolated" } else { "cross" };
-                json!({"coin": self.coin_name(*coin), "leverage": entry.leverage, "margin_mode": mode})
-            })
+            .filter_map(|(coin, entry)| Some((coin, entry.margin?)))
+            .map(|(coin, margin)| self.margin_status(*coin, margin))
             .collect();
         let orders = self.order_activity.get(at).copied().unwrap_or_default();
         json!({
@@ -151,6 +150,11 @@ impl Engine {
         })
     }
 
+    fn margin_status(&self, coin: CoinId, margin: Margin) -> Value {
+        let mode = if margin.isolated { "isolated" } else { "cross" };
+        json!({"coin": self.coin_name(coin), "leverage": margin.leverage, "margin_mode": mode})
+    }
+
     fn follower_status(&self, at: u32, name: &str, follower: &Follower) -> Value {
         let positions: Map<String, Value> = follower
             .coins
@@ -172,8 +176,11 @@ impl Engine {
                 (self.coin_name(*coin).to_owned(), entry)
             })
             .collect();
+        let known = follower.setups.iter().filter_map(|(coin, setup)| Some((coin, setup.set?)));
+        let coins: Vec<Value> = known.map(|(coin, margin)| self.margin_status(*coin, margin)).collect();
         json!({
             "name": name,
+            "coins": coins,
             "read": self.is_read(at),
             "stopped": follower.stopped.map(crate::commands::Reason::name),
             "pause": pause_status(follower.pause.as_ref()),

@@ -184,7 +184,7 @@ impl Engine {
         }
         let asset = self.state.market.asset(coin)?.id;
         let account = self.config.followers.get(follower as usize)?.account;
-        let nonce = self.stop_nonce(follower, now_ms)?;
+        let nonce = self.next_nonce_of(follower, now_ms)?;
         let cloid = stop_cloid(&account, asset, nonce, self.config.network.chain());
         let order = Order {
             asset,
@@ -217,7 +217,7 @@ impl Engine {
             return Some(now_ms.saturating_add(HELD_MS));
         }
         let asset = self.state.market.asset(coin)?.id;
-        let nonce = self.stop_nonce(follower, now_ms)?;
+        let nonce = self.next_nonce_of(follower, now_ms)?;
         // Venue rule: a fast cancel is refused for trigger orders.
         let cancels = [CancelByCloid { asset, cloid: Cloid(cloid) }];
         let action = Action::CancelByCloid { cancels: &cancels, fast: false };
@@ -227,7 +227,7 @@ impl Engine {
         Some(until_ms)
     }
 
-    fn stop_nonce(&mut self, follower: u32, now_ms: u64) -> Option<u64> {
+    pub(super) fn next_nonce_of(&mut self, follower: u32, now_ms: u64) -> Option<u64> {
         let state = self.state.follower_mut(follower)?;
         state.last_nonce = next_nonce(now_ms, now_ms, state.last_nonce);
         Some(state.last_nonce)

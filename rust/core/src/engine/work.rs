@@ -2,6 +2,7 @@
 use super::Engine;
 use super::receipts::{Ending, executed};
 use super::send::post_weight;
+use super::setup::Lent;
 use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::copy::plan::{Half, Job, Opening, Plan, plan};
 use crate::copy::price::{QUOTE_AGE_MS, Quote};
@@ -96,7 +97,7 @@ impl Engine {
 
     /// Posts that may still be answered fill the venue's room for them; an unknown one only while its fence is on its way.
     fn has_full_lanes(&self) -> bool {
-        let stops = self.state.stop_posts.len();
+        let stops = self.state.stop_posts.len().saturating_add(self.state.setup_posts.len());
         if !self.budget.is_limited() || self.state.attempts.len().saturating_add(stops) < MAX_POSTS {
             return false;
         }
@@ -115,6 +116,10 @@ impl Engine {
         let doubted = lot.is_some_and(|lot| !lot.doubted.is_empty());
         let certain = lot.map_or(0, |lot| self.certain(lot, coin));
         let gate = Gate { open: gate.open && !doubted, ..gate };
+        let lent = self.lend(follower, coin, gate, now_ms, out);
+        let why = |entry: &Entry| (entry.post.is_none() && entry.amount != 0).then_some(Reason::LeverageRefused);
+        let refused = lent == Lent::Refused && self.give_back(follower, coin, why);
+        let gate = Gate { open: gate.open && lent == Lent::Ready, ..gate };
         let Some(asset) = self.state.market.asset(coin) else { return true };
         let quote = self.quote(coin, now_ms, out);
         let net = self.target(follower, coin);
@@ -123,7 +128,7 @@ impl Engine {
         let reduce_bands = self.reduce_bands(follower);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         // An expiry is dealt with at once; everything else keeps its distance to an unchanged book.
-        if lot.retry_ms > now_ms && !expired {
+        if lot.retry_ms > now_ms && !expired && !refused {
             let due = lot.next_expiry_ms().min(lot.retry_ms);
             self.state.due.insert((due, follower));
             return false;
@@ -157,7 +162,7 @@ impl Engine {
             if due < u64::MAX {
                 self.state.due.insert((due, follower));
             }
-            return true;
+            return lent != Lent::Awaited;
         }
         self.settle_plan(follower, coin, plan, now_ms, out);
         false
@@ -419,7 +424,9 @@ fn ending_without_order(lead: &Pending, small: bool, capped: bool) -> Ending {
     }
     let (reason, untried) = (lead.given_back, lead.numbers.ordered.is_zero());
     match reason {
-        Reason::ManualPosition if lead.enters => return Ending::new(Outcome::Blocked, reason),
+        Reason::ManualPosition | Reason::LeverageRefused if lead.enters => {
+            return Ending::new(Outcome::Blocked, reason);
+        }
         Reason::PriceBeyondBand if lead.enters && untried => return Ending::new(Outcome::Skipped, reason),
         Reason::None => {}
         _ if !lead.enters => {}

@@ -4,6 +4,7 @@ use serde_json::Value;
 use super::frame::{FillRow, parse_fills};
 use super::scan::Scan;
 use crate::num::{Pos, Px, Round, Sz, Usd};
+use crate::order::setup::Margin;
 
 /// One position of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,10 +17,8 @@ pub struct PositionRow {
     pub entry: Option<Px>,
     /// Position value divided by size.
     pub mark: Option<Px>,
-    /// Leverage.
-    pub leverage: u32,
-    /// Isolated margin.
-    pub isolated: bool,
+    /// How it is borrowed for.
+    pub margin: Option<Margin>,
 }
 
 /// An account's `clearinghouseState` of one dex.
@@ -66,10 +65,26 @@ fn position(row: &Value) -> Result<PositionRow, AnswerError> {
         .and_then(|value| crate::num::mul_div(value.raw(), 10_000_000_000, size.abs().raw(), Round::Nearest))
         .map(Px::from_raw)
         .filter(|mark| !mark.is_zero());
-    let leverage =
-        row.pointer("/leverage/value").and_then(Value::as_u64).and_then(|v| u32::try_from(v).ok()).unwrap_or(0);
-    let isolated = row.pointer("/leverage/type").and_then(Value::as_str) == Some("isolated");
-    Ok(PositionRow { coin, size, entry, mark, leverage, isolated })
+    Ok(PositionRow { coin, size, entry, mark, margin: row.get("leverage").and_then(margin) })
+}
+
+fn margin(leverage: &Value) -> Option<Margin> {
+    let times = leverage.get("value").and_then(Value::as_u64).and_then(|times| u32::try_from(times).ok());
+    let isolated = match leverage.get("type").and_then(Value::as_str) {
+        Some("isolated") => true,
+        Some("cross") => false,
+        _ => return None,
+    };
+    Some(Margin { leverage: times.filter(|times| *times > 0)?, isolated })
+}
+
+/// Parses `activeAssetData`: how an account borrows for a coin, with or without a position.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_margin(body: &[u8]) -> Result<Margin, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    value.get("leverage").and_then(margin).ok_or("no leverage")
 }
 
 pub(super) fn text(value: Option<&Value>) -> Option<&[u8]> {

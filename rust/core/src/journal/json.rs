@@ -140,6 +140,7 @@ fn attempt(sequence: u64, recorded: &RecordedAttempt) -> Vec<u8> {
                 AttemptKind::Resend => "resend",
                 AttemptKind::Stop => "stop",
                 AttemptKind::Cancel => "cancel",
+                AttemptKind::Setup => "setup",
             },
         )
         .number("lane", attempt.lane)

@@ -235,6 +235,7 @@ fn write_attempt(out: &mut Vec<u8>, attempt: &Attempt, cloids: &[Cloid]) {
         AttemptKind::Resend => 3,
         AttemptKind::Stop => 4,
         AttemptKind::Cancel => 5,
+        AttemptKind::Setup => 6,
     });
     put_u64(out, attempt.post_id);
     put_u64(out, attempt.nonce);
@@ -261,6 +262,7 @@ fn read_attempt(cursor: &mut Cursor<'_>) -> Result<RecordedAttempt, Short> {
             3 => AttemptKind::Resend,
             4 => AttemptKind::Stop,
             5 => AttemptKind::Cancel,
+            6 => AttemptKind::Setup,
             _ => return Err(Short),
         },
         post_id: cursor.u64()?,

@@ -135,9 +135,9 @@ fn attempts_receipts_and_alerts_come_back() {
 
 #[test]
 fn every_kind_of_attempt_comes_back_by_its_name() {
-    use AttemptKind::{Cancel, Fence, Open, Reduce, Resend, Stop};
-    let names = ["open", "reduce", "fence", "resend", "stop", "cancel"];
-    for (kind, name) in [Open, Reduce, Fence, Resend, Stop, Cancel].into_iter().zip(names) {
+    use AttemptKind::{Cancel, Fence, Open, Reduce, Resend, Setup, Stop};
+    let names = ["open", "reduce", "fence", "resend", "stop", "cancel", "setup"];
+    for (kind, name) in [Open, Reduce, Fence, Resend, Stop, Cancel, Setup].into_iter().zip(names) {
         let mut commands = commands();
         commands.attempts[0].kind = kind;
         let payload = payload(&Event::Tick, &commands);

@@ -108,7 +108,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn prices(size_decimals: u32, entry: &str, is_long: bool, bps: u32) -> Option<[String; 2]> {
-        let asset = Asset { id: 1, size_decimals, kind: Kind::Perp, delisted: false };
+        let asset = Asset::new(1, size_decimals, Kind::Perp);
         let entry = Px::parse(entry.as_bytes()).unwrap().raw();
         stop_prices(&asset, entry, is_long, bps).map(|prices| prices.map(|price| price.to_string()))
     }
@@ -134,7 +134,7 @@ mod tests {
         fn it_is_never_nearer_than_asked_and_less_than_one_tick_further(
             d in 0u32..=5, raw in 1_000_000i64..20_000_000_000_000, is_long: bool, bps in 100u32..=9000
         ) {
-            let asset = Asset { id: 1, size_decimals: d, kind: Kind::Perp, delisted: false };
+            let asset = Asset::new(1, d, Kind::Perp);
             if let Some([trigger, limit]) = stop_prices(&asset, raw, is_long, bps) {
                 let bound = i128::from(raw) * i128::from(if is_long { 10_000 - bps } else { 10_000 + bps });
                 let ours = i128::from(trigger.raw()) * 10_000;

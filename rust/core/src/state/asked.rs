@@ -66,6 +66,13 @@ pub enum Asked {
     },
     /// A figure.
     Survey(Survey),
+    /// How a leader borrows for a coin.
+    Leverage {
+        /// Which leader.
+        leader: u32,
+        /// The coin.
+        coin: CoinId,
+    },
     /// The dollars of a unified account.
     Spot {
         /// Leader, otherwise follower.

@@ -83,6 +83,11 @@ impl Figures {
 }
 
 impl World {
+    fn lent(&self, account: &str, coin: &str, otherwise: u64) -> (&'static str, u64) {
+        let known = self.leverages.get(&(account.to_owned(), coin.to_owned()));
+        known.copied().unwrap_or(("cross", otherwise))
+    }
+
     pub(super) fn info(&self, request: &Value) -> Value {
         let user = request["user"].as_str().unwrap_or_default().to_owned();
         match request["type"].as_str().unwrap() {
@@ -94,15 +99,20 @@ impl World {
                 let rows: Vec<Value> = all
                     .filter(|((account, _), size)| *account == user && **size != 0)
                     .map(|((_, coin), size)| {
-                        let value = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
+                        let worth = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
+                        let (kind, times) = self.lent(&user, coin, 10);
                         json!({"type": "oneWay", "position": {"coin": coin, "szi": Pos::from_raw(*size).to_string(), "entryPx": "100.0",
-                            "positionValue": format!("{value:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": "cross", "value": 10}}})
+                            "positionValue": format!("{worth:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": kind, "value": times}}})
                     })
                     .collect();
                 let dex = request["dex"].as_str().unwrap_or_default().to_owned();
                 let of_dex = self.figures.dex_equity.get(&(user.clone(), dex)).map(|equity| (*equity).to_owned());
                 let equity = of_dex.or_else(|| self.equity.get(&user).cloned()).unwrap_or_else(|| "10000.0".into());
                 json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
+            }
+            "activeAssetData" => {
+                let (kind, times) = self.lent(&user, request["coin"].as_str().unwrap(), 20);
+                json!({"leverage": {"type": kind, "value": times}})
             }
             "orderStatus" => match self.cloids.get(request["oid"].as_str().unwrap()) {
                 None => json!({"status": "unknownOid"}),

@@ -12,6 +12,11 @@ pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
     let cancels: Vec<CancelByCloid> = action["cancels"].as_array().into_iter().flatten().map(cancel).collect();
     let action = match action["type"].as_str() {
         Some("noop") => Action::Noop,
+        Some("updateLeverage") => Action::UpdateLeverage {
+            asset: action["asset"].as_u64().unwrap() as u32,
+            is_cross: action["isCross"].as_bool().unwrap(),
+            leverage: action["leverage"].as_u64().unwrap() as u32,
+        },
         Some("cancelByCloid") => Action::CancelByCloid { cancels: &cancels, fast: false },
         _ => Action::Order {
             orders: &orders,

@@ -20,6 +20,7 @@ mod digest;
 mod operator;
 mod restart;
 mod resting;
+mod settings;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -32,6 +33,7 @@ use serde_json::{Value, json};
 
 pub use answers::Figures;
 pub use resting::RestingStop;
+pub use settings::*;
 
 pub const NOW: u64 = 1_795_161_600_000;
 
@@ -135,6 +137,8 @@ pub struct World {
     /// By client id, what waits or waited in the book: account, order, whether it still does.
     pub passive: BTreeMap<String, (String, SentOrder, bool)>,
     pub equity: BTreeMap<String, String>,
+    /// (account, coin) → margin mode and leverage; others have the venue's own.
+    pub leverages: BTreeMap<(String, String), (&'static str, u64)>,
     pub answer_reads: bool,
     /// What the venue says of leaders' fills; `None`: it fails to.
     pub history: Option<Vec<Value>>,
@@ -152,59 +156,9 @@ pub struct World {
     /// Steps taken, whether they changed anything or not.
     pub events: u64,
     pub coins: Vec<String>,
+    /// Every read that was asked for: token and request.
+    pub reads: Vec<(u64, Value)>,
     next_tid: u64,
-}
-
-pub fn leader_address(i: usize) -> String {
-    format!("0x{:040x}", 0x1000 + i)
-}
-pub fn account_address(i: usize) -> String {
-    format!("0x{:040x}", 0x2000 + i)
-}
-pub fn agent_address(i: usize) -> String {
-    format!("0x{:040x}", 0x3000 + i)
-}
-
-pub fn follow(leader: usize, follower: usize, extra: Value) -> Value {
-    let mut base = json!({
-        "leader": format!("L{leader}"), "follower": format!("F{follower}"), "mode": "ratio", "ratio": "0.5", "weight": null,
-        "notional_usd": null, "scale_adds": false, "existing": "ignore", "adopt_band_bps": null, "coins_allow": null, "coins_block": [],
-        "min_value_usd": null, "max_value_usd": null, "max_order_usd": null, "max_position_usd": null, "max_age_ms": 2000,
-        "entry_band_bps": 30, "reduce_band_bps": 100, "emergency_band_bps": 300
-    });
-    merge(&mut base, extra);
-    base
-}
-
-pub fn merge(base: &mut Value, extra: Value) {
-    for (key, value) in extra.as_object().unwrap() {
-        base[key] = value.clone();
-    }
-}
-
-pub fn config_json(leaders: usize, followers: &[Value], follows: &[Value], limits: &str) -> Value {
-    let leaders: Vec<Value> =
-        (0..leaders).map(|i| json!({"name": format!("L{i}"), "address": leader_address(i)})).collect();
-    let followers: Vec<Value> = followers
-        .iter()
-        .enumerate()
-        .map(|(i, extra)| {
-            let mut base = json!({"name": format!("F{i}"), "account": account_address(i), "agent": agent_address(i), "vault": false,
-                "max_order_usd": null, "max_position_usd": null, "max_gross_usd": null});
-            merge(&mut base, extra.clone());
-            base
-        })
-        .collect();
-    json!({
-        "network": "testnet",
-        "venue": {"base_url": "http://127.0.0.1:1", "ws_url": null, "limits": limits, "dexs": []},
-        "journal": {"directory": "journal", "durability": "durable", "snapshot_every": 100000},
-        "leaders": leaders, "followers": followers, "follows": follows,
-        "engine": {"user_connections": 2, "tape_connections": 2, "lane_connections": 2, "http_lane": true, "tape": true, "busy_poll": false,
-            "presign": true, "pool_depth": 16, "ping_ms": 10000, "stall_ms": 2000, "reconcile_ms": 30000},
-        "keys": {"credentials_directory": null, "keystores": [], "env": [], "force_env_on_mainnet": false},
-        "metrics": {"enabled": true, "host": "127.0.0.1", "port": 9464}
-    })
 }
 
 impl World {
@@ -234,6 +188,7 @@ impl World {
             stops: Vec::new(),
             passive: BTreeMap::new(),
             equity: BTreeMap::new(),
+            leverages: BTreeMap::new(),
             answer_reads: true,
             history: Some(Vec::new()),
             requests_left: 9_000,
@@ -244,6 +199,7 @@ impl World {
             answer: Vec::new(),
             figures: Figures::default(),
             events: 0,
+            reads: Vec::new(),
             coins: ["BTC", "ETH", "SOL", "kPEPE", "OLDX"].map(str::to_owned).to_vec(),
             next_tid: 1,
         }
@@ -331,8 +287,9 @@ impl World {
                 Ask::Reconnect { source, leader } => self.dropped.push((source, leader)),
                 Ask::Info { token, body, weight } => {
                     self.spent.push((self.now, weight.into(), 0));
+                    let request: Value = serde_json::from_slice(&body).unwrap();
+                    self.reads.push((token, request.clone()));
                     if self.answer_reads {
-                        let request: Value = serde_json::from_slice(&body).unwrap();
                         let answer = self.info(&request);
                         self.pending_info.push((token, answer));
                     }
@@ -365,12 +322,17 @@ impl World {
         let orders_of = |s: &&Sent| s.attempt.signer == attempt.signer && s.attempt.kind != AttemptKind::Fence;
         let last = self.sent.iter().rfind(orders_of);
         assert!(last.is_none_or(|s| s.attempt.nonce < attempt.nonce), "nonces rise");
-        assert!(!orders.is_empty());
+        assert_eq!(orders.is_empty(), attempt.kind == AttemptKind::Setup);
         for order in orders {
             let known = self.sent.iter().any(|s| s.orders.iter().any(|o| o.cloid == order.cloid));
             assert_eq!(known, attempt.kind == AttemptKind::Cancel, "a client id twice, or a cancel of nothing");
             assert!(order.size > 0);
         }
+    }
+
+    /// Tokens of the reads of a kind, oldest first.
+    pub fn asked(&self, kind: &str) -> Vec<u64> {
+        self.reads.iter().filter(|(_, request)| request["type"] == kind).map(|(token, _)| *token).collect()
     }
 
     pub fn account(&self, follower: u32) -> String {
@@ -399,7 +361,8 @@ impl World {
             _ if !self.used.insert((sent.attempt.signer, sent.attempt.nonce)) => {
                 json!({"status": "err", "response": format!("Invalid nonce: duplicate nonce {}", sent.attempt.nonce)})
             }
-            _ if sent.orders.is_empty() => json!({"status": "ok", "response": {"type": "default"}}),
+            Reply::Text(text) if sent.attempt.kind == AttemptKind::Setup => json!({"status": "err", "response": text}),
+            _ if sent.orders.is_empty() => self.take_setup(&sent),
             ref reply if is_stop => self.take_stop(&sent, reply),
             ref reply => {
                 let statuses: Vec<Value> =
@@ -412,6 +375,21 @@ impl World {
         }
         let frame = json!({"channel": "post", "data": {"id": post, "response": {"type": "action", "payload": answer}}});
         self.step(OwnedEvent::Frame(1, frame.to_string().into_bytes()));
+    }
+
+    fn take_setup(&mut self, sent: &Sent) -> Value {
+        if sent.attempt.kind == AttemptKind::Setup {
+            let (kind, value) = (&sent.action["isCross"], sent.action["leverage"].as_u64().unwrap());
+            let coin = self.coins[sent.action["asset"].as_u64().unwrap() as usize].clone();
+            let account = self.account(sent.attempt.follower);
+            assert_eq!(
+                self.positions.get(&(account.clone(), coin.clone())).copied().unwrap_or(0),
+                0,
+                "on an open position"
+            );
+            self.leverages.insert((account, coin), (if *kind == json!(true) { "cross" } else { "isolated" }, value));
+        }
+        json!({"status": "ok", "response": {"type": "default"}})
     }
 
     fn execute(&mut self, attempt: &Attempt, order: &SentOrder, reply: &Reply) -> Value {

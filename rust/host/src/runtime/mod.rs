@@ -340,7 +340,7 @@ impl Runtime {
         let begun_ns = monotonic_ns();
         self.signing.disturb(begun_ns);
         self.watch_reserve();
-        let withheld = |kind: AttemptKind| self.in_reserve && kind == AttemptKind::Open;
+        let withheld = |kind: AttemptKind| self.in_reserve && matches!(kind, AttemptKind::Open | AttemptKind::Setup);
         let attempts = &self.commands.attempts;
         self.signing.sign(attempts, withheld, &self.metrics);
         failpoint::reach("after_sign");
