@@ -13,6 +13,7 @@ from hlfast.gameday.drill import CLOSED_WITHIN_S, outage_drill
 from hlfast.gameday.faults import KINDS
 from hlfast.gameday.isolation import isolation
 from hlfast.gameday.world import Options, World
+from hlfast.sim.authority import Authority
 
 SEEDS = kept_seeds(Path(__file__).with_name("seeds.toml"))
 
@@ -39,6 +40,20 @@ def test_gameday_runs_the_same_twice() -> None:
 @pytest.mark.parametrize("seed", [3, 4, 5])
 def test_gameday_follower_that_fails_changes_nothing_for_the_others(seed: int) -> None:
     assert list(isolation(seed, 200.0)) == []
+
+
+def test_gameday_bytes_sent_again_to_a_venue_without_nonces_execute_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert play(Options(seed=10, seconds=120)).violations == []
+    # Were it not for their expiry, they would.
+    spend = Authority._spend
+
+    def forgets_expiry(self, account, envelope, *rest) -> None:
+        if self._venue.settings.limits == "off":
+            envelope.expires_after = None
+        spend(self, account, envelope, *rest)
+
+    monkeypatch.setattr(Authority, "_spend", forgets_expiry)
+    assert {violation.invariant for violation in play(Options(seed=10, seconds=120)).violations} == {"I8"}
 
 
 def test_gameday_outage_drill_duplicates_nothing_and_closes_every_drift(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import chain
@@ -52,9 +52,9 @@ class Account:
         return max(abs(self.held[coin] + bought), abs(self.held[coin] + sold), abs(self.held[coin]))
 
 
-def bodies(evidence: Evidence) -> Iterator[tuple[int, dict[str, Any]]]:
+def bodies_of(sent: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Each action that left, with venue time: the request's content, whatever carried it."""
-    for at_ms, payload in evidence.sent:
+    for at_ms, payload in sent:
         body = orjson.loads(payload)
         yield at_ms, body["request"]["payload"] if "request" in body else body
 
@@ -62,7 +62,7 @@ def bodies(evidence: Evidence) -> Iterator[tuple[int, dict[str, Any]]]:
 def signatures_once(evidence: Evidence) -> Iterator[str]:
     """I5: one r stands for one content; whoever sees two can compute the key."""
     seen: dict[str, bytes] = {}
-    for _, body in bodies(evidence):
+    for _, body in bodies_of(evidence.sent):
         signature = body.pop("signature")
         content = orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
         if seen.setdefault(signature["r"], content) != content:
@@ -106,7 +106,7 @@ def _opens(evidence: Evidence) -> Iterator[tuple[int, list[Open]]]:
     """Orders that add risk, of each action as it left."""
     names = [follower.name for follower in evidence.config.followers]
     attempts = attempts_by_cloid(evidence)
-    for at_ms, body in bodies(evidence):
+    for at_ms, body in bodies_of(evidence.sent):
         found = []
         for row in body["action"].get("orders", ()):
             attempt = attempts.get(row["c"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import orjson
 from msgspec.structs import asdict, replace
 
 from hlfast._core import read_journal, verify_journal
@@ -24,6 +25,7 @@ from hlfast.gameday.host import Host
 from hlfast.gameday.leader import LeaderBot
 from hlfast.gameday.loop import HostLoop
 from hlfast.gameday.network import Network
+from hlfast.gameday.outgoing import bodies_of
 from hlfast.gameday.trouble import Trouble
 from hlfast.sim.inprocess import InProcess
 from hlfast.sim.settings import Settings
@@ -35,6 +37,9 @@ QUIET_S: Final = 150.0
 _EPILOGUE_S: Final = 6.0
 # A stop follows its position after 0.5 s, at most every 5 s a coin.
 _STOPS_S: Final = 12.0
+_REPLAYS_EVERY: Final = 10  # seeds: every signature is verified once more
+# Of an action that can trade.
+_LONGEST_LIFE_S: Final = 15.0
 # About what settling and the epilogue take.
 _AFTER_S: Final = 60.0
 
@@ -156,18 +161,31 @@ class World:
         self._check(final=False)
         await self._epilogue()
         self._check(final=True)
-        result = self._result()
         if self.host is not None:
             self.lines.append(self.host.log_lines())
             self.host.kill()
+        if self.options.seed % _REPLAYS_EVERY == 0:
+            await self._send_all_again()
         await self.venue.stop()
-        return result
+        return self._result()
 
     async def _chaos(self) -> None:
         """The time in which things go wrong."""
         self.faults.active = True
         await self.trouble.run(max(30.0, self.options.seconds - _OPENING_S - _AFTER_S))
         self.faults.active = False
+
+    async def _send_all_again(self) -> None:
+        """A venue that forgot every nonce gets all recorded bytes once more: each of them must be too old."""
+        await asyncio.sleep(_LONGEST_LIFE_S)
+        venue = self.venue.server.venue
+        self.settings.limits = "off"
+        venue.nonces.clear()
+        fills = len(venue.record.fills)
+        bodies = [orjson.dumps(body) for _, body in bodies_of(self.network.sent)]
+        await asyncio.gather(*(self.venue.request("10.0.0.9", "POST", "/exchange", body) for body in bodies))
+        if len(venue.record.fills) > fills:
+            self.fail("I8", f"{len(venue.record.fills) - fills} executions of actions that were sent again")
 
     def stop_leaders(self) -> None:
         """No leader trades by itself any more."""
