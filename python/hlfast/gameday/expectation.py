@@ -21,6 +21,7 @@ from hlfast.gameday.checker import (
     SCALE,
     STOP_FOUND_MS,
     Evidence,
+    attempt_of,
     shared,
     signed,
     stop_hits,
@@ -308,11 +309,14 @@ def _price(evidence: Evidence, coin: str) -> Decimal:
 
 
 def travel(evidence: Evidence) -> Iterator[str]:
-    """I2: a follower's volume in a coin is at most its leaders' volume times its ratios."""
+    """I2: a follower's volume in a coin is at most its leaders' volume times its ratios, but for what stops did."""
     names = {follower.account: follower.name for follower in evidence.config.followers}
     traded: dict[tuple[str, str], int] = defaultdict(int)
     for row in evidence.ledger["fills"]:
-        if row["user"] in names:
+        if row["user"] not in names:
+            continue
+        attempt = attempt_of(evidence, row)
+        if attempt is None or attempt["does"] != "stop":
             traded[names[row["user"]], row["coin"]] += units(row["sz"])
     most: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     all_moves = moves(evidence)

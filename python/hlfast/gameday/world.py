@@ -41,7 +41,7 @@ _REPLAYS_EVERY: Final = 10  # seeds: every signature is verified once more
 # Of an action that can trade.
 _LONGEST_LIFE_S: Final = 15.0
 # About what settling and the epilogue take.
-_AFTER_S: Final = 60.0
+_AFTER_S: Final = 105.0
 
 
 class _Head(msgspec.Struct):
@@ -117,7 +117,8 @@ class World:
         self._objects: list[dict[str, Any]] = []
         self._journal_hash = hashlib.sha256()
         self.healed_ms = 0
-        self.rest_s = 2.0  # between quiet and the epilogue
+        # Between quiet and the checks: the next regular read, 30 s after the one before, finds what a lost frame held.
+        self.rest_s = 35.0
         self.epilogue_s = _EPILOGUE_S
 
     def run(self) -> Result:
@@ -157,7 +158,7 @@ class World:
         await asyncio.gather(*self.playing, return_exceptions=True)
         await self.trouble.heal()
         self.healed_ms = self.now_ms()
-        await self._quiesce("after the faults")
+        await self._quiesce("after the faults", self.rest_s)
         self._check(final=False)
         await self._epilogue()
         self._check(final=True)
@@ -292,8 +293,8 @@ class World:
 
     # the end
 
-    async def _quiesce(self, when: str) -> None:
-        """Wait until nothing is unknown or on its way; longer than `QUIET_S` breaks I13."""
+    async def _quiesce(self, when: str, rest_s: float) -> None:
+        """Wait until nothing is unknown or on its way, and `rest_s` more; longer than `QUIET_S` breaks I13."""
         deadline = self.loop.time() + QUIET_S
         while self.loop.time() < deadline:
             await asyncio.sleep(1.0)
@@ -301,7 +302,7 @@ class World:
                 self.restart()
                 continue
             if self.is_quiet():
-                await asyncio.sleep(self.rest_s)
+                await asyncio.sleep(rest_s)
                 if self.is_quiet():
                     return
         self.fail("I13", f"{when}: not quiet after {QUIET_S:.0f} s: {self._unrest()}")
@@ -344,7 +345,7 @@ class World:
                 await asyncio.sleep(0.3)
             await asyncio.sleep(self.epilogue_s)
             self._check_exact(act)
-        await self._quiesce("at the end")
+        await self._quiesce("at the end", 2.0)
         await asyncio.sleep(_STOPS_S)
 
     def _check_exact(self, act: str) -> None:
