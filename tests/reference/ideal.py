@@ -148,6 +148,10 @@ class Ideal:
             return "disabled"
         if kind == "userFillsByTime":
             return []
+        if kind == "activeAssetData":
+            leverage = {"type": "cross", "value": 10}
+            sizes = {"maxTradeSzs": ["1000000.0"] * 2, "availableToTrade": ["1000000.0"] * 2}
+            return {"user": user, "coin": request["coin"], "leverage": leverage, "markPx": "100.0"} | sizes
         raise AssertionError(f"an unexpected read: {request}")
 
 
