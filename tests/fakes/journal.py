@@ -75,6 +75,8 @@ def record(sequence: int) -> list[dict[str, Any]]:
             "cloids": [f"0x{sequence:032x}"],
         },
     ]
+    quote = {"kind": "quote", "coin_id": sequence % len(COINS), "bid": "100.48", "ask": "100.52", "time_ms": now - 100}
+    step.append(quote)
     step += [_receipt(sequence, place, coin, now) for place in range(PER_RECORD)]
     if sequence % 50 == 0:
         step.append({"kind": "alert", "level": "warning", "code": "lag", "leader": 0, "follower": None, "text": "slow"})
@@ -90,6 +92,7 @@ def _receipt(sequence: int, place: int, coin: str, now: int) -> dict[str, Any]:
         "follower": place,
         "follow": place,
         "coin": coin,
+        "coin_id": sequence % len(COINS),
         "time_ms": now - 200,
         "tid": sequence,
         "decision": sequence * PER_RECORD + place,

@@ -245,7 +245,15 @@ def explain(
         typer.echo(f"  {step.what:<11}{at:>11}  {step.text}")
     if found.slippage is not None:
         cost = found.slippage
-        typer.echo(f"  {'cost':<11}{'':>11}  {cost.price_usd:f} USD against the leader's price ({cost.bps} bps)")
+        parts = ""
+        if cost.delay_usd is not None:
+            parts = f": delay {cost.delay_usd:f}, spread {cost.spread_usd:f}, impact {cost.impact_usd:f}"
+        text = f"{cost.price_usd:f} USD against the leader's price ({cost.bps} bps){parts}"
+        typer.echo(f"  {'cost':<11}{'':>11}  {text}")
+        if cost.rounding_usd:
+            typer.echo(
+                f"  {'not sent':<11}{'':>11}  {cost.rounding_usd:f} USD of what was due: rounding, caps, minimum"
+            )
 
 
 async def _explain(database: str, number: int) -> Any:

@@ -74,13 +74,21 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 class Slippage(msgspec.Struct, frozen=True, kw_only=True):
     """Average price against the leader's, in USD of the filled size; positive costs the follower.
 
-    `rounding_usd` is the value of what was due and not ordered, at the leader's price: it is size, not price, so it
-    stands beside the sum. Quotes are not among the journal's objects, so delay, spread and impact are one number.
+    `price_usd` = delay + spread + impact, to the last digit. They are None where no quote of both sides is known.
+
+    Attributes:
+        delay_usd: from the leader's price to the middle when the order was planned: the market moved meanwhile.
+        spread_usd: from that middle to the best price on the other side.
+        impact_usd: from there to the average price: what it took beyond the best, and moves until it executed.
+        rounding_usd: value of what was due and not ordered, at the leader's price: size, not price, beside the sum.
     """
 
     price_usd: Decimal
     bps: Decimal
     rounding_usd: Decimal
+    delay_usd: Decimal | None = None
+    spread_usd: Decimal | None = None
+    impact_usd: Decimal | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,7 +105,7 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
 
     Args:
         receipt: a row of receipts.
-        beside: `fill`, `attempts` and `cloids`, as the store's `belongings` gives them.
+        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them.
     """
     steps = [_leader(receipt, beside["fill"])]
     if receipt["merged_into"] is None:
@@ -108,7 +116,10 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
     steps += _order(receipt, beside)
     steps.append(_end(receipt))
     return Explanation(
-        number=receipt["number"], verdict=_verdict(receipt), steps=tuple(steps), slippage=slippage_of(receipt)
+        number=receipt["number"],
+        verdict=_verdict(receipt),
+        steps=tuple(steps),
+        slippage=slippage_of(receipt, beside.get("quote")),
     )
 
 
@@ -165,19 +176,36 @@ def _verdict(receipt: Mapping[str, Any]) -> str:
     )
 
 
-def slippage_of(receipt: Mapping[str, Any]) -> Slippage | None:
-    """Return what the filled part cost against the leader's price; None where nothing was filled."""
+def slippage_of(receipt: Mapping[str, Any], quote: Mapping[str, Any] | None = None) -> Slippage | None:
+    """Return what the filled part cost against the leader's price; None where nothing was filled.
+
+    Args:
+        receipt: a row of receipts.
+        quote: bid and ask that its last order was planned by.
+    """
     filled, price, average = (Decimal(receipt[name]) for name in ("filled", "leader_price", "average_price"))
     if not filled or not price:
         return None
     due = Decimal(receipt["entitled_after"]) - Decimal(receipt["entitled_before"])
     sign = 1 if Decimal(receipt["ordered"] or due) > 0 else -1
     worse = (average - price) * sign
-    return Slippage(
-        price_usd=(worse * abs(filled)).quantize(Decimal("0.000001")),
+    found = Slippage(
+        price_usd=_micro(worse * abs(filled)),
         bps=(worse / price * 10_000).quantize(Decimal("0.01")),
-        rounding_usd=((abs(due) - abs(Decimal(receipt["ordered"]))) * price).quantize(Decimal("0.000001")),
+        rounding_usd=_micro((abs(due) - abs(Decimal(receipt["ordered"]))) * price),
     )
+    bid, ask = (Decimal(quote[side]) if quote else Decimal(0) for side in ("bid", "ask"))
+    if bid <= 0 or ask <= 0:
+        return found
+    middle, best = (bid + ask) / 2, ask if sign > 0 else bid
+    delay, spread = _micro((middle - price) * sign * abs(filled)), _micro((best - middle) * sign * abs(filled))
+    # The rest, so that the parts are the whole to the last digit.
+    impact = found.price_usd - delay - spread
+    return msgspec.structs.replace(found, delay_usd=delay, spread_usd=spread, impact_usd=impact)
+
+
+def _micro(value: Decimal) -> Decimal:
+    return value.quantize(Decimal("0.000001"))
 
 
 def _n(value: Any) -> str:

@@ -36,6 +36,7 @@ class ReceiptRow(_Object, kw_only=True, gc=False, tag="receipt"):
     leader: int | str
     follower: int | str
     coin: str
+    coin_id: int | None = None
     time_ms: int
     tid: int
     decision: int
@@ -72,6 +73,16 @@ class AttemptRow(_Object, kw_only=True, gc=False, tag="attempt"):
     expires_ms: int = msgspec.field(name="expires_after")
     digest: str
     cloids: tuple[str, ...]
+
+
+class QuoteRow(_Object, kw_only=True, gc=False, tag="quote"):
+    """Best prices of a coin when a record's orders were planned."""
+
+    sequence: int
+    coin_id: int
+    bid: str
+    ask: str
+    time_ms: int
 
 
 class AlertRow(_Object, kw_only=True, gc=False, tag="alert"):
@@ -123,7 +134,7 @@ class _Frame(msgspec.Struct, gc=False):
     data: _UserFills
 
 
-_Known = ReceiptRow | AttemptRow | AlertRow | _Input | _Start
+_Known = ReceiptRow | AttemptRow | QuoteRow | AlertRow | _Input | _Start
 _objects: msgspec.json.Decoder[_Known] = msgspec.json.Decoder(_Known)
 _frames = msgspec.json.Decoder(_Frame)
 
@@ -166,7 +177,7 @@ class Translator:
     def batch(self, objects: Iterable[bytes], after: int) -> Batch:
         """Translate whole records, in order."""
         rows: dict[str, list[Row]] = {
-            name: [] for name in ("receipts", "attempts", "orders", "fills", "alerts", "positions")
+            name: [] for name in ("receipts", "attempts", "orders", "quotes", "fills", "alerts", "positions")
         }
         sequence = after
         receipts, journal, leaders, followers = rows["receipts"], self._journal, self._leaders, self._followers
@@ -199,6 +210,9 @@ class Translator:
             rows["attempts"].append(astuple(item)[:-1])
             owner = (item.sequence, item.journal, item.follower, item.nonce)
             rows["orders"] += [(cloid, *owner) for cloid in item.cloids]
+        elif isinstance(item, QuoteRow):
+            item.journal = self._journal
+            rows["quotes"].append(astuple(item))
         elif isinstance(item, AlertRow):
             self._place_in(item)
             if item.leader is not None:

@@ -137,8 +137,8 @@ class Watcher:
         )
         order.price = order.price or price
         order.sign = order.sign or (after > before) - (after < before)
-        if row[_RECEIPT["merged_into"]] not in (None, row[_RECEIPT["decision"]]):
-            return  # another receipt carries the decision's numbers
+        if row[_RECEIPT["outcome"]] == "merged_into":
+            return  # another receipt carries what became of it
         order.receipts += 1
         order.small += row[_RECEIPT["reason"]] == "below_minimum"
         filled, average, ordered = (float(row[_RECEIPT[name]]) for name in ("filled", "average_price", "ordered"))

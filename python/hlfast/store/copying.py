@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import fills, followers, follows, funding, orders, receipts
+from hlfast.store.tables import alerts, attempts, equity, fills, followers, follows, funding, orders, quotes, receipts
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,3 +107,34 @@ async def last_prices(connection: AsyncConnection) -> dict[str, Any]:
     )
     rows = (await connection.execute(query.group_by(fills.c.coin))).all()
     return {str(coin): price for coin, price in rows}
+
+
+async def read_quotes(connection: AsyncConnection) -> dict[tuple[str, str, int, int], dict[str, Any]]:
+    """Return the quote that each order was planned by: by journal, follower, nonce and the coin's number."""
+    order = (attempts.c.journal, attempts.c.follower, attempts.c.nonce)
+    first = (
+        sa.select(*order, sa.func.min(attempts.c.sequence).label("sequence"))
+        .where(attempts.c.nonce != 0)
+        .group_by(*order)
+        .subquery()
+    )
+    joined = first.join(quotes, sa.and_(quotes.c.journal == first.c.journal, quotes.c.sequence == first.c.sequence))
+    columns = (first.c.journal, first.c.follower, first.c.nonce, quotes.c.coin_id, quotes.c.bid, quotes.c.ask)
+    rows = (await connection.execute(sa.select(*columns).select_from(joined))).all()
+    return {(str(row[0]), str(row[1]), int(row[2]), int(row[3])): {"bid": row[4], "ask": row[5]} for row in rows}
+
+
+async def read_equity(connection: AsyncConnection) -> dict[str, list[tuple[int, Any]]]:
+    """Return the equity of each follower as (Unix ms, USD), oldest first."""
+    joined = equity.join(followers, followers.c.account == equity.c.account)
+    query = sa.select(followers.c.name, equity.c.time_ms, equity.c.usd).select_from(joined)
+    curves: dict[str, list[tuple[int, Any]]] = {}
+    for name, at, usd in (await connection.execute(query.order_by(equity.c.time_ms))).all():
+        curves.setdefault(name, []).append((at, usd))
+    return curves
+
+
+async def latest_alerts(connection: AsyncConnection, limit: int) -> list[tuple[int, str, str]]:
+    """Return the newest alerts as (Unix ms, level, text)."""
+    query = sa.select(alerts.c.at_ms, alerts.c.level, alerts.c.text).order_by(alerts.c.at_ms.desc()).limit(limit)
+    return [(at, level, text) for at, level, text in (await connection.execute(query)).all()]

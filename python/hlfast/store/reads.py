@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import attempts, fills, follows, leaders, orders, receipts
+from hlfast.store.tables import attempts, fills, follows, leaders, orders, quotes, receipts
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ async def find_receipt(connection: AsyncConnection, number: int) -> dict[str, An
 
 
 async def belongings(connection: AsyncConnection, receipt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else is known: the leader's fill, the attempts of the receipt's nonce and their orders."""
+    """Return what else is known: the leader's fill, the attempts of the receipt's nonce, their orders and quote."""
     address = sa.select(leaders.c.address).where(leaders.c.name == receipt["leader"]).scalar_subquery()
     its = sa.select(fills).where(
         (fills.c.account == address)
@@ -67,11 +67,24 @@ async def belongings(connection: AsyncConnection, receipt: Mapping[str, Any]) ->
         & (orders.c.nonce != 0)
     )
     fill = (await connection.execute(its)).mappings().first()
+    made = [dict(row) for row in (await connection.execute(tries.order_by(attempts.c.sequence))).mappings()]
     return {
         "fill": None if fill is None else dict(fill),
-        "attempts": [dict(row) for row in (await connection.execute(tries.order_by(attempts.c.sequence))).mappings()],
+        "attempts": made,
         "cloids": list(await connection.scalars(cloids)),
+        "quote": await _quote(connection, receipt, made[0]["sequence"]) if made else None,
     }
+
+
+async def _quote(connection: AsyncConnection, receipt: Mapping[str, Any], sequence: int) -> dict[str, Any] | None:
+    """The quote that the receipt's last order was planned by; a resend of the same nonce was not planned anew."""
+    query = sa.select(quotes).where(
+        (quotes.c.journal == receipt["journal"])
+        & (quotes.c.sequence == sequence)
+        & (quotes.c.coin_id == receipt["coin_id"])
+    )
+    row = (await connection.execute(query)).mappings().first()
+    return None if row is None else dict(row)
 
 
 async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int, int, list[dict[str, Any]]]:
@@ -109,7 +122,7 @@ class LeaderOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def leader_outcomes(connection: AsyncConnection, since_ms: int) -> list[LeaderOutcome]:
-    """Return what became of each leader's fills from a time on, most frequent first."""
+    """Return what became of each leader's decisions from a time on, most frequent first."""
     average, price, ordered = (
         sa.cast(receipts.c[name], sa.Float) for name in ("average_price", "leader_price", "ordered")
     )
@@ -118,6 +131,7 @@ async def leader_outcomes(connection: AsyncConnection, since_ms: int) -> list[Le
     bps = sa.func.avg(sa.case((filled, worse / price * 10_000)))
     kind = (receipts.c.leader, receipts.c.outcome, receipts.c.reason)
     query = sa.select(*kind, sa.func.count().label("count"), bps.label("slippage_bps"))
-    query = query.where(receipts.c.settled_ms >= since_ms).group_by(*kind)
+    # What another receipt carries is neither copied nor refused.
+    query = query.where((receipts.c.settled_ms >= since_ms) & (receipts.c.outcome != "merged_into")).group_by(*kind)
     query = query.order_by(receipts.c.leader, sa.desc("count"), receipts.c.outcome, receipts.c.reason)
     return [LeaderOutcome(**row) for row in (await connection.execute(query)).mappings()]

@@ -120,6 +120,18 @@ orders = sa.Table(
     _col("nonce", _MS),
 )
 
+# The best prices that the orders of a record were planned by; zero: that side was empty.
+quotes = sa.Table(
+    "quotes",
+    metadata,
+    _key("journal", sa.Text),
+    _key("sequence"),
+    _key("coin_id", sa.Integer),
+    _col("bid", Money),
+    _col("ask", Money),
+    _col("time_ms", _MS),
+)
+
 receipts = _events(
     "receipts",
     _key("journal", sa.Text),
@@ -129,6 +141,7 @@ receipts = _events(
     _col("leader", sa.Text),
     _col("follower", sa.Text),
     _col("coin", sa.Text),
+    _col("coin_id", sa.Integer, null=True),
     _col("time_ms", _MS),
     _col("tid", _MS),
     _col("decision", _MS),

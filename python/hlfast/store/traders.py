@@ -78,6 +78,12 @@ async def find_traders(
     return [_trader(row) for row in (await connection.execute(query)).mappings()]
 
 
+async def read_judgement(connection: AsyncConnection, address: str) -> dict[str, Any] | None:
+    """Return a trader's judgement."""
+    found = await connection.scalar(sa.select(traders.c.judgement).where(traders.c.address == address))
+    return None if found is None else dict(found)
+
+
 async def latest_figures(connection: AsyncConnection, address: str) -> dict[str, Any] | None:
     """Return the newest figures of a trader."""
     query = sa.select(analytics.c.figures).where(analytics.c.address == address)

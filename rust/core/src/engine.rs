@@ -42,7 +42,7 @@ use crate::risk::budget::Budget;
 use crate::state::State;
 use crate::wire::Address;
 
-pub use snapshot::StateError;
+pub use snapshot::{StateError, quotes_of};
 
 /// Followers planned in the first chunk of an event: one, so that its order leaves before anything else is computed.
 const FIRST_CHUNK: usize = 1;

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.fakes import journal
 
 from hlfast.control.explain import REASONS, explain, slippage_of
@@ -13,7 +15,7 @@ from hlfast.control.rows import Translator
 from hlfast.store.tables import receipts
 
 ROOT = Path(__file__).parents[3]
-NOTHING: dict[str, Any] = {"fill": None, "attempts": [], "cloids": []}
+NOTHING: dict[str, Any] = {"fill": None, "attempts": [], "cloids": [], "quote": None}
 
 
 def receipt(**change: Any) -> dict[str, Any]:
@@ -84,3 +86,56 @@ def test_slippage_by_hand(ordered: str, average: str, usd: str, bps: str) -> Non
     cost = slippage_of(row)
     assert cost is not None
     assert (cost.price_usd, cost.bps, cost.rounding_usd) == (Decimal(usd), Decimal(bps), Decimal(50))
+
+
+@pytest.mark.parametrize(
+    ("sign", "quote", "parts"),
+    [
+        # A buy: the middle had gone from 100 to 100.5, the ask stood at 100.6, and the order paid 100.9.
+        (1, ("100.4", "100.6"), ("1", "0.2", "0.6")),
+        # A sale at 100.9 with the best bid at 100.4: the market had moved in its favour.
+        (-1, ("100.4", "100.6"), ("-1", "0.2", "-1")),
+    ],
+)
+def test_slippage_is_split_by_the_quote_of_its_order(sign: int, quote: tuple[str, str], parts: tuple[str, ...]) -> None:
+    row = receipt(
+        ordered=Decimal(2 * sign),
+        filled=Decimal(2),
+        leader_price=Decimal(100),
+        average_price=Decimal("100.9"),
+        entitled_before=Decimal(0),
+        entitled_after=Decimal(2 * sign),
+    )
+    cost = slippage_of(row, {"bid": Decimal(quote[0]), "ask": Decimal(quote[1])})
+    assert cost is not None
+    assert (cost.delay_usd, cost.spread_usd, cost.impact_usd) == tuple(Decimal(part) for part in parts)
+    assert sum((Decimal(part) for part in parts), Decimal(0)) == cost.price_usd
+
+
+@given(
+    st.decimals("0.01", "100000", places=5),
+    st.decimals("0.01", "100000", places=5),
+    st.decimals("0.01", "100000", places=5),
+    st.decimals("0.01", "100000", places=5),
+    st.decimals("0.00001", "1000", places=5),
+    st.sampled_from([1, -1]),
+)
+def test_parts_of_slippage_are_the_whole_to_the_last_digit(
+    price: Decimal, average: Decimal, bid: Decimal, ask: Decimal, filled: Decimal, sign: int
+) -> None:
+    row = receipt(ordered=filled * sign, filled=filled, leader_price=price, average_price=average)
+    cost = slippage_of(row, {"bid": bid, "ask": ask})
+    assert cost is not None
+    assert cost.delay_usd is not None
+    assert cost.spread_usd is not None
+    assert cost.impact_usd is not None
+    assert cost.delay_usd + cost.spread_usd + cost.impact_usd == cost.price_usd
+
+
+@pytest.mark.parametrize(
+    "quote", [None, {"bid": Decimal(0), "ask": Decimal(5)}, {"bid": Decimal(5), "ask": Decimal(0)}]
+)
+def test_slippage_without_both_sides_of_a_quote_is_one_number(quote: dict[str, Decimal] | None) -> None:
+    cost = slippage_of(receipt(), quote)
+    assert cost is not None
+    assert (cost.delay_usd, cost.spread_usd, cost.impact_usd) == (None, None, None)

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import fields
 from tests.fakes import journal
 
-from hlfast.control.rows import AlertRow, AttemptRow, ReceiptRow, Translator
+from hlfast.control.rows import AlertRow, AttemptRow, QuoteRow, ReceiptRow, Translator
 from hlfast.errors import JournalError
 from hlfast.store.tables import metadata
 
@@ -16,7 +16,10 @@ def columns(table: str) -> list[str]:
     return [column.name for column in metadata.tables[table].c]
 
 
-@pytest.mark.parametrize(("row", "table"), [(ReceiptRow, "receipts"), (AttemptRow, "attempts"), (AlertRow, "alerts")])
+@pytest.mark.parametrize(
+    ("row", "table"),
+    [(ReceiptRow, "receipts"), (AttemptRow, "attempts"), (QuoteRow, "quotes"), (AlertRow, "alerts")],
+)
 def test_structs_have_the_columns_of_their_tables_in_order(row: type, table: str) -> None:
     assert [field.name for field in fields(row) if field.name != "cloids"] == columns(table)
 
@@ -39,8 +42,18 @@ def test_every_field_of_an_object_is_in_its_row() -> None:
     assert rows["orders"] == [
         {"cloid": f"0x{50:032x}", "sequence": 50, "journal": "j", "follower": "f2", "nonce": record[1]["nonce"]}
     ]
+    assert rows["quotes"] == [
+        {
+            "journal": "j",
+            "sequence": 50,
+            "coin_id": 2,
+            "bid": "100.48",
+            "ask": "100.52",
+            "time_ms": record[0]["now_ms"] - 100,
+        }
+    ]
     alert = rows["alerts"][0]
-    assert (alert["leader"], alert["follower"], alert["place"]) == ("lead", None, 7)
+    assert (alert["leader"], alert["follower"], alert["place"]) == ("lead", None, 8)
     assert rows["fills"][0]["account"] == "0x" + "aa" * 20
     assert rows["fills"][0]["start_position"] == "50"
 

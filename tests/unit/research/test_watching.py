@@ -110,7 +110,7 @@ class Leader:
         )
 
     def _receipt(self, place: int, before: Decimal, reason: str, average: str) -> dict[str, Any]:
-        item = {**journal.record(1)[2 + place], "number": self.number * 2 + place, "coin": "ETH", "reason": reason}
+        item = {**journal.record(1)[3 + place], "number": self.number * 2 + place, "coin": "ETH", "reason": reason}
         item |= {"time_ms": START_MS + self.now, "tid": self.number, "decision": self.number, "leader_price": "100"}
         item |= {"leader_before": str(before), "leader_after": str(self.position), "average_price": average}
         size = self.position - before
@@ -187,7 +187,7 @@ def test_fills_that_come_twice_count_once_and_receipts_without_fills_do_too() ->
         1,
     )
     leader.watcher.take(batch)
-    alone = journal.record(1)[2] | {"coin": "ETH", "time_ms": START_MS + 5, "tid": 77, "sequence": 3}
+    alone = journal.record(1)[3] | {"coin": "ETH", "time_ms": START_MS + 5, "tid": 77, "sequence": 3}
     leader.watcher.take(leader.translator.batch([orjson.dumps(alone)], 2))
     leader.judge()
     leader.watcher.judge(START_MS + 10**9)

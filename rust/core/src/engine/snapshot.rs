@@ -14,6 +14,7 @@ const BUDGET: u8 = 2;
 const QUOTE: u8 = 3;
 /// Coin, bid, ask, time, and the sizes of bid and ask.
 const QUOTE_LEN: usize = 44;
+const BARE_QUOTE_LEN: usize = 28;
 
 /// A snapshot or context that is not of this engine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,49 +100,23 @@ impl Engine {
     /// # Errors
     /// When the bytes are no context.
     pub fn restore_context(&mut self, context: &[u8]) -> Result<(), StateError> {
-        let mut rest = context;
-        while let Some((tag, tail)) = rest.split_first() {
-            rest = match *tag {
-                BUDGET => {
-                    let (levels, tail) = tail.split_first_chunk::<ENCODED>().ok_or(StateError::Context)?;
-                    self.budget.restore(levels);
-                    tail
-                }
-                BARE_QUOTE => {
-                    let (quote, tail) = tail.split_first_chunk::<28>().ok_or(StateError::Context)?;
-                    let mut sized = [0; QUOTE_LEN];
-                    sized.iter_mut().zip(quote).for_each(|(place, byte)| *place = *byte);
-                    self.restore_quote(&sized);
-                    tail
-                }
-                QUOTE => {
-                    let (quote, tail) = tail.split_first_chunk::<QUOTE_LEN>().ok_or(StateError::Context)?;
-                    self.restore_quote(quote);
-                    tail
-                }
-                _ => return Err(StateError::Context),
-            };
+        for note in Notes(context) {
+            match note? {
+                Note::Budget(levels) => self.budget.restore(levels),
+                Note::Quote(coin, quote) => self.restore_quote(coin, quote),
+            }
         }
         Ok(())
     }
 
-    fn restore_quote(&mut self, bytes: &[u8; QUOTE_LEN]) {
-        let (coin, prices) = bytes.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
-        let words: [[u8; 8]; 5] = prices.as_chunks::<8>().0.try_into().unwrap_or_default();
-        let [bid, ask, time, bid_size, ask_size] = words;
-        let at = CoinId::from_le_bytes(*coin) as usize;
+    fn restore_quote(&mut self, coin: CoinId, quote: Quote) {
+        let at = coin as usize;
         // Coins are few; a context of other bytes can't ask for more than one table of them.
         if at < 65_536 && self.quotes.len() <= at {
             self.quotes.resize(at + 1, Quote::default());
         }
-        if let Some(quote) = self.quotes.get_mut(at) {
-            *quote = Quote {
-                bid: i64::from_le_bytes(bid),
-                ask: i64::from_le_bytes(ask),
-                bid_size: i64::from_le_bytes(bid_size),
-                ask_size: i64::from_le_bytes(ask_size),
-                time_ms: u64::from_le_bytes(time),
-            };
+        if let Some(place) = self.quotes.get_mut(at) {
+            *place = quote;
         }
     }
 
@@ -167,4 +142,76 @@ impl Engine {
         out.context.extend_from_slice(&quote.bid_size.to_le_bytes());
         out.context.extend_from_slice(&quote.ask_size.to_le_bytes());
     }
+}
+
+/// What a step noted in its context.
+#[derive(Debug, Clone, Copy)]
+enum Note<'a> {
+    Budget(&'a [u8; ENCODED]),
+    Quote(CoinId, Quote),
+}
+
+/// The notes of a context, until its end or the first bytes that are none.
+struct Notes<'a>(&'a [u8]);
+
+impl<'a> Notes<'a> {
+    fn read(&mut self, tag: u8, tail: &'a [u8]) -> Option<Note<'a>> {
+        match tag {
+            BUDGET => {
+                let (levels, rest) = tail.split_first_chunk::<ENCODED>()?;
+                self.0 = rest;
+                Some(Note::Budget(levels))
+            }
+            BARE_QUOTE => {
+                let (quote, rest) = tail.split_first_chunk::<BARE_QUOTE_LEN>()?;
+                let mut sized = [0; QUOTE_LEN];
+                sized.iter_mut().zip(quote).for_each(|(place, byte)| *place = *byte);
+                self.0 = rest;
+                let (coin, quote) = quote_of(&sized);
+                Some(Note::Quote(coin, quote))
+            }
+            QUOTE => {
+                let (quote, rest) = tail.split_first_chunk::<QUOTE_LEN>()?;
+                self.0 = rest;
+                let (coin, quote) = quote_of(quote);
+                Some(Note::Quote(coin, quote))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Iterator for Notes<'a> {
+    type Item = Result<Note<'a>, StateError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (tag, tail) = self.0.split_first()?;
+        let note = self.read(*tag, tail).ok_or(StateError::Context);
+        if note.is_err() {
+            self.0 = &[];
+        }
+        Some(note)
+    }
+}
+
+fn quote_of(bytes: &[u8; QUOTE_LEN]) -> (CoinId, Quote) {
+    let (coin, prices) = bytes.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+    let words: [[u8; 8]; 5] = prices.as_chunks::<8>().0.try_into().unwrap_or_default();
+    let [bid, ask, time, bid_size, ask_size] = words;
+    let quote = Quote {
+        bid: i64::from_le_bytes(bid),
+        ask: i64::from_le_bytes(ask),
+        bid_size: i64::from_le_bytes(bid_size),
+        ask_size: i64::from_le_bytes(ask_size),
+        time_ms: u64::from_le_bytes(time),
+    };
+    (CoinId::from_le_bytes(*coin), quote)
+}
+
+/// The best quotes that a step used, from its context; what is no quote is passed over.
+pub fn quotes_of(context: &[u8]) -> impl Iterator<Item = (CoinId, Quote)> + '_ {
+    Notes(context).filter_map(|note| match note {
+        Ok(Note::Quote(coin, quote)) => Some((coin, quote)),
+        _ => None,
+    })
 }

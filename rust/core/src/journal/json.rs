@@ -5,11 +5,15 @@ use std::fmt::Display;
 use super::start::Start;
 use super::step::{RecordedAlert, RecordedAttempt, RecordedReceipt, Step, read_step};
 use super::{Kind, Record};
-use crate::commands::{AttemptKind, Level, Road};
+use crate::commands::{AttemptKind, CoinId, Level, Road};
+use crate::copy::price::Quote;
+use crate::engine::quotes_of;
 use crate::event::{Event, SourceKind};
+use crate::num::Px;
 use crate::wire::{write_hex, write_json_string};
 
-/// The objects of one record, all with its sequence: the input first, then attempts, receipts and alerts.
+/// The objects of one record, all with its sequence: the input first, then attempts, the quotes they were planned by,
+/// receipts and alerts.
 ///
 /// # Errors
 /// A word for what does not hold in the payload.
@@ -21,6 +25,9 @@ pub fn objects(record: &Record<'_>) -> Result<Vec<Vec<u8>>, &'static str> {
             let sequence = record.sequence;
             let mut objects = vec![input(sequence, &step)];
             objects.extend(step.attempts.iter().map(|recorded| attempt(sequence, recorded)));
+            if !step.attempts.is_empty() {
+                objects.extend(quotes_of(step.input.context).map(|(coin, quote)| quote_object(sequence, coin, quote)));
+            }
             objects.extend(step.receipts.iter().map(|recorded| receipt_object(sequence, recorded)));
             objects.extend(step.alerts.iter().map(|recorded| alert(sequence, recorded)));
             Ok(objects)
@@ -171,6 +178,7 @@ pub fn receipt_object(sequence: u64, recorded: &RecordedReceipt<'_>) -> Vec<u8> 
         .number("follower", receipt.follower)
         .number("follow", receipt.follow)
         .text("coin", recorded.coin)
+        .number("coin_id", receipt.coin)
         .number("time_ms", receipt.time_ms)
         .number("tid", receipt.tid)
         .number("decision", receipt.decision)
@@ -191,6 +199,16 @@ pub fn receipt_object(sequence: u64, recorded: &RecordedReceipt<'_>) -> Vec<u8> 
         .number("decided_ms", receipt.decided_ms)
         .number("planned_ms", receipt.planned_ms)
         .number("settled_ms", receipt.settled_ms)
+        .end()
+}
+
+/// The best prices of a coin when orders were planned by them; zero: that side was empty.
+fn quote_object(sequence: u64, coin: CoinId, quote: Quote) -> Vec<u8> {
+    Object::new(sequence, "quote")
+        .number("coin_id", coin)
+        .decimal("bid", Px::from_raw(quote.bid))
+        .decimal("ask", Px::from_raw(quote.ask))
+        .number("time_ms", quote.time_ms)
         .end()
 }
 
