@@ -13,6 +13,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hlfast.cli.line import refuse
 from hlfast.cli.records import Database, parse_time
@@ -94,7 +95,7 @@ def tracking(
     if not found.receipts:
         typer.echo("no receipts fit; `hlfast project` brings the journal into the database", err=True)
         return
-    tracked = _tracked(found, scope)
+    tracked = tracked_of(found, scope)
     if as_json:
         typer.echo(msgspec.json.encode(tracked).decode())
         return
@@ -107,16 +108,21 @@ def _scope(follower: str | None, coin: str | None, until: str | None) -> Scope:
 
 async def _read(database: str, scope: Scope) -> Found:
     async with opened(database) as engine, engine.connect() as connection:
-        executions = await read_executions(connection, scope)
-        policies = await read_policies(connection)
-        return Found(
-            receipts=tuple(_receipt(row) for row in await read_receipts(connection, scope)),
-            trades=tuple(_trade(row) for row in executions),
-            payments=tuple(Payment(**row) for row in await read_funding(connection, scope)),
-            marks=await last_prices(connection),
-            policies={pair: msgspec.convert(policy, Follow) for pair, policy in policies.items()},
-            odd_fees=sum(1 for row in executions if row["fee"] and not _is_dollars(row)),
-        )
+        return await read_found(connection, scope)
+
+
+async def read_found(connection: AsyncConnection, scope: Scope) -> Found:
+    """Read what a scope's copying is added up from."""
+    executions = await read_executions(connection, scope)
+    policies = await read_policies(connection)
+    return Found(
+        receipts=tuple(_receipt(row) for row in await read_receipts(connection, scope)),
+        trades=tuple(_trade(row) for row in executions),
+        payments=tuple(Payment(**row) for row in await read_funding(connection, scope)),
+        marks=await last_prices(connection),
+        policies={pair: msgspec.convert(policy, Follow) for pair, policy in policies.items()},
+        odd_fees=sum(1 for row in executions if row["fee"] and not _is_dollars(row)),
+    )
 
 
 _RECEIPT_FIELDS = Receipt.__struct_fields__
@@ -143,8 +149,11 @@ def _trade(row: Any) -> Trade:
     )
 
 
-def _tracked(found: Found, scope: Scope) -> Tracking:
-    """The engine's own executions; where the venue was not asked for them, what receipts say was filled."""
+def tracked_of(found: Found, scope: Scope) -> Tracking:
+    """Integrate the tracking error of a scope that has receipts.
+
+    It is of the engine's own executions; where the venue was not asked for them, of what receipts say was filled.
+    """
     seen = seen_ratios(found.receipts)
 
     def ratio_of(receipt: Receipt) -> Decimal | None:

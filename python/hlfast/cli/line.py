@@ -29,6 +29,7 @@ _PLACES = {
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
     "recommend": "hlfast.cli.recommend:recommend",
+    "report": "hlfast.cli.report:report",
     "what-if": "hlfast.cli.what_if:what_if_command",
     "journal": "hlfast.cli.journal:app",
     "gameday": "hlfast.gameday.command:gameday",
@@ -201,6 +202,11 @@ def _tracking() -> None:
 
 @app.command("traders", help="Analyse traders by their fills: addresses or files.")
 def _traders() -> None:
+    pass
+
+
+@app.command("report", help="Write one page: what copying earned and cost, or who a trader is.")
+def _report() -> None:
     pass
 
 

@@ -24,14 +24,16 @@ p{margin:0 0 10px}.soft{color:var(--soft)}
 section{min-width:0}figure{margin:0}svg{width:100%;height:auto;display:block}
 .good b,.good{color:var(--good)}.bad b,.bad{color:var(--bad)}
 .grid line,line.grid{stroke:var(--rule)}line.zero{stroke:var(--soft)}line.mark{stroke:var(--mark);stroke-dasharray:4 3}
-polyline.line{fill:none;stroke-width:1.8}polyline.mine{stroke:var(--mine)}polyline.ideal{stroke:var(--ideal)}polyline.down{stroke:var(--bad)}
+polyline.line{fill:none;stroke-width:1.8}polyline.mine{stroke:var(--mine)}polyline.ideal{stroke:var(--ideal)}polyline.down,polyline.fifth{stroke:var(--bad)}
+polyline.third{stroke:var(--mark)}polyline.fourth{stroke:var(--good)}polyline.sixth{stroke:var(--text)}
 circle.mine{fill:var(--mine)}circle.ideal{fill:var(--ideal)}
 rect.whole{fill:var(--mine)}rect.good{fill:var(--good)}rect.bad{fill:var(--bad)}rect.cause{fill:var(--mine)}rect.empty{fill:var(--card)}
 text{fill:var(--text);font-size:12.5px}text.tick{fill:var(--soft)}text.note{fill:var(--mark)}
 text.end{text-anchor:end}text.mid{text-anchor:middle}
 .legend{color:var(--soft);font-size:13px;margin:4px 0 0 66px}.legend span{margin-right:18px}
 .legend i{display:inline-block;width:16px;height:3px;margin:0 6px 3px 0;border-radius:2px}
-.legend i.mine{background:var(--mine)}.legend i.ideal{background:var(--ideal)}
+.legend i.mine{background:var(--mine)}.legend i.ideal{background:var(--ideal)}.legend i.third{background:var(--mark)}
+.legend i.fourth{background:var(--good)}.legend i.fifth{background:var(--bad)}.legend i.sixth{background:var(--text)}
 .box{border:1px solid var(--rule);border-radius:10px;padding:14px 16px;margin:0 0 24px}
 .two{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:6px 30px}
 ul{margin:0;padding-left:18px}li{margin:0 0 4px}

@@ -167,17 +167,17 @@ def waterfall(steps: Sequence[tuple[str, float]], total: str, *, title: str) -> 
     return "".join(parts) + "</svg>"
 
 
-def bars(rows: Sequence[tuple[str, float, str]], *, title: str) -> str:
-    """Horizontal bars: label, length from 0 to 1, text behind it."""
+def bars(rows: Sequence[tuple[str, float, str]], *, title: str, labels: int = 100) -> str:
+    """Horizontal bars: label, length from 0 to 1, text behind it; `labels` is the room for the labels."""
     tall = 26 * len(rows) + 8
     parts = [_head(title, tall)]
     widest = max((length for _, length, _ in rows), default=0.0) or 1.0
     for at, (label, length, text) in enumerate(rows):
         y = 6 + at * 26
-        wide = length / widest * (WIDTH - 330)
-        parts.append(f'<text class="label end" x="92" y="{y + 14}">{escape(label)}</text>')
-        parts.append(f'<rect class="cause" x="100" y="{y}" width="{wide:.1f}" height="18"/>')
-        parts.append(f'<text class="value" x="{108 + wide:.1f}" y="{y + 14}">{escape(text)}</text>')
+        wide = length / widest * (WIDTH - labels - 230)
+        parts.append(f'<text class="label end" x="{labels - 8}" y="{y + 14}">{escape(label)}</text>')
+        parts.append(f'<rect class="cause" x="{labels}" y="{y}" width="{wide:.1f}" height="18"/>')
+        parts.append(f'<text class="value" x="{labels + 8 + wide:.1f}" y="{y + 14}">{escape(text)}</text>')
     return "".join(parts) + "</svg>"
 
 
