@@ -36,7 +36,7 @@ _CAUSE_OF_REASON: Final = {
     **dict.fromkeys(("none", "existing_position", "add_ignored", "no_change", "nothing_held"), ""),
     "below_minimum": "minimum",
     "cap": "caps",
-    "margin": "margin",
+    **dict.fromkeys(("margin", "leverage_refused"), "margin"),
     **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded", "delayed"), "latency"),
     **dict.fromkeys(
         (
