@@ -133,11 +133,10 @@ def _ask_to_stop(name: str, stopping: asyncio.Event, log: EventLog) -> None:
 def _endpoint(runtime: Runtime) -> Endpoint:
     core = runtime.engine.metrics()
 
-    def prepare() -> Callable[[], bytes]:
-        gauges = runtime.gauges()
-        return lambda: core.render() + render_gauges(gauges) + render_process()
+    def metrics() -> bytes:
+        return core.render() + render_gauges(runtime.gauges()) + render_process()
 
-    return Endpoint(prepare, runtime.health, core.latency)
+    return Endpoint(metrics, runtime.health, core.latency)
 
 
 def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:

@@ -66,7 +66,7 @@ class Companion:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`."""
-        endpoint = Endpoint(lambda: self._render, lambda: b"{}", lambda: b"{}")
+        endpoint = Endpoint(self._render, lambda: b"{}", lambda: b"{}")
         metrics = self._config.metrics
         if metrics.enabled:
             with contextlib.suppress(OSError):

@@ -40,7 +40,8 @@ def _stat_fields() -> list[str]:
 def render_process() -> bytes:
     """Memory, processor time, open files and start time, as Prometheus clients name them. Any thread; Linux."""
     cpu = time.process_time()
-    resident = int(_stat_fields()[21]) * _PAGE
+    with open("/proc/self/statm", "rb", buffering=0) as statm:  # noqa: PTH123 - a quarter of what a Path takes
+        resident = int(statm.read(128).split()[1]) * _PAGE
     return render_gauges(
         {
             "process_resident_memory_bytes": ("gauge", "Resident memory size in bytes.", resident),
@@ -48,7 +49,7 @@ def render_process() -> bytes:
             "process_open_fds": (
                 "gauge",
                 "Number of open file descriptors.",
-                sum(1 for _ in Path("/proc/self/fd").iterdir()),
+                len(os.listdir("/proc/self/fd")) - 1,  # noqa: PTH208 - no objects; less the one that lists
             ),
             "process_start_time_seconds": ("gauge", "Start time of the process since unix epoch in seconds.", _START_S),
         }

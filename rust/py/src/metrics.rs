@@ -11,18 +11,15 @@ pub struct Metrics(pub Arc<hlfast_core::metrics::Metrics>);
 
 #[pymethods]
 impl Metrics {
+    /// In 0.07 ms: giving the interpreter's lock back for so long could cost a wait of 5 ms.
     fn render<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let text = py.detach(|| {
-            let mut text = String::with_capacity(64 << 10);
-            self.0.render(monotonic_ns(), &mut text);
-            text
-        });
+        let mut text = String::with_capacity(128 << 10);
+        self.0.render(monotonic_ns(), &mut text);
         PyBytes::new(py, text.as_bytes())
     }
 
     fn latency<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        let text = py.detach(|| self.0.latency_json());
-        PyBytes::new(py, text.as_bytes())
+        PyBytes::new(py, self.0.latency_json().as_bytes())
     }
 }
 
