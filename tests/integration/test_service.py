@@ -167,7 +167,7 @@ def test_engine_process_imports_five_packages_and_what_they_bring() -> None:
     """The limit is eight third-party packages imported by us; what those bring along is pinned here so that it is noticed."""
     code = """
 import json, sys
-import hlfast.app.serve
+import hlfast.app.serve, hlfast.app.road
 from importlib.metadata import packages_distributions
 names = packages_distributions()
 tops = {name.partition(".")[0] for name in sys.modules}

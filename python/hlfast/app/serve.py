@@ -9,14 +9,14 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from importlib import import_module
+from typing import Final
 
 import msgspec
 import uvloop
 
 from hlfast._core import Engine
 from hlfast.config.model import Config, Keys, control_path, for_core
-from hlfast.engine.asks import CONCURRENCY as READS
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import ControlSocket
 from hlfast.engine.limits import refuse_unsafe
@@ -24,35 +24,17 @@ from hlfast.engine.runtime import Runtime
 from hlfast.errors import ConfigError, HlfastError
 from hlfast.keys import load_keys
 from hlfast.keys.lease import SignerLease
-from hlfast.lanes.http import CONCURRENCY as POSTS
 from hlfast.telemetry.endpoint import Endpoint
 from hlfast.telemetry.logs import EventLog
 from hlfast.telemetry.process import render_gauges, render_process
-from hlfast.venue.exchange import Exchange
-from hlfast.venue.http import HttpRoad
-from hlfast.venue.info import Info
 
 EXIT_OK: Final = 0
 EXIT_FATAL: Final = 1
 EXIT_CONFIG: Final = 2
-_INFO_MS: Final = 5_000
-# Every read and post that may be on its way has a socket of its own: an order never waits for a read. Two for errands.
-_HTTP_SOCKETS: Final = READS + POSTS + 2
 # What opening made lives as long as the process, so it is frozen out of collection. Afterwards the hot path leaves no
 # cycles; aiohttp and tasks leave a few. A threshold of 50,000 makes a collection rare, and with everything old frozen
 # it is short.
 _GC_THRESHOLDS: Final = (50_000, 20, 50)
-
-
-class _VenueRoad:
-    """The venue client's verbatim calls, with the engine's deadlines."""
-
-    def __init__(self, road: HttpRoad) -> None:
-        self._info = Info(road)
-        self.exchange: Final = Exchange(road).raw
-
-    async def info(self, body: dict[str, Any]) -> tuple[int, bytes]:
-        return await self._info.raw(body, deadline_ms=_INFO_MS)
 
 
 def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
@@ -94,8 +76,10 @@ async def _serve(config: Config, *, json: bool) -> int:
         engine = Engine(for_core(config), config.journal.directory, clock.now_ms())
         lease = SignerLease(config.venue.base_url, sorted({follower.agent for follower in config.followers}))
         _load_keys(engine, config.keys, log)
-        async with HttpRoad(config.venue.base_url, connections=_HTTP_SOCKETS) as road:
-            runtime = Runtime(config, engine, _VenueRoad(road), log, clock, stopping)
+        # Begun when the process began; see __main__.
+        roads = import_module("hlfast.app.road")
+        async with roads.open_road(config.venue.base_url) as road:
+            runtime = Runtime(config, engine, roads.VenueRoad(road), log, clock, stopping)
             return await _live(config, runtime, json=json)
     finally:
         if lease is not None:

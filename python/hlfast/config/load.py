@@ -1,39 +1,25 @@
 """Reads `hlfast.toml` and `HLFAST_SECTION__FIELD` variables into the frozen structs of `config.model`.
 
 Order of sources: environment over file; nothing else. Every wrong or unknown setting is refused by name, all of them at
-once. Only `cli` and `app` import this module: it is the one that needs pydantic, and it runs once, before the loop.
+once. Only `cli` and `app` import this module; it runs once, before the loop.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-import types
 from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
-from pydantic import ConfigDict, Field, ValidationError, create_model
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from pydantic_settings.exceptions import SettingsError
 
 from hlfast.config.checks import check
 from hlfast.config.model import Config
-from hlfast.config.problems import Problem, nearest, redact, suggestion
-from hlfast.errors import SettingError
+from hlfast.config.problems import ENV_PREFIX, NESTED, SKELETON, Problem, SettingsRefusedError, nearest
 
-ENV_PREFIX = "HLFAST_"
-_NESTED = "__"
-_SKELETON = "see docs/configuration.md for a whole example"
-
-
-class SettingsRefusedError(SettingError):
-    """The configuration has something wrong in it. `problems` holds every finding; the text is one line each."""
-
-    def __init__(self, problems: list[Problem]) -> None:
-        self.problems = tuple(problems)
-        super().__init__("\n".join(problem.line() for problem in problems))
+__all__ = ["SettingsRefusedError", "load"]
 
 
 def load(path: Path) -> Config:
@@ -45,218 +31,49 @@ def load(path: Path) -> Config:
     Raises:
         SettingsRefusedError: the file cannot be read, or a setting is wrong, missing or unknown.
     """
-    _require_readable(path)
+    data = _read(path)
     unknown = list(_unknown_variables(os.environ))
     if unknown:
         raise SettingsRefusedError(unknown)
-    try:
-        data = _settings_class(path)().model_dump()
-    except ValidationError as error:
-        raise SettingsRefusedError(_explain(error)) from None
-    except SettingsError as error:
-        raise SettingsRefusedError([_not_json(error)]) from None
-    config = msgspec.convert(data, Config)
-    config, problems = check(config)
+    config, problems = check(_plain(data) or import_module("hlfast.config.careful").merged(data))
     if problems:
         raise SettingsRefusedError(problems)
     return config
 
 
-def _require_readable(path: Path) -> None:
+def _read(path: Path) -> dict[str, Any]:
     try:
-        tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        fix = f"name the file with --config; {_SKELETON}"
+        fix = f"name the file with --config; {SKELETON}"
         raise SettingsRefusedError([Problem(str(path), f"cannot be read ({error.strerror})", fix)]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsRefusedError([Problem(str(path), f"is not TOML ({error})", "correct that line")]) from None
 
 
-# the pydantic twin of each struct, made from the struct so that there is one list of settings
-
-
-def _settings_class(path: Path) -> type[BaseSettings]:
-    class FromFile(BaseSettings):
-        model_config = SettingsConfigDict(
-            env_prefix=ENV_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True
-        )
-
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the caller's signature
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=path)
-
-    return create_model("Settings", __base__=FromFile, **_fields(Config))
-
-
-def _fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
-    hints = get_type_hints(struct)
-    made: dict[str, Any] = {}
-    for field in msgspec.structs.fields(struct):
-        twin = _twin(hints[field.name])
-        if field.default is msgspec.NODEFAULT:
-            made[field.name] = (twin, ...)
-        elif isinstance(field.default, msgspec.Struct):
-            made[field.name] = (twin, Field(default_factory=twin))
-        else:
-            made[field.name] = (twin, field.default)
-    return made
-
-
-def _twin(hint: Any) -> Any:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return create_model(hint.__name__, __config__=ConfigDict(extra="forbid", frozen=True), **_fields(hint))
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in {types.UnionType, Union}:
-        return Union[tuple(_twin(part) for part in arguments)]  # noqa: UP007 - built at run time
-    if origin is tuple:
-        return tuple[_twin(arguments[0]), ...]  # type: ignore[misc] # built at run time
-    return hint
-
-
-# naming what is wrong
-
-
-def _explain(error: ValidationError) -> list[Problem]:
-    found = error.errors(include_url=False)
-    missing = {tuple(item["loc"]) for item in found if item["type"] == "missing"}
-    problems: list[Problem] = []
-    meant: set[tuple[int | str, ...]] = set()
-    for item in found:
-        if item["type"] != "extra_forbidden":
-            continue
-        loc = _setting_at(item["loc"])
-        known = _names_at(loc[:-1])
-        word = str(loc[-1])
-        close = nearest(word, known)
-        if close is not None and (*loc[:-1], close) in missing:
-            meant.add((*loc[:-1], close))
-        problems.append(Problem(_dotted(loc), "is no setting", suggestion(word, known)))
-    told: set[tuple[int | str, ...]] = set()
-    for item in found:
-        loc = _setting_at(item["loc"])
-        if item["type"] != "extra_forbidden" and loc not in meant | told:
-            told.add(loc)  # a setting of two kinds is wrong twice, and told once
-            problems.append(_wrong_value(loc, item["type"], item.get("input"), item.get("ctx", {})))
-    return problems
-
-
-def _setting_at(loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Leave out which kind of a setting's several kinds an error speaks of."""
-    *way, last = loc
-    is_kind = last in {"str", "int"} and len(_flat(_hint_at(tuple(way)))) > 1
-    return tuple(way) if is_kind else tuple(loc)
-
-
-def _wrong_value(loc: tuple[int | str, ...], kind: str, given: Any, context: Mapping[str, Any]) -> Problem:
-    name = _dotted(loc)
-    shown = redact(repr(given))[:80]
-    if kind == "missing":
-        return Problem(name, "is missing", _how_to_set(loc))
-    if kind == "literal_error":
-        return Problem(name, f"cannot be {shown}", suggestion(str(given), _literals_at(loc)))
-    for prefixes, should, fix in (
-        (("string_",), "text", f'write it in quotes: "{given}"' if _is_number(given) else "write a text in quotes"),
-        (("int_",), "a whole number", "write it without quotes and decimals"),
-        (("bool_",), "true or false", "write true or false without quotes"),
-        (("tuple_", "list_"), "a list", "write it in [ ], or as [[tables]] of their own"),
-        (("model_", "dict_"), "a table", f"write [{name}] and its settings below"),
-    ):
-        if kind.startswith(prefixes):
-            return Problem(name, f"must be {should}, not {shown}", fix)
-    return Problem(name, f"is wrong ({kind}): {shown}", str(context.get("error", _SKELETON)))
-
-
-def _is_number(given: Any) -> bool:
-    return isinstance(given, int | float) and not isinstance(given, bool)
-
-
-def _how_to_set(loc: tuple[int | str, ...]) -> str:
-    """Say how a missing setting is written: a table with what it needs, rows of a list, or one value."""
-    hint = _hint_at(loc)
-    if get_origin(hint) is tuple:
-        rows = _required(get_args(hint)[0])
-        return f"write one or more [[{_dotted(loc)}]] with {rows}"
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return f"write [{_dotted(loc)}] with {_required(hint)}"
-    return f"set it in the file or as {_variable(loc)}" if isinstance(loc[0], str) and len(loc) < 3 else "set it there"
-
-
-def _required(struct: type[msgspec.Struct]) -> str:
-    return ", ".join(field.name for field in msgspec.structs.fields(struct) if field.required)
-
-
-def _not_json(error: SettingsError) -> Problem:
-    # pydantic-settings names the field it could not decode in quotes: 'error parsing value for field "leaders" …'.
-    field = str(error).partition('field "')[2].partition('"')[0]
-    name = f"{ENV_PREFIX}{field.upper()}"
-    return Problem(name, "is not JSON", "lists and tables in a variable are written as JSON, or move it to the file")
+def _plain(data: dict[str, Any]) -> Config | None:
+    """The settings, where the file alone says them and nothing in it has to be interpreted or explained."""
+    if any(variable.upper().startswith(ENV_PREFIX) for variable in os.environ):
+        return None
+    try:
+        return msgspec.convert(data, Config)
+    except msgspec.ValidationError:
+        return None
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[Problem]:
-    """Find HLFAST_ variables that no section takes; pydantic-settings would pass them over in silence."""
+    """Find HLFAST_ variables that no section takes; they would be passed over in silence."""
     sections = {field.name for field in msgspec.structs.fields(Config)}
     for variable in sorted(environ):
         if not variable.upper().startswith(ENV_PREFIX):
             continue
-        section, _, rest = variable[len(ENV_PREFIX) :].lower().partition(_NESTED)
+        section, _, rest = variable[len(ENV_PREFIX) :].lower().partition(NESTED)
         if section in sections:
             continue
         close = nearest(section, sections)
         if close is not None:
-            tail = f"{_NESTED}{rest.upper()}" if rest else ""
+            tail = f"{NESTED}{rest.upper()}" if rest else ""
             fix = f'did you mean "{ENV_PREFIX}{close.upper()}{tail}"?'
         else:
             fix = f"unset it; sections are: {', '.join(sorted(sections))}"
         yield Problem(variable, "is no setting", fix)
-
-
-def _dotted(loc: tuple[int | str, ...]) -> str:
-    text = ""
-    for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _variable(loc: tuple[int | str, ...]) -> str:
-    names: list[str] = []
-    for part in loc:
-        if isinstance(part, int):  # one row of a list: only the whole list has a variable
-            break
-        names.append(part.upper())
-    return ENV_PREFIX + _NESTED.join(names)
-
-
-def _hint_at(loc: tuple[int | str, ...]) -> Any:
-    hint: Any = Config
-    for part in loc:
-        if isinstance(part, int):
-            hint = next(inner for inner in _flat(hint) if get_origin(inner) is tuple)
-            hint = get_args(hint)[0]
-        else:
-            hints = get_type_hints(hint) if isinstance(hint, type) and issubclass(hint, msgspec.Struct) else {}
-            if part not in hints:
-                return None
-            hint = hints[part]
-    return hint
-
-
-def _flat(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in {types.UnionType, Union} else (hint,)
-
-
-def _names_at(loc: tuple[int | str, ...]) -> list[str]:
-    hint = _hint_at(loc)
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return [field.name for field in msgspec.structs.fields(hint)]
-    return []
-
-
-def _literals_at(loc: tuple[int | str, ...]) -> list[str]:
-    return [str(value) for part in _flat(_hint_at(loc)) if get_origin(part) is Literal for value in get_args(part)]

@@ -8,6 +8,11 @@ from collections.abc import Iterable
 
 import msgspec
 
+from hlfast.errors import SettingError
+
+ENV_PREFIX = "HLFAST_"
+NESTED = "__"
+SKELETON = "see docs/configuration.md for a whole example"
 # 32 bytes of hex are a private key until shown otherwise: they never reach a terminal or a log.
 _KEY_LIKE = re.compile(r"(?:0[xX])?[0-9a-fA-F]{64}")
 
@@ -43,3 +48,11 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     if found is not None:
         return f'did you mean "{found}"?'
     return f"known are: {', '.join(names)}" if names else "there are none"
+
+
+class SettingsRefusedError(SettingError):
+    """The configuration has something wrong in it. `problems` holds every finding; the text is one line each."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problem.line() for problem in problems))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
@@ -11,6 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
+from hlfast.config.careful import merged
 from hlfast.config.load import SettingsRefusedError, load
 from hlfast.config.model import Config
 
@@ -386,6 +390,20 @@ def test_load_reports_everything_at_once(tmp_path: Path) -> None:
         "metrics.port",
         "followers[0].max_order_usd",
     }
+
+
+def test_load_reads_a_right_file_without_pydantic_and_like_it(tmp_path: Path) -> None:
+    program = (
+        "import sys\nfrom pathlib import Path\nfrom hlfast.config.load import load\nload(Path(sys.argv[1]))\n"
+        "print(sorted({'pydantic', 'pydantic_settings'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(EXAMPLE)], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+    for data in (base(), tomllib.loads(EXAMPLE.read_text())):
+        assert msgspec.convert(data, Config) == merged(data)
+    tree = base()
+    tree["engine"] = {"pool_depth": "16"}
+    assert load(write(tmp_path, tree)).engine.pool_depth == 16, "what has to be interpreted still is"
 
 
 def test_load_lets_the_environment_win(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
