@@ -47,6 +47,16 @@ TARGETS = (
     Target("metrics/render", "a scrape rendered", 2e6 / REFERENCE_SIGNATURE_NS, note="2 ms"),
 )
 
+# A bench beside another one of the same round, and how many times as long it may take.
+PAIRS = (
+    (
+        "decide/one fill, 1,000 followers, all filters and caps",
+        "decide/one fill, 1,000 followers",
+        "1,000 followers with all filters and caps on, over none",
+        1.25,
+    ),
+)
+
 
 def bench(*arguments: str) -> None:
     """Run `cargo bench` quietly; its output is shown when it fails."""
@@ -91,6 +101,11 @@ def run(rounds: int, seconds: float, advance: Callable[[str], None]) -> dict[str
         for name, values in sorted(samples.items())
     ]
     gates = [gate(target, median(samples[target.row]) / bare) for target in TARGETS if target.row in samples]
+    gates += [
+        pair_gate(what, [one / other for one, other in zip(samples[row], samples[beside], strict=True)], limit)
+        for row, beside, what, limit in PAIRS
+        if row in samples and beside in samples
+    ]
     return {
         "rounds": rounds,
         "bare_signature_us": bare / 1e3,
@@ -110,6 +125,20 @@ def gate(target: Target, signatures: float) -> dict[str, Any]:
         "at_least": False,
         "passed": figure <= target.limit,
         "note": f"stands for {target.note}" if target.note else "",
+    }
+
+
+def pair_gate(what: str, ratios: list[float], limit: float) -> dict[str, Any]:
+    """Two benches of each round judged against each other: what slowed a round down slowed both."""
+    figure = median(ratios)
+    return {
+        "what": what,
+        "figure": figure,
+        "limit": limit,
+        "unit": "times",
+        "at_least": False,
+        "passed": figure <= limit,
+        "note": f"{min(ratios):.3g} to {max(ratios):.3g} over the rounds",
     }
 
 

@@ -3,11 +3,14 @@ use super::Engine;
 use super::gates::Refusal;
 use crate::commands::{CoinId, Outcome, Reason};
 use crate::config_check::CheckedFollow;
-use crate::copy::plan::least_size;
+use crate::copy::plan::{MIN_VALUE, least_size};
 use crate::copy::sizing::{UNIT, cap_units, scale_down, to_position, worth};
 use crate::num::{Round, Usd, mul_div};
 use crate::planted::{Bug, planted};
-use crate::state::{Change, Held};
+use crate::state::{Change, Held, Lot};
+
+/// Of the venue's least order.
+const TWICE_MIN_VALUE: Usd = Usd::from_raw(2 * MIN_VALUE.raw());
 
 impl Engine {
     /// Cuts an increase to what the edge's caps leave room for. What is cut is not taken later.
@@ -45,6 +48,10 @@ impl Engine {
         added: i128,
     ) -> i128 {
         let Some(most) = edge.round_up_max else { return added };
+        // Twice the minimum is enough, whatever rounding and the minimum itself left before.
+        if to_position(added).is_some_and(|size| worth(size, change.price) >= TWICE_MIN_VALUE) {
+            return added;
+        }
         let raised = || {
             let coin = self.state.market.coin(change.coin)?;
             let lot = self.state.follower(edge.follower)?.coins.get(&change.coin);
@@ -117,26 +124,37 @@ impl Engine {
         if account.max_position.is_none() && account.max_gross.is_none() {
             return;
         }
+        let net = self.net(follower, change.coin);
+        let same_side = net_before != 0 && (net > 0) == (net_before > 0);
+        let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
+        let caps = if outward { self.caps(follower, change) } else { 0 };
+        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
+        let before = clamp(net_before, lot.ceiling).saturating_abs();
+        lot.ceiling = Some(match (outward, same_side) {
+            (true, true) => caps.max(before),
+            (true, false) => caps,
+            (false, _) => before,
+        });
+    }
+
+    /// The most that an account's caps let it hold of a coin, either way.
+    fn caps(&self, follower: u32, change: &Change) -> i128 {
+        let Some(account) = self.config.followers.get(follower as usize) else { return 0 };
         let position = account.max_position.map_or(i128::MAX, |cap| cap_units(cap, change.price));
         let gross = account.max_gross.map_or(i128::MAX, |cap| {
             let left = cap.checked_sub(self.gross_without(follower, change.coin)).unwrap_or(Usd::ZERO);
             cap_units(left, change.price).max(0)
         });
-        let net = self.net(follower, change.coin);
-        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
-        let before = clamp(net_before, lot.ceiling).saturating_abs();
-        let same_side = net_before != 0 && (net > 0) == (net_before > 0);
-        let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
-        lot.ceiling = Some(match (outward, same_side) {
-            (true, true) => position.min(gross).max(before),
-            (true, false) => position.min(gross),
-            (false, _) => before,
-        });
+        position.min(gross)
     }
 
     /// What a follower should hold of a coin: Σ E within the account's caps.
     pub(super) fn target(&self, follower: u32, coin: u32) -> i128 {
         let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        self.lot_target(follower, coin, lot)
+    }
+
+    fn lot_target(&self, follower: u32, coin: u32, lot: Option<&Lot>) -> i128 {
         let ceiling = lot.and_then(|lot| lot.ceiling).filter(|_| !planted(Bug::CapForgotten));
         clamp(self.net(follower, coin), ceiling)
     }
@@ -151,15 +169,24 @@ impl Engine {
     fn gross_without(&self, follower: u32, coin: u32) -> Usd {
         let Some(state) = self.state.follower(follower) else { return Usd::MAX };
         let others = state.coins.iter().filter(|(other, _)| **other != coin);
-        others.fold(Usd::ZERO, |sum, (other, lot)| {
+        // 10^-8 coins times 10^-8 dollars; divided once.
+        let sum = others.fold(0u128, |sum, (other, lot)| {
             let price = self.state.market.coin(*other).map_or(0, |coin| coin.last_price).max(lot.leader_price);
-            let target = to_position(self.target(follower, *other)).unwrap_or(i64::MAX);
             let account = lot.own.saturating_add(lot.manual);
             let [sold, bought] = self.flying(lot, *other).map(|size| account.saturating_add(size));
-            let worst = if planted(Bug::GrossOfConfirmed) { [account; 4] } else { [target, account, sold, bought] };
-            let worst = worst.into_iter().map(|position| worth(position, price)).max();
-            sum.checked_add(worst.unwrap_or(Usd::ZERO)).unwrap_or(Usd::MAX)
-        })
+            let held = [account, sold, bought].map(i64::unsigned_abs).into_iter().fold(0, u64::max);
+            let target = self.lot_target(follower, *other, Some(lot)).unsigned_abs();
+            // Most of the time it is what is held: no division then.
+            let worst = if planted(Bug::GrossOfConfirmed) {
+                account.unsigned_abs()
+            } else if target <= u128::from(held).saturating_mul(UNIT.unsigned_abs()) {
+                held
+            } else {
+                u64::try_from(target / UNIT.unsigned_abs()).unwrap_or(u64::MAX)
+            };
+            sum.saturating_add(u128::from(worst).saturating_mul(price.unsigned_abs().into()))
+        });
+        i64::try_from(sum.div_ceil(10_000_000_000)).map_or(Usd::MAX, Usd::from_raw)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Answers to actions: what was executed, what was refused, and what that means for the position, E and the receipts.
 use super::receipts::{cut_short, executed};
+use super::work::is_beyond;
 use super::{Engine, alert, alert_follower};
 use crate::commands::{CoinId, Commands, Level, Outcome, Reason};
 use crate::event::FrameClass;
@@ -271,9 +272,12 @@ impl Engine {
                 return;
             }
             // An order cut by the account's cap of one order, or a portion, is followed by the next one.
+            let own = lot.own;
             let account = self.config.followers.get(attempt.follower as usize);
-            let capped = account.is_some_and(|account| account.max_order.is_some() || account.execution.is_sliced());
-            if capped {
+            let cut = account.is_some_and(|account| account.max_order.is_some() || account.execution.is_sliced());
+            let rest = cut && is_beyond(self.target(attempt.follower, coin), own);
+            let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };
+            if rest {
                 lot.let_go(post, |_| {});
                 return;
             }

@@ -392,7 +392,7 @@ impl Engine {
 }
 
 /// The target is further out than the position, on the same side.
-fn is_beyond(target: i128, own: i64) -> bool {
+pub(super) fn is_beyond(target: i128, own: i64) -> bool {
     let held = i128::from(own).saturating_mul(UNIT);
     target.unsigned_abs() > held.unsigned_abs() && (own == 0 || (own > 0) == (target > 0))
 }

@@ -16,6 +16,7 @@
 )]
 
 mod answers;
+pub mod crowd;
 mod digest;
 mod operator;
 mod restart;
