@@ -236,3 +236,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn mistake_configuration_errors_falling_back_to_defaults() {
+    let base = config_json(1, &[json!({})], &[follow(0, 0, json!({}))], "venue");
+    assert!(Config::from_json(base.to_string().as_bytes()).is_ok());
+    for place in ["", "/venue", "/journal", "/engine", "/keys", "/metrics", "/leaders/0", "/followers/0", "/follows/0"]
+    {
+        let names: Vec<String> = base.pointer(place).unwrap().as_object().unwrap().keys().cloned().collect();
+        for name in names {
+            let mut wrong = base.clone();
+            wrong.pointer_mut(place).unwrap()[&name] = json!({"what": "nonsense"});
+            assert!(Config::from_json(wrong.to_string().as_bytes()).is_err(), "{place}/{name} of another kind");
+            let mut misspelt = base.clone();
+            let table = misspelt.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            let value = table.remove(&name).unwrap();
+            table.insert(format!("{name}x"), value);
+            assert!(Config::from_json(misspelt.to_string().as_bytes()).is_err(), "{place}/{name} misspelt");
+        }
+    }
+}
+
+#[test]
+fn mistake_address_case_making_two_leaders() {
+    let mixed = |address: String| format!("0x{}", address.trim_start_matches("0x").to_uppercase());
+    let mut settings = config_json(2, &[json!({})], &[follow(0, 0, json!({}))], "off");
+    settings["leaders"][1]["address"] = json!(mixed(format!("0x{:040x}", 0xabc)));
+    settings["leaders"][0]["address"] = json!(format!("0x{:040x}", 0xabc));
+    let error = Config::from_json(settings.to_string().as_bytes()).unwrap_err();
+    assert_eq!(error.setting, "leaders[1].address");
+
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    let row = world.leader_trades(0, "SOL", "B", "100", "10");
+    let frame = String::from_utf8(World::fills_frame(0, &[row], false)).unwrap();
+    world.step(OwnedEvent::Frame(2, frame.replace(&leader_address(0), &mixed(leader_address(0))).into_bytes()));
+    world.settle();
+    assert_eq!(world.position(0, "SOL"), pos("5"), "one leader, however its address is written");
+}

@@ -327,7 +327,7 @@ fn run(acts: &[Act], leaders: usize) {
 
 /// How many histories a run plays: `HLFAST_HISTORIES`, else a few.
 fn histories(usual: u32) -> u32 {
-    std::env::var("HLFAST_HISTORIES").ok().map_or(usual, |count| count.parse().expect("a number of histories"))
+    std::env::var("HLFAST_HISTORIES").ok().map_or(usual, |count| count.parse().unwrap())
 }
 
 proptest! {

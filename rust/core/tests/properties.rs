@@ -136,6 +136,7 @@ fn run(acts: &[Act], limits: &str, executions: [Value; 2]) {
             }
         }
         caps_hold(&world);
+        assert_eq!(world.engine.contradiction(), None);
     }
     world.reply = Reply::Fill;
     world.pass(30_000);

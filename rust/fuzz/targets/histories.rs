@@ -98,6 +98,7 @@ impl World {
                 self.asks.push((*token, serde_json::from_slice(body).expect("questions are JSON")));
             }
         }
+        assert_eq!(self.engine.contradiction(), None);
         if out.more {
             self.step(&Event::Continue);
         }
