@@ -1,6 +1,6 @@
 """Time of a what-if over a recorded history, and whether its result is the recorded one, to the byte.
 
-    nice -n -15 .venv/bin/python bench/research/whatif.py FILE [--golden bench/results/what_if_12156.json] [--record]
+    nice -n -15 .venv/bin/python bench/research/whatif.py FILE [--golden bench/research/what_if_12156.json] [--record]
 
 `replay` is one run of the core over the record for one follower; `what-if` is everything that the report needs but the
 latency curve and the search for the least equity; `whole` is with both. Reading the file is apart.
