@@ -8,7 +8,7 @@ use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, leader_address, pos};
+use venue::{OwnedEvent, Reply, Sent, World, follow, leader_address, pos};
 
 const COINS: [&str; 2] = ["SOL", "ETH"];
 const LANES: [u32; 2] = [1, 4];
@@ -136,20 +136,31 @@ fn entitled(status: &Value, follow: usize, coin: &str) -> i64 {
     status["follows"][follow]["entitled"][coin].as_str().map_or(0, pos)
 }
 
+/// An exit of a part that another part covered opens what it had covered: it brings the account to what its parts say, and
+/// those are checked on their own not to grow.
+fn uncovers(sent: &Sent, after: &Value) -> bool {
+    let lots = &after["followers"][sent.attempt.follower as usize]["positions"];
+    sent.orders.iter().filter(|order| !order.reduce_only).all(|order| {
+        let target = lots[&order.coin]["target"].as_str().map_or(0, pos);
+        target != 0 && order.is_buy == (target > 0)
+    })
+}
+
 /// What must hold of everything that an act led to, while nothing changed what is forbidden.
 fn nothing_forbidden_was_done(world: &World, before: &Value, sent: usize) {
+    let after = world.status();
     for sent in &world.sent[sent..] {
         let hold = account_hold(before, sent.attempt.follower as usize);
         assert_ne!(hold.as_deref(), Some("freeze"), "a frozen account sends {:?}", sent.attempt.kind);
         let adds = sent.orders.iter().any(|order| !order.reduce_only);
         let held = (0..4).filter(|at| before["follows"][*at]["follower"] == format!("F{}", sent.attempt.follower));
         let all_held = held.into_iter().all(|at| !before["follows"][at]["held_back"].is_null());
+        let may_add = !all_held || uncovers(sent, &after);
         assert!(
-            !adds || sent.attempt.kind == hlfast_core::commands::AttemptKind::Resend || (hold.is_none() && !all_held),
+            !adds || sent.attempt.kind == hlfast_core::commands::AttemptKind::Resend || (hold.is_none() && may_add),
             "risk is added under {hold:?}"
         );
     }
-    let after = world.status();
     for at in 0..4 {
         if before["follows"][at]["held_back"].is_null() {
             continue;
@@ -160,8 +171,12 @@ fn nothing_forbidden_was_done(world: &World, before: &Value, sent: usize) {
                 is.abs() <= was.abs() && (is == 0 || (is > 0) == (was > 0)),
                 "{coin} of follow {at}: {was} to {is}"
             );
-            // What an order that was on its way did not buy is given back all the same.
-            let still = before["follows"][at]["held_back"]["kind"] == "freeze" && before["in_flight"] == 0;
+            // What an order that was on its way did not buy is given back all the same, and so is what an exit uncovers in an
+            // account that takes no increases, or beyond the cap that the second account has.
+            let still = before["follows"][at]["held_back"]["kind"] == "freeze"
+                && before["in_flight"] == 0
+                && account_hold(before, at / 2).is_none()
+                && at / 2 == 0;
             if still && !after["follows"][at]["held_back"].is_null() {
                 assert_eq!(was, is, "what is frozen stands still");
             }

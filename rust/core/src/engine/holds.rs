@@ -6,7 +6,7 @@ use crate::copy::entitle::{Move, classify};
 use crate::copy::sizing::{UNIT, scale_down, to_position};
 use crate::num::{Pos, Px};
 use crate::risk::pause::{Pause, Paused};
-use crate::state::{Change, Held, Pending};
+use crate::state::{Change, Entry, Held, Pending};
 
 /// The whole of a frozen part, in the units of [`Held::frozen`].
 const WHOLE: i64 = 1_000_000_000_000_000_000;
@@ -128,9 +128,18 @@ impl Engine {
         }
         let net = self.net(follower, coin);
         let turned = net != 0 && (net > 0) != (net_before > 0);
-        if turned || net.unsigned_abs() > net_before.unsigned_abs() {
-            self.uncover_rest(follower, coin);
+        if !turned && net.unsigned_abs() <= net_before.unsigned_abs() {
+            return;
         }
+        let newest = self.follows_of_follower.get(follower as usize).and_then(|follows| follows.last()).copied();
+        let (Some(lot), Some(follow)) = (self.state.lot_mut(follower, coin), newest) else { return };
+        // What is on its way may close, in whole or in part, what now stands uncovered: only its answer tells.
+        if lot.in_flight.is_some() || !lot.doubted.is_empty() {
+            let price = lot.leader_price;
+            lot.entries.push(Entry::uncovered(follow, price));
+            return;
+        }
+        self.uncover_rest(follower, coin);
     }
 
     /// After an answer: what its order left is not tried again where that is forbidden.

@@ -276,12 +276,13 @@ impl Engine {
     }
 
     /// Gives parts of E back, newest first, as far as they were not bought, for the reason that `why` has for an entry. "Not
-    /// bought" is the distance between Σ E and the engine's position in the part's direction, so that what was filled stays and
-    /// nothing is given back twice. True if there was any such entry.
+    /// bought" is the distance between Σ E and what the engine holds, without what is being sold of it, in the part's direction: so
+    /// what was filled stays and nothing is given back twice. True if there was any such entry.
     pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, why: impl Fn(&Entry) -> Option<Reason>) -> bool {
         let net = self.net(follower, coin);
-        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
-        let mut missing = net.saturating_sub(i128::from(lot.own).saturating_mul(UNIT));
+        let certain = self.state.follower(follower).and_then(|state| Some(self.certain(state.coins.get(&coin)?, coin)));
+        let (Some(lot), Some(certain)) = (self.state.lot_mut(follower, coin), certain) else { return false };
+        let mut missing = net.saturating_sub(i128::from(certain).saturating_mul(UNIT));
         let gone: Vec<(Entry, Reason)> = lot.entries.iter().filter_map(|entry| Some((*entry, why(entry)?))).collect();
         if gone.is_empty() {
             return false;
