@@ -410,6 +410,8 @@ pub struct State {
     pub reads: BTreeSet<(u64, bool, u32)>,
     /// How fast coins run away from leaders' prices.
     pub drift: BTreeMap<CoinId, Drift>,
+    /// Contexts, pasts and candles: the last read of the kind gave nothing.
+    pub unread: [bool; 3],
     /// When a figure is read next.
     pub surveys: BTreeSet<(u64, Survey)>,
     /// Entries that wait for their edge's delay.

@@ -115,8 +115,11 @@ fn a_market_without_volume_or_open_interest_is_not_entered() {
     world.leader_fill(0, "kPEPE", "B", "100", "10");
     assert_eq!(last(&world), (Outcome::Blocked, "market_unread"), "the venue gives no figures of it");
     // The next reads give nothing, and 15 minutes after the last good one it counts no more.
+    assert!(world.alerts.is_empty());
     world.figures.contexts.clear();
     world.pass_coarsely(900_000 + 120_000);
+    let alerts: Vec<_> = world.alerts.iter().map(|alert| alert.code).collect();
+    assert_eq!(alerts, ["figures_unread"], "told once, however often it is tried again");
     exits_pass_where_an_add_ends(&mut world, Outcome::Blocked, "market_unread");
 }
 

@@ -1,7 +1,7 @@
 //! Figures that gates and sizing judge by: which the settings need, and when each is read. An old one is none.
-use super::Engine;
 use super::reads::{MAX_ASKS, index};
-use crate::commands::{CoinId, Commands};
+use super::{Engine, alert};
+use crate::commands::{CoinId, Commands, Level};
 use crate::config::Config;
 use crate::config_check::{DAY_MS, Mode};
 use crate::copy::equity::AccountMode;
@@ -19,7 +19,7 @@ const CANDLES_AGE_MS: u64 = DAY_MS + DAY_MS / 2;
 const PAST_MS: u64 = 600_000;
 const PAST_AGE_MS: u64 = 3_600_000;
 /// After a read that gave nothing.
-pub(super) const SURVEY_AGAIN_MS: u64 = 60_000;
+const SURVEY_AGAIN_MS: u64 = 60_000;
 /// Venue rule: weight of each of these reads; of candles, one more for each 60.
 const WEIGHT: u32 = 20;
 /// So much weight of the minute is left to orders and to reads of accounts.
@@ -177,9 +177,29 @@ impl Engine {
             Survey::Candles(coin) => self.on_candles(coin, body, now_ms).then_some(DAY_MS),
         };
         let Some(wait) = next else { return false };
+        *self.unread_of(survey).1 = false;
         // A coin's age grows by itself; what it moves by has to be read again.
         let once = matches!(survey, Survey::Candles(_)) && self.needs.move_days.is_empty();
         once || self.survey_at(now_ms.saturating_add(wait), survey)
+    }
+
+    /// No answer, or none that can be used: what needs the figure is blocked until one comes. Told once for each kind.
+    pub(super) fn survey_again(&mut self, survey: Survey, now_ms: u64, out: &mut Commands) -> bool {
+        let (what, unread) = self.unread_of(survey);
+        if !std::mem::replace(unread, true) {
+            let text = format!("{what} could not be read. Entries that need them are blocked until they can.");
+            alert(out, Level::Warning, "figures_unread", text);
+        }
+        self.survey_at(now_ms.saturating_add(SURVEY_AGAIN_MS), survey)
+    }
+
+    fn unread_of(&mut self, survey: Survey) -> (&'static str, &mut bool) {
+        let [contexts, pasts, candles] = &mut self.state.unread;
+        match survey {
+            Survey::Contexts(_) => ("Volume and open interest", contexts),
+            Survey::Past(_) => ("A leader's past", pasts),
+            Survey::Candles(_) => ("A coin's days", candles),
+        }
     }
 
     fn on_contexts(&mut self, body: &[u8], now_ms: u64) -> bool {

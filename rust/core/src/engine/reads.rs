@@ -1,5 +1,4 @@
 //! What the core wants to know of accounts: asked within the venue's budget, spread over time, compared with what it believes.
-use super::figures::SURVEY_AGAIN_MS;
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::copy::entitle::{Move, classify};
@@ -231,7 +230,7 @@ impl Engine {
                 );
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
-            Asked::Survey(survey) => self.survey_at(now_ms.saturating_add(SURVEY_AGAIN_MS), survey),
+            Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
             Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } => false,
         };
     }
