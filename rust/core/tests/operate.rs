@@ -255,3 +255,40 @@ fn what_a_flattened_leader_had_covered_is_opened_as_part_of_that_exit() {
     assert_eq!(world.position(0, "SOL"), pos("-8"), "the other leader's part, whole");
     world.assert_replay();
 }
+
+/// A leader trades, and nothing of what that leads to is answered.
+fn trade(world: &mut World, leader: usize, side: &str, size: &str) {
+    let row = world.leader_trades(leader, "SOL", side, "100", size);
+    world.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
+}
+
+fn operate_unanswered(world: &mut World, request: &Value) {
+    world.step(OwnedEvent::Operate(request.to_string().into_bytes()));
+}
+
+#[test]
+fn an_entry_that_a_pause_ends_does_not_stand_for_what_is_being_sold() {
+    let mut world = two_leaders();
+    world.leader_fill(0, "SOL", "B", "100", "4");
+    operate_unanswered(&mut world, &json!({"do": "flatten", "follower": "F0"}));
+    trade(&mut world, 1, "B", "6");
+    operate_unanswered(&mut world, &json!({"do": "pause", "leader": "L1", "follower": "F0"}));
+    world.pass(10_000);
+    assert_eq!(world.position(0, "SOL"), 0, "two were sold, and none is bought for a paused leader");
+    world.assert_replay();
+}
+
+#[test]
+fn what_a_flattened_edge_had_covered_is_opened_once_its_own_order_is_proven_dead() {
+    let mut world = two_leaders();
+    trade(&mut world, 1, "A", "4");
+    trade(&mut world, 0, "B", "2");
+    operate_unanswered(&mut world, &json!({"do": "pause", "leader": "L0"}));
+    operate_unanswered(&mut world, &json!({"do": "pause", "leader": "L1", "follower": "F0", "kind": "flatten"}));
+    world.reply = Reply::Text("Order could not immediately match against any resting orders.");
+    world.settle();
+    world.reply = Reply::Fill;
+    world.pass(10_000);
+    assert_eq!(world.position(0, "SOL"), pos("1"), "the other leader's part, which his pause left in E");
+    world.assert_replay();
+}
