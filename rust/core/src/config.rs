@@ -147,6 +147,13 @@ pub(crate) enum RawMargin {
     Isolated,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RawManual {
+    Block,
+    Allow,
+}
+
 /// Who gets a share of every fee.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -176,6 +183,7 @@ pub(crate) struct RawFollower {
     pub leverage: Option<RawLeverage>,
     pub margin: Option<RawMargin>,
     pub max_leverage: Option<u32>,
+    pub manual: Option<RawManual>,
     pub builder_fee_tenths_bps: Option<u32>,
     pub max_priority_bps: Option<u32>,
     pub execution: Option<RawExecution>,

@@ -4,7 +4,7 @@ use super::lending::{Lending, lending_of};
 use super::register::Register;
 use super::surcharges::{builder_of, priority_of};
 use super::values::{limit, parse_address};
-use crate::config::{ConfigError, RawFollower};
+use crate::config::{ConfigError, RawFollower, RawManual};
 use crate::copy::pace::Execution;
 use crate::num::Usd;
 use crate::wire::{Address, Builder};
@@ -28,6 +28,8 @@ pub struct CheckedFollower {
     pub max_gross: Option<Usd>,
     /// How far from the entry a stop rests at the venue; `None`: there is none.
     pub disaster_stop_bps: Option<u32>,
+    /// Coins on which somebody else holds a part are entered all the same.
+    pub allows_manual: bool,
     /// How it borrows; `None`: as it does.
     pub lending: Option<Lending>,
     /// Who gets a share of its fees.
@@ -58,6 +60,7 @@ pub(super) fn check_follower(
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
         disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
+        allows_manual: raw.manual == Some(RawManual::Allow),
         lending: lending_of(at, raw)?,
         builder: builder_of(at, raw, builder)?,
         max_priority_bps: priority_of(at, raw)?,

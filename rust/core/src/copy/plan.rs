@@ -31,6 +31,8 @@ pub struct Job {
     pub own: i64,
     /// That is the account's whole position on the coin, for certain.
     pub is_whole: bool,
+    /// What the account holds beside it, in 10^-8: somebody else's.
+    pub manual: i64,
     /// What it should hold, in 10^-8, unrounded.
     pub target: i64,
     /// Whether and how risk may be added.
@@ -52,8 +54,10 @@ pub struct Draft {
     pub size: i64,
     /// Limit.
     pub price: Px,
-    /// May only shrink the position.
+    /// Lowers what the engine holds.
     pub reduce_only: bool,
+    /// Goes without the venue's reduce-only all the same: the account's position is another than the engine's.
+    pub plain: bool,
     /// Waits in the book instead of taking from it.
     pub passive: bool,
 }
@@ -113,7 +117,12 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
     let Some(price) = reduction(&job.asset, job.quote, job.fallback, is_buy, bands) else { return Half::NoPrice };
     let buys = is_buy != planted(Bug::SignFlipOnClose);
     let order = |size: i64| {
-        Half::Order(Draft { size: if buys { size } else { -size }, price, reduce_only: true, passive: false })
+        // The venue judges the account's whole position: where somebody else's part turns it round, or leaves less of it
+        // than is to go, it would refuse the exit or cut it.
+        let account = job.own.saturating_add(job.manual);
+        let plain = job.manual != 0 && (account.signum() != job.own.signum() || account.abs() < size);
+        let size = if buys { size } else { -size };
+        Half::Order(Draft { size, price, reduce_only: true, plain, passive: false })
     };
     let own = job.own.abs();
     // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only.
@@ -153,7 +162,7 @@ fn plan_opening(job: &Job, missing: i64, is_buy: bool) -> Half {
         (false, Some(pace)) if pace.later => Half::Later,
         (false, _) => {
             let size = if is_buy { capped } else { -capped };
-            Half::Order(Draft { size, price, reduce_only: false, passive: passive.is_some() })
+            Half::Order(Draft { size, price, reduce_only: false, plain: false, passive: passive.is_some() })
         }
     }
 }
@@ -192,6 +201,7 @@ mod tests {
             asset: ASSET,
             own,
             is_whole: true,
+            manual: 0,
             target,
             opening: Some(Opening { price: 100 * ONE, band_bps: 30, max_order: None, pace: None }),
             reduce_bands: [100, 300],
@@ -239,6 +249,25 @@ mod tests {
         let flip = plan(&job(ONE, -2 * ONE));
         assert!(matches!(flip.reduce, Half::Order(Draft { size, reduce_only: true, .. }) if size == -ONE));
         assert!(matches!(flip.open, Half::Order(Draft { size, reduce_only: false, .. }) if size == -2 * ONE));
+    }
+
+    #[test]
+    fn rule_15_an_exit_is_not_held_back_by_what_somebody_else_holds() {
+        let plain = |own: i64, manual: i64, target: i64| match plan(&Job {
+            manual,
+            is_whole: false,
+            ..job(own, target)
+        })
+        .reduce
+        {
+            Half::Order(draft) => (draft.size, draft.reduce_only, draft.plain),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(plain(ONE, ONE, 0), (-ONE, true, false), "there is more of it");
+        assert_eq!(plain(ONE, -3 * ONE, 0), (-ONE, true, true), "the account is short");
+        assert_eq!(plain(ONE, -ONE, 0), (-ONE, true, true), "the account is flat");
+        assert_eq!(plain(2 * ONE, -ONE, ONE), (-ONE, true, false), "what is left of it is enough");
+        assert_eq!(plain(-2 * ONE, ONE, 0), (2 * ONE, true, true), "and is not");
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Engine {
         if !self.has_requests(edge.follower) {
             return block(Reason::RequestBudget);
         }
-        if follower.coins.get(&change.coin).is_some_and(|lot| lot.manual != 0) {
+        if self.is_left_to_others(edge.follower, change.coin) {
             return block(Reason::ManualPosition);
         }
         Ok(())

@@ -82,6 +82,7 @@ impl Engine {
             size: draft.size,
             price: draft.price.raw(),
             reduce_only: draft.reduce_only,
+            plain: draft.plain,
             passive: draft.passive,
             cloid: [0; 16],
             found: None,
@@ -288,7 +289,7 @@ impl Engine {
             is_buy: leg.size > 0,
             price: Px::from_raw(leg.price),
             size: Sz::from_raw(leg.size.saturating_abs()),
-            reduce_only: leg.reduce_only && !planted(Bug::ReductionMayOpen),
+            reduce_only: leg.reduce_only && !leg.plain && !planted(Bug::ReductionMayOpen),
             tif: if leg.passive { Tif::Alo } else { Tif::Ioc },
             cloid: Some(Cloid(leg.cloid)),
         })

@@ -139,6 +139,7 @@ impl Engine {
             asset,
             own: certain,
             is_whole: lot.manual == 0 && !doubted,
+            manual: lot.manual,
             target,
             opening,
             reduce_bands,
@@ -179,7 +180,7 @@ impl Engine {
     /// An opening that may not be gives its part of E back; then the reduction in front of it has another target, or none.
     /// What an exit uncovered (amount 0) is no such part: it goes by the book, on its own.
     fn replan(&mut self, follower: u32, coin: CoinId, gate: Gate, job: &Job, first: Plan, now_ms: u64) -> Plan {
-        let manual = self.state.lot_mut(follower, coin).is_some_and(|lot| lot.manual != 0);
+        let manual = self.is_left_to_others(follower, coin);
         let refused = first.open == Half::Beyond || (first.open == Half::NotAllowed && manual);
         let reason = if manual { Reason::ManualPosition } else { Reason::PriceBeyondBand };
         let why = |entry: &Entry| (entry.post.is_none() && (manual || entry.amount != 0)).then_some(reason);
@@ -203,8 +204,8 @@ impl Engine {
             && (matches!(plan.open, Half::NoPrice | Half::Later)
                 || rests_behind
                 || (plan.open == Half::NotAllowed && !gate.open));
+        let behind = waits && !self.is_left_to_others(follower, coin);
         if let Some(lot) = self.state.lot_mut(follower, coin) {
-            let behind = waits && lot.manual == 0;
             lot.entries.iter_mut().filter(|e| e.post.is_none()).for_each(|entry| entry.behind = behind);
         }
         let mut held_back = waits;
@@ -309,11 +310,11 @@ impl Engine {
     /// What is in E stays in E: where no part waits any more and the target lies beyond what is held, an exit uncovered the
     /// difference while something larger, now given back, stood before it. It is opened like everything an exit uncovers.
     pub(super) fn uncover_rest(&mut self, follower: u32, coin: CoinId) {
-        let target = self.target(follower, coin);
+        let (target, left) = (self.target(follower, coin), self.is_left_to_others(follower, coin));
         let newest = self.follows_of_follower.get(follower as usize).and_then(|follows| follows.last()).copied();
         let (Some(lot), Some(follow)) = (self.state.lot_mut(follower, coin), newest) else { return };
         let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
-        if !waits && lot.manual == 0 && is_beyond(target, lot.own) {
+        if !waits && !left && is_beyond(target, lot.own) {
             let price = lot.leader_price;
             lot.entries.push(Entry::uncovered(follow, price));
         }
@@ -343,7 +344,7 @@ impl Engine {
     ) -> Option<Opening> {
         let lot = self.state.follower(follower)?.coins.get(&coin)?;
         let newest = lot.entries.last()?;
-        if !gate.open || lot.manual != 0 {
+        if !gate.open || self.is_left_to_others(follower, coin) {
             return None;
         }
         let edge = self.config.follows.get(newest.follow as usize)?;
@@ -355,6 +356,13 @@ impl Engine {
         let band_bps = account.execution.slippage_bps.unwrap_or(edge.entry_band_bps);
         let pace = self.pace(follower, coin, newest, net > 0, quote, now_ms);
         Some(Opening { price: newest.price, band_bps, max_order: account.max_order, pace })
+    }
+
+    /// Rule 15: somebody else holds a part of the account's position on the coin, and the settings leave the coin to him.
+    pub(super) fn is_left_to_others(&self, follower: u32, coin: CoinId) -> bool {
+        let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        let shares = self.config.followers.get(follower as usize).is_some_and(|account| account.allows_manual);
+        !shares && lot.is_some_and(|lot| lot.manual != 0)
     }
 
     /// The widest bands of a follower's edges: an exit of one must not wait for the other's.

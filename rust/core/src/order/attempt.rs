@@ -27,8 +27,10 @@ pub struct Leg {
     pub size: i64,
     /// Limit price in 10^-8.
     pub price: i64,
-    /// May only shrink the position.
+    /// Lowers what the engine holds.
     pub reduce_only: bool,
+    /// Goes without the venue's reduce-only all the same.
+    pub plain: bool,
     /// Client order id.
     pub cloid: [u8; 16],
     /// Waits in the book.
