@@ -298,10 +298,11 @@ impl Engine {
             out.changed = true;
             self.work(follower, now_ms, out);
         }
-        self.tend_setups(now_ms, out);
         self.chase_quotes(now_ms, out);
         self.work_waiting(now_ms, out);
         self.send_batch(now_ms, out);
+        // Behind the orders: what is prepared can wait, and an account's nonces rise as they leave.
+        self.tend_setups(now_ms, out);
         self.schedule_reads(now_ms, out);
         self.tend_stops(now_ms, out);
         self.tend_silence(now_ms, out);
