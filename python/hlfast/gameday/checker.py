@@ -241,7 +241,8 @@ def nonces(evidence: Evidence) -> Iterator[str]:
     """I4: per signer each new attempt has a higher nonce; under one nonce stand its action and its fences alone."""
     highest: dict[int, int] = {}
     digests: dict[tuple[int, int], set[str]] = defaultdict(set)
-    for row in evidence.objects("attempt"):
+    # In the order in which they were given out; a record has what stands alone before its batch of orders.
+    for row in sorted(evidence.objects("attempt"), key=lambda row: (row["sequence"], row["post_id"])):
         key = (row["signer"], row["nonce"])
         if row["does"] in ("fence", "resend"):
             if key not in digests:

@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -153,9 +152,9 @@ def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Dec
 
 def keys_stay(evidence: Evidence) -> Iterator[str]:
     """I17: no key, in any spelling, in what the engine wrote, logged, said or sent."""
+    actions = b"\n".join(payload for _, payload in evidence.sent)
     for number, (key, address) in enumerate(evidence.cast.agents):
         spellings = (key, key.hex().encode(), key.hex().upper().encode(), base64.b64encode(key))
-        for name, data in chain(evidence.outputs, (("an action", payload) for _, payload in evidence.sent)):
+        for name, data in (*evidence.outputs, ("an action", actions)):
             if any(each in data for each in spellings):
                 yield f"the key of agent {number} ({address}) stands in {name}"
-                break
