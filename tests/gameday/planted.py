@@ -23,7 +23,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-SECONDS = 200.0
+SECONDS = 300.0
 
 
 def load_core(path: str) -> Any:

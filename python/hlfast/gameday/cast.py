@@ -54,9 +54,10 @@ class Cast:
             ops.append({"op": "approve_agent", "master": follower.account, "agent": follower.agent})
         return ops
 
-    def config(self, journal: str, keys: str, rng: random.Random) -> Config:
-        """The engine's settings."""
+    def config(self, journal: str, keys: str, rng: random.Random, *, over_http: bool) -> Config:
+        """The engine's settings; `over_http`: it has no sockets for its posts."""
         relaxed = rng.random() < 0.1
+        lanes, has_http = rng.choice((1, 2)), rng.random() < 0.8
         return Config(
             network="testnet",
             venue=Venue(base_url=URL, limits="venue"),
@@ -71,8 +72,8 @@ class Cast:
             engine=EngineSettings(
                 user_connections=rng.choice((1, 2)),
                 tape_connections=1,
-                lane_connections=rng.choice((1, 2)),
-                http_lane=rng.random() < 0.8,
+                lane_connections=0 if over_http else lanes,
+                http_lane=over_http or has_http,
                 tape=rng.random() < 0.3,
                 presign=False,
             ),

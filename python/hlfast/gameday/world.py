@@ -202,7 +202,8 @@ class World:
             path.chmod(0o400)
         for op in self.cast.opening():
             self.control(**op)
-        config = self.cast.config(str(self.directory / "journal"), str(keys), self.rng)
+        over_http = random.Random(f"{self.options.seed}/over http").random() < 0.15  # noqa: S311 - to be repeated
+        config = self.cast.config(str(self.directory / "journal"), str(keys), self.rng, over_http=over_http)
         self.journals = [config.journal.directory]
         return config
 
