@@ -56,6 +56,7 @@ def test_gameday_bytes_sent_again_to_a_venue_without_nonces_execute_nothing(monk
     assert {violation.invariant for violation in play(Options(seed=10, seconds=120)).violations} == {"I8"}
 
 
+@pytest.mark.timeout(600)  # 17 s of processor time, which a busy machine stretches
 def test_gameday_outage_drill_duplicates_nothing_and_closes_every_drift(tmp_path: Path) -> None:
     found = outage_drill(1, tmp_path)
     assert found.violations == []

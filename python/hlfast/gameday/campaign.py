@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import shutil
 import tempfile
 import time
 import tomllib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,13 +28,28 @@ _MOST_TRIES: Final = 60
 def play(options: Options) -> Result:
     """Run one seed in a directory of its own, which goes with it."""
     directory = Path(tempfile.mkdtemp(prefix="hlfast-gameday-", dir=_MEMORY if _MEMORY.is_dir() else None))
-    try:
-        return World(options, directory).run()
-    except Exception as error:  # noqa: BLE001 - a seed that breaks the simulation is a finding, not the campaign's end
-        found = Violation("simulation", 0, f"{type(error).__name__}: {error}")
-        return Result(options.seed, [found], [], [], 0.0, 0, 0, 0, 0, "")
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
+    with _the_dead_at_rest():
+        try:
+            return World(options, directory).run()
+        except Exception as error:  # noqa: BLE001 - a seed that breaks the simulation is a finding
+            found = Violation("simulation", 0, f"{type(error).__name__}: {error}")
+            return Result(options.seed, [found], [], [], 0.0, 0, 0, 0, 0, "")
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+@contextmanager
+def _the_dead_at_rest() -> Iterator[None]:
+    """Collect what killed processes left waiting when the seed is over, not while it runs, and without a warning."""
+    gc.disable()
+    with warnings.catch_warnings():
+        # Killed between the making of a task and its first step.
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        try:
+            yield
+        finally:
+            gc.enable()
+            gc.collect()
 
 
 def campaign(seeds: Iterable[int], options: Options, jobs: int, until_s: float = math.inf) -> Iterator[Result]:
@@ -55,11 +73,11 @@ def campaign(seeds: Iterable[int], options: Options, jobs: int, until_s: float =
             pool.shutdown(cancel_futures=True)
 
 
-def repeats(results: list[Result], options: Options, jobs: int, share: float = 0.01) -> list[int]:
-    """Run a share of the seeds again; the seeds whose run was not the same to the byte (I18)."""
+def repeats(results: list[Result], options: Options, jobs: int, share: float = 0.01) -> dict[int, bool]:
+    """Run a share of the seeds again; seed → whether the run was the same to the byte (I18)."""
     first = {each.seed: each.digest for each in results[:: max(1, round(1 / share))]}
     again = campaign(first, options, min(jobs, len(first)))
-    return [each.seed for each in again if each.digest != first[each.seed]]
+    return {each.seed: each.digest == first[each.seed] for each in again}
 
 
 def shrink(options: Options, told: Callable[[str], None]) -> Result:

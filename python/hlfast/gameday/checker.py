@@ -82,6 +82,7 @@ class Evidence:
         return (row for row in self.journal if row["kind"] == kind)
 
 
+@lru_cache(maxsize=1 << 16)
 def units(text: str) -> int:
     """A decimal text in 10^-8."""
     return int(Decimal(text) * SCALE)

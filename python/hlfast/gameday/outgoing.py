@@ -151,7 +151,9 @@ def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Dec
 
 
 def keys_stay(evidence: Evidence) -> Iterator[str]:
-    """I17: no key, in any spelling, in what the engine wrote, logged, said or sent."""
+    """I17: no key, in any spelling, in what the engine wrote, logged, said or sent until the end."""
+    if not evidence.final:
+        return
     actions = b"\n".join(payload for _, payload in evidence.sent)
     for number, (key, address) in enumerate(evidence.cast.agents):
         spellings = (key, key.hex().encode(), key.hex().upper().encode(), base64.b64encode(key))

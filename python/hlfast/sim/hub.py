@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any, Protocol
@@ -31,12 +32,13 @@ class Receiver(Protocol):
 class Topic:
     """One subscription, spelled canonically, and its receivers."""
 
-    __slots__ = ("last", "pushed_ms", "receivers", "sub")
+    __slots__ = ("due_ms", "last", "period_ms", "receivers", "sub")
 
-    def __init__(self, sub: dict[str, Any]) -> None:
+    def __init__(self, sub: dict[str, Any], now_ms: int) -> None:
         self.sub = sub
         self.receivers: dict[Receiver, None] = {}
-        self.pushed_ms = 0
+        self.period_ms = _period_ms(sub)
+        self.due_ms = now_ms + self.period_ms
         self.last: object = None
 
     def send(self, channel: str, data: Any) -> None:
@@ -59,6 +61,8 @@ class Hub:
         self._info = info
         self.snapshots = Snapshots(venue, info)
         self._topics: dict[tuple[str, str], dict[bytes, Topic]] = {}
+        # No topic is due before: most ticks of the venue push nothing.
+        self._due_ms = math.inf
 
     @staticmethod
     def _key(sub: dict[str, Any]) -> tuple[str, str]:
@@ -70,8 +74,8 @@ class Hub:
         spelled = orjson.dumps(sub)
         topic = topics.get(spelled)
         if topic is None:
-            topic = topics[spelled] = Topic(sub)
-            topic.pushed_ms = self._venue.time_ms()
+            topic = topics[spelled] = Topic(sub, self._venue.time_ms())
+            self._due_ms = min(self._due_ms, topic.due_ms)
         topic.receivers[receiver] = None
 
     def leave(self, receiver: Receiver, sub: dict[str, Any]) -> None:
@@ -174,17 +178,20 @@ class Hub:
     def push_states(self) -> None:
         """Send the channels that repeat their whole state, each at its own pace; called about every 100 ms."""
         now = self._venue.time_ms()
-        for topic in list(self._all()):
-            period = _period_ms(topic.sub)
-            if period is None or now - topic.pushed_ms < period:
+        if now < self._due_ms:
+            return
+        topics = list(self._all())
+        for topic in topics:
+            if now < topic.due_ms:
                 continue
-            topic.pushed_ms = now
+            topic.due_ms = now + topic.period_ms
             if topic.sub["type"] == "fastAssetCtxs":
                 self._push_fast_contexts(topic)
                 continue
             state = self.snapshots.state(topic.sub)
             if state is not None:
                 topic.send(*state)
+        self._due_ms = min((topic.due_ms for topic in topics), default=math.inf)
 
     def _push_fast_contexts(self, topic: Topic) -> None:
         """Send what changed since the last push; the first one after a subscription finds everything changed."""
@@ -204,10 +211,11 @@ class Hub:
             yield from topics.values()
 
 
-def _period_ms(sub: dict[str, Any]) -> int | None:
+def _period_ms(sub: dict[str, Any]) -> float:
+    """How often a subscription's whole state is pushed; infinity: never."""
     if sub["type"] == "l2Book" and sub["fast"]:
         return FAST_MS
-    return _PERIODS_MS.get(sub["type"])
+    return _PERIODS_MS.get(sub["type"], math.inf)
 
 
 _PERIODS_MS = dict.fromkeys(

@@ -82,11 +82,11 @@ class Staking:
 
     def run_due(self, block: Block) -> None:
         """Bring back to spot what has waited long enough."""
-        token = self._purse.token(HYPE)
         for account in self._venue.accounts.values():
             stake = account.stake
             if not stake.pending or stake.pending[0][1] > block.time_ms:
                 continue
+            token = self._purse.token(HYPE)
             for amount, due_ms in stake.pending:
                 if due_ms <= block.time_ms:
                     self._purse.give_spot(account, token, amount)
