@@ -58,9 +58,18 @@ class PublicData:
                 return [row for row in self.fills.get(who, ()) if row["time"] >= request["startTime"]][:2_000]
             case "userTwapSliceFills" | "userFunding":
                 return []
+            case "metaAndAssetCtxs":
+                return self.perps()
             case "portfolio":
                 return self.portfolio(who)
         raise AssertionError(request)
+
+    def perps(self) -> list[Any]:
+        """One perp with a narrow, deep book."""
+        meta = {"universe": [{"name": "BTC", "szDecimals": 5, "maxLeverage": 40}], "marginTables": []}
+        context = {"funding": "0.0", "openInterest": "1000.0", "prevDayPx": "100.0", "dayNtlVlm": "1000000.0"}
+        context |= {"oraclePx": "100.0", "markPx": "100.0", "midPx": "100.0", "impactPxs": ["99.99", "100.01"]}
+        return [meta, [context]]
 
     def portfolio(self, who: str) -> list[Any]:
         """A point a day; profit as the fills say."""

@@ -14,12 +14,15 @@ from hlfast.errors import HlfastError, NoAnswerError, RateLimitedError
 from hlfast.research import leaderboard, listening
 from hlfast.research.analysis import analyse
 from hlfast.research.candidates import Candidate, Source, from_leaderboard, from_tape, in_turns
-from hlfast.research.copyable import Copyable, copyable_of
+from hlfast.research.copyable import Copyable, capital_of, copyable_of
 from hlfast.research.figures import Analysis, Figures
 from hlfast.research.from_venue import fetch
 from hlfast.research.grade import Graded, grade
 from hlfast.research.listening import Heard, listen
 from hlfast.research.tape import Tape
+from hlfast.research.whatif.markets import markets_now
+from hlfast.research.whatif.model import Market
+from hlfast.research.whatif.sizes import copies_of
 from hlfast.store.traders import Trader, builtins_of, known_traders, save_trader
 from hlfast.venue.accounts import PortfolioWindow
 from hlfast.venue.info import Info
@@ -93,6 +96,7 @@ class Search:
         self._ws_url = ws_url
         self._clock_ms = clock_ms
         self._tell = tell
+        self._markets: dict[str, Market] | None = None  # of this process's first judgement
 
     async def run(self) -> Searched:
         """Search once. Each trader is in the store as soon as he is judged, so nothing is lost when it ends early.
@@ -184,8 +188,12 @@ class Search:
         history, beside = await fetch(self._info, candidate.address, windows)
         if not history.fills.height:
             return await self._dismiss(candidate, "the venue knows no fills of him")
-        one = analyse(history, beside)
-        made = judge(candidate, one, Decimal(self._settings.capital_usd), self._clock_ms())
+        if self._markets is None:
+            self._markets = await markets_now(self._info)
+        one, follower_usd = analyse(history, beside), Decimal(self._settings.capital_usd)
+        copies = copies_of(history, capital_of(one), [follower_usd], self._markets)
+        one = msgspec.structs.replace(one, copies=copies)
+        made = judge(candidate, one, follower_usd, self._clock_ms())
         await self._save(candidate, made, one)
         return made
 

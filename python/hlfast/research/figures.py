@@ -119,6 +119,23 @@ class Bucket(Figures, frozen=True):
     net_usd: Decimal
 
 
+class CopyAt(Figures, frozen=True):
+    """What the engine's replay found for a follower of one size. `net_usd` is after `cost_usd` and funding.
+
+    Attributes:
+        edge_usd: profit of an ideal copy of that size: the leader's prices, all of it, free of charge.
+        cost_usd: fees, spread, impact, and what latency lost.
+        ideal_usd, volume_usd: value traded, by the ideal copy and by ours.
+    """
+
+    follower_usd: Decimal
+    edge_usd: Decimal
+    cost_usd: Decimal
+    net_usd: Decimal
+    ideal_usd: Decimal
+    volume_usd: Decimal
+
+
 class Analysis(Figures, frozen=True):
     """Everything about one trader."""
 
@@ -151,6 +168,7 @@ class Analysis(Figures, frozen=True):
     order_values: tuple[tuple[Decimal, int, Decimal], ...]  # (from USD, orders, their value), ten steps a decade
     holding_times_ms: tuple[int, ...]  # of the latest 10,000 round trips
     issues: tuple[Issue, ...]
+    copies: tuple[CopyAt, ...] = ()  # by size of the follower, the smallest first; empty: not replayed
 
     @property
     def cut(self) -> bool:

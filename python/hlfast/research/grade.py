@@ -105,9 +105,9 @@ def _reasons(one: Analysis, kept: Copyable) -> tuple[str, ...]:
     if kept.kept_share is not None:
         said.append(f"a follower would have kept {kept.kept_usd:,} of {kept.gross_usd:,} USD ({kept.kept_share:.0%})")
     else:
-        said.append(f"nothing to keep: closed profit at the follower's size is {kept.gross_usd:,} USD")
-    if kept.below_minimum > 0.2:
-        said.append(f"{kept.below_minimum:.0%} of the value is in orders below the follower's 10 USD")
+        said.append(f"nothing to keep: profit at the follower's size is {kept.gross_usd:,} USD")
+    if kept.not_copied > 0.2:
+        said.append(f"{kept.not_copied:.0%} of the value is left out at the follower's size: most is below 10 USD")
     if one.maker_share is not None and one.maker_share > 0.7:
         said.append(f"{one.maker_share:.0%} rested in the book: a follower takes what this trader makes")
     if one.trades.liquidations:

@@ -109,7 +109,7 @@ def compatibility(graded: Graded, kept: Copyable, profile: Profile) -> Compatibi
         "risk": _RISK_ABOVE[above],
         "style": 1.0 if not profile.styles or graded.style in profile.styles else _OTHER_STYLE,
         "role": _ROLES[graded.role],
-        "size": round(1 - kept.below_minimum, 4),
+        "size": round(1 - kept.not_copied, 4),
     }
     return Compatibility(total=round(float(np.prod(list(parts.values()))), 4), **parts)
 
@@ -152,8 +152,8 @@ def _mismatches(found: _Suited, profile: Profile, kept: Copyable, share: float) 
         said.append("trades like a program: many orders at all hours")
     if not share:
         said.append("no money suggested: his returns are too few or never moved, so his risk is not known")
-    elif kept.below_minimum > _TOO_SMALL:
-        said.append(f"{kept.below_minimum:.0%} of his value is in orders too small to copy with this part of the money")
+    elif kept.not_copied > _TOO_SMALL:
+        said.append(f"{kept.not_copied:.0%} of his value can not be copied with this part of the money")
     return said
 
 

@@ -14,9 +14,13 @@ from tests.fakes.traders import DAY_MS, NOW_MS, PublicData, address, trips
 
 from hlfast.config.model import AutoFollow, Config, Discovery, Follow, Follower, Journal, Leader, Venue
 from hlfast.errors import NoAnswerError
+from hlfast.research.copyable import capital_of
 from hlfast.research.discovery import Judged, Search, Searched
 from hlfast.research.figures import Analysis
 from hlfast.research.following import judged_of, leader_name, plan_follows
+from hlfast.research.history import history_from_rows
+from hlfast.research.whatif.model import Liquidity, Market, Model
+from hlfast.research.whatif.run import what_if
 from hlfast.store.database import opened
 from hlfast.store.traders import find_traders, known_traders, latest_figures
 from hlfast.venue.info import Info
@@ -65,6 +69,25 @@ async def test_search_judges_winners_and_keeps_them(public: PublicData, database
     assert figures.money.net_usd == found.judged[0].net_usd
     assert sum(usd for _, usd in figures.daily) == figures.money.net_usd
     assert sum(count for _, count, _ in figures.order_values) == figures.orders == 400
+
+
+@pytest.mark.asyncio
+async def test_search_judges_by_what_the_engine_would_have_done(
+    public: PublicData, database: AsyncEngine, tmp_path: Path
+) -> None:
+    """What the grade rests on is what `hlfast what-if` says for that capital, with the venue's impact prices."""
+    found = await search(public, database, tmp_path / "board", capital_usd="2500")
+    best = found.judged[0]
+    async with database.connect() as connection:
+        one = msgspec.convert(await latest_figures(connection, GOOD), Analysis)
+    spread = Liquidity(half_spread_bps=Decimal("0.5"), depth_usd=Decimal(200_000), measured=True)
+    btc = Market(size_decimals=5, max_leverage=40, liquidity=spread, activity=(Decimal(10**6), Decimal(10**5)))
+    model = Model(equity_usd=Decimal(2500), leader_equity_usd=capital_of(one))
+    history = history_from_rows(GOOD, public.fills[GOOD])
+    whole = what_if(history, None, model, {"BTC": btc}, latencies_ms=(), wanted=None)
+    assert (best.kept.by, best.kept.kept_usd) == ("replay", whole.money.net_usd.quantize(Decimal("0.01")))
+    assert whole.money.net_usd > 100
+    assert [copy.follower_usd for copy in one.copies if copy.net_usd == 0] == [10, 30, 100]
 
 
 @pytest.mark.asyncio

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from tests.unit.research.rows import START_MS, Trader, fill
 
 from hlfast.research.analysis import Beside, analyse
-from hlfast.research.copyable import Costs, copyable
+from hlfast.research.copyable import Costs, copyable, copyable_of
 from hlfast.research.episodes import episodes_of
+from hlfast.research.figures import CopyAt
 from hlfast.research.fitness import Seen, Thresholds, Watch, half_life
 from hlfast.research.grade import DAY_MS, grade
 from hlfast.research.history import History, history_from_rows
@@ -32,15 +34,53 @@ def test_copyable_by_hand() -> None:
     found = copyable(legs, Decimal(1000), Decimal(100), Costs(fee_bps=Decimal(5), slippage_bps=Decimal(5)))
     assert (found.gross_usd, found.cost_usd, found.kept_usd) == (Decimal("10.00"), Decimal("0.21"), Decimal("9.79"))
     assert found.kept_share == pytest.approx(0.979)
-    assert found.below_minimum == 0.0
+    assert found.not_copied == 0.0
 
 
 def test_copyable_leaves_out_what_is_below_the_minimum() -> None:
     rows = [fill("BTC", "1", "100", "0", oid=1), fill("BTC", "-1", "110", "1", at=5, pnl="10", oid=2)]
     _, legs, _ = episodes_of(history_from_rows("a", rows))
     found = copyable(legs, Decimal(1000), Decimal(50))
-    assert found.below_minimum == 1.0
+    assert found.not_copied == 1.0
     assert found.kept_usd == 0
+
+
+def replayed(usd: int, net: str, volume: str) -> CopyAt:
+    """An ideal copy earns a tenth of the follower's money with ten times its value; each cost is one USD."""
+    size = Decimal(usd)
+    return CopyAt(
+        follower_usd=size,
+        edge_usd=size / 10,
+        cost_usd=Decimal(1),
+        net_usd=Decimal(net),
+        ideal_usd=size * 10,
+        volume_usd=Decimal(volume),
+    )
+
+
+@pytest.mark.parametrize(
+    ("usd", "kept", "gross", "left_out"),
+    [
+        ("100", "4.00", "10.00", 0.5),
+        ("1000", "90.00", "100.00", 0.0),
+        # The middle of the logarithms: 0.04 and 0.09 USD kept a dollar, half and all of the value.
+        ("316.227766016838", "20.55", "31.62", 0.25),
+        ("5000", "450.00", "500.00", 0.0),
+        ("99", "0.00", "9.90", 1.0),
+    ],
+)
+def test_copyable_by_hand_between_replayed_sizes(usd: str, kept: str, gross: str, left_out: float) -> None:
+    one = analyse(trips(30, gain=4), Beside(capital=Decimal(10_000)))
+    one = msgspec.structs.replace(one, copies=(replayed(100, "4", "500"), replayed(1000, "90", "10000")))
+    found = copyable_of(one, Decimal(usd))
+    assert (found.by, found.kept_usd, found.gross_usd) == ("replay", Decimal(kept), Decimal(gross))
+    assert found.not_copied == pytest.approx(left_out)
+    assert copyable_of(one, Decimal(usd), Costs()).by == "model"
+
+
+def test_copyable_breaks_even_where_costs_a_side_eat_what_was_earned() -> None:
+    one = msgspec.structs.replace(analyse(trips(30, gain=4)), copies=(replayed(1000, "90", "10000"),))
+    assert copyable_of(one, Decimal(1000)).break_even_bps == pytest.approx(91)
 
 
 @pytest.mark.parametrize("usd", [Decimal(0), Decimal(-1)])

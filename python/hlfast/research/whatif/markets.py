@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any, Final
@@ -158,15 +158,8 @@ def liquidity_of_books(books: Sequence[_Book]) -> Liquidity | None:
 
 async def markets_from_venue(info: Info, coins: Iterable[str], first_ms: int, last_ms: int) -> dict[str, Market]:
     """Ask for decimals, leverage, impact prices, activity, days and hourly funding; what is refused stays unknown."""
-    found, wanted = _Found(), sorted(set(coins))
-    meta, contexts = await info.meta_and_contexts()
-    for asset, context in zip(meta.universe, contexts, strict=False):
-        if asset.name not in wanted:
-            continue
-        found.decimals[asset.name], found.leverage[asset.name] = asset.sz_decimals, asset.max_leverage
-        if context.mid_px and context.impact_pxs:
-            found.impact[asset.name] = measured_liquidity(asset.name, context.mid_px, context.impact_pxs)
-            found.activity[asset.name] = (context.day_ntl_vlm, context.open_interest * context.mid_px)
+    wanted = sorted(set(coins))
+    found = await _present(info, lambda name: name in wanted)
     for dex in sorted({coin.split(":")[0] for coin in wanted if ":" in coin}):
         for asset in (await info.meta(dex)).universe:
             found.decimals[asset.name], found.leverage[asset.name] = asset.sz_decimals, asset.max_leverage
@@ -178,6 +171,28 @@ async def markets_from_venue(info: Info, coins: Iterable[str], first_ms: int, la
         except (NoAnswerError, HttpStatusError, VenueError):
             continue
     return found.markets()
+
+
+async def markets_now(info: Info) -> dict[str, Market]:
+    """Ask for the main perps' decimals, leverage, impact prices and activity: one read.
+
+    Raises:
+        VenueError, NoAnswerError: as `Info`.
+    """
+    return (await _present(info, lambda _: True)).markets()
+
+
+async def _present(info: Info, wanted: Callable[[str], bool]) -> _Found:
+    found = _Found()
+    meta, contexts = await info.meta_and_contexts()
+    for asset, context in zip(meta.universe, contexts, strict=False):
+        if not wanted(asset.name):
+            continue
+        found.decimals[asset.name], found.leverage[asset.name] = asset.sz_decimals, asset.max_leverage
+        if context.mid_px and context.impact_pxs:
+            found.impact[asset.name] = measured_liquidity(asset.name, context.mid_px, context.impact_pxs)
+            found.activity[asset.name] = (context.day_ntl_vlm, context.open_interest * context.mid_px)
+    return found
 
 
 async def _take_funding(info: Info, coin: str, first_ms: int, last_ms: int, found: _Found) -> None:
