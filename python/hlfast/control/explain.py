@@ -48,6 +48,7 @@ REASONS = {
     "frozen": "a freeze was on: nothing is sent, and what the leader reduced goes when it ends",
     "killed": "the kill switch was on",
     "flattened": "an operator had the position closed",
+    "unfollowed": "the follow was ended; what it holds goes as the leader reduces it",
     "side_filtered": "side: the leader's position is on the other side",
     "outside_hours": "the entry came outside the follow's hours",
     "leader_leverage": "the leader's positions were above max_leader_leverage times its equity",

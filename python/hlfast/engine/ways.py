@@ -81,6 +81,11 @@ class Ways:
                 feed.set_heartbeat({"type": "bbo", "coin": coins[0]})
             feed.start()
 
+    def watch(self, leaders: list[str]) -> None:
+        """Follow these leaders from now on."""
+        self.user_fills.watch(leaders)
+        self._coverage = (-1, 0, 0)
+
     def want(self, subscription: dict[str, Any]) -> None:
         """Carry a public channel that the core asks for."""
         if not self.tape.want(subscription):

@@ -63,7 +63,14 @@ def _col(name: str, kind: Any, *, null: bool = False) -> sa.Column[Any]:
 _MS = sa.BigInteger
 
 # How far each journal is projected. Written in the transaction that writes what it counts.
-cursors = sa.Table("cursors", metadata, _key("journal", sa.Text), _col("sequence", _MS), _col("updated_ms", _MS))
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    _key("journal", sa.Text),
+    _col("sequence", _MS),
+    _col("updated_ms", _MS),
+    sa.Column("roster", sa.JSON, nullable=True),
+)
 
 leaders = sa.Table("leaders", metadata, _key("name", sa.Text), _col("address", sa.Text))
 followers = sa.Table("followers", metadata, _key("name", sa.Text), _col("account", sa.Text), _col("agent", sa.Text))

@@ -339,6 +339,8 @@ reasons! {
     LeaderLeft = "leader_left",
     /// The venue would not set the leverage or margin mode that an entry needs.
     LeverageRefused = "leverage_refused",
+    /// The follow was ended; what it holds goes as the leader reduces it.
+    Unfollowed = "unfollowed",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -48,6 +48,8 @@ pub struct CheckedFollow {
     pub reduce_band_bps: u32,
     /// When it must go.
     pub emergency_band_bps: u32,
+    /// It is not followed any more: what it holds goes as the leader reduces it.
+    pub removed: bool,
 }
 
 pub(super) fn check_follow(
@@ -79,6 +81,7 @@ pub(super) fn check_follow(
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,
         reduce_band_bps,
         emergency_band_bps,
+        removed: raw.removed,
     })
 }
 

@@ -13,6 +13,8 @@ mod values;
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::config::{Config, ConfigError, RawConfig};
 use followers::check_follower;
 use follows::check_follow;
@@ -31,14 +33,15 @@ pub use lending::Lending;
 pub use mode::Mode;
 pub use values::RATIO_SCALE;
 
-pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
+/// `settings`: what `raw` was read from.
+pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigError> {
     check_engine(&raw)?;
     let mut names = Register::default();
     let leaders = raw
         .leaders
         .iter()
         .enumerate()
-        .map(|(i, leader)| check_leader(&format!("leaders[{i}]"), leader, &mut names))
+        .map(|(i, leader)| check_leader(&format!("leaders[{i}]"), leader, names.unless(leader.removed)))
         .collect::<Result<Vec<_>, ConfigError>>()?;
     names.begin_followers();
     let builder = check_builder(raw.builder.as_ref())?;
@@ -46,7 +49,9 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         .followers
         .iter()
         .enumerate()
-        .map(|(i, follower)| check_follower(&format!("followers[{i}]"), follower, builder, &mut names))
+        .map(|(i, follower)| {
+            check_follower(&format!("followers[{i}]"), follower, builder, names.unless(follower.removed))
+        })
         .collect::<Result<Vec<_>, ConfigError>>()?;
     let leader_ix = index(leaders.iter().map(|leader| leader.name.as_str()));
     let follower_ix = index(followers.iter().map(|follower| follower.name.as_str()));
@@ -75,6 +80,7 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         leaders,
         followers,
         follows,
+        settings,
     })
 }
 

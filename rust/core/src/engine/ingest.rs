@@ -1,7 +1,6 @@
 //! Leader fills, from whichever feed comes first, to changes of the ledger: each fill once, in the order of its chain.
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
-use crate::config_check::Existing;
 use crate::event::{FrameClass, SourceId};
 use crate::feed::frame::{FillRow, TapeRow};
 use crate::feed::scan::FrameError;
@@ -279,25 +278,6 @@ impl Engine {
         }
         if start != 0 {
             self.mark_existing(leader, coin, price, 0);
-        }
-    }
-
-    /// Per edge: what to do with a position that was there before (rule 7). Stored, so that a restart decides no other way.
-    pub(super) fn mark_existing(&mut self, leader: u32, coin: CoinId, mark: i64, entry_price: i64) {
-        for &follow in self.follows_of_leader.get(leader as usize).into_iter().flatten() {
-            let Some(edge) = self.config.follows.get(follow as usize) else { continue };
-            let adopts = match edge.existing {
-                Existing::Ignore => false,
-                Existing::Adopt => true,
-                Existing::AdoptWithin(bps) => {
-                    let distance = i128::from(mark.abs_diff(entry_price)) * 10_000;
-                    entry_price > 0 && mark > 0 && distance <= i128::from(entry_price) * i128::from(bps)
-                }
-            };
-            let mut held = self.state.held(follow, coin);
-            held.adopting = adopts;
-            held.ignoring = !adopts;
-            self.state.set_held(follow, coin, held);
         }
     }
 

@@ -42,7 +42,7 @@ impl Engine {
             self.put_off_look(index(leader), now_ms);
             let owed =
                 self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None || leader.owed_ms > 0);
-            if owed {
+            if owed && self.is_awake_leader(index(leader)) {
                 self.ask_backfill(index(leader), out);
             }
         }
@@ -355,8 +355,11 @@ impl Engine {
 
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {
         for row in &read.positions {
-            let coin = self.state.market.find(row.coin.as_bytes());
-            if let (Some(coin), Some(margin)) = (coin, row.margin) {
+            let Some(coin) = self.state.market.find(row.coin.as_bytes()) else { continue };
+            if let Some(entry) = self.state.leader_mut(leader).and_then(|state| state.coins.get_mut(&coin)) {
+                entry.entry_price = row.entry.map_or(0, |entry| entry.raw());
+            }
+            if let Some(margin) = row.margin {
                 self.learn_margin(leader, coin, margin);
             }
         }
@@ -393,28 +396,10 @@ impl Engine {
         if state.coins.contains_key(&coin) {
             return;
         }
-        let entry = LeaderCoin { position, last_ms: read.time_ms, ..LeaderCoin::default() };
+        let entry = LeaderCoin { position, last_ms: read.time_ms, entry_price, ..LeaderCoin::default() };
         state.coins.insert(coin, entry);
         if position != 0 {
             self.mark_existing(leader, coin, mark, entry_price);
-        }
-    }
-
-    /// Positions from before that are to be adopted: an event without fills.
-    fn push_adoptions(&mut self, leader: u32, now_ms: u64) {
-        let follows = self.follows_of_leader.get(leader as usize).cloned().unwrap_or_default();
-        let adopting = |coin: &CoinId| follows.iter().any(|follow| self.state.held(*follow, *coin).adopting);
-        let Some(state) = self.state.leaders.get(leader as usize) else { return };
-        let coins: Vec<(CoinId, i64)> = state
-            .coins
-            .iter()
-            .filter(|(coin, _)| adopting(coin))
-            .map(|(coin, entry)| (*coin, entry.position))
-            .collect();
-        let changes: Vec<Change> =
-            coins.into_iter().map(|(coin, position)| self.silent_change(coin, position, position, now_ms)).collect();
-        if !changes.is_empty() {
-            self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
         }
     }
 
@@ -540,19 +525,6 @@ impl Engine {
             self.prepare_for(follower);
         }
         true
-    }
-
-    /// A follower became ready: what its leaders held before is adopted now.
-    fn adopt_for(&mut self, follower: u32, now_ms: u64) {
-        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
-        let edges = follows
-            .filter(|follow| self.state.held.get(**follow as usize).is_some_and(|c| c.values().any(|h| h.adopting)));
-        let mut leaders: Vec<u32> =
-            edges.filter_map(|follow| self.config.follows.get(*follow as usize)).map(|edge| edge.leader).collect();
-        leaders.dedup();
-        for leader in leaders {
-            self.push_adoptions(leader, now_ms);
-        }
     }
 }
 

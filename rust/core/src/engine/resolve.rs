@@ -305,6 +305,7 @@ impl Engine {
         self.tend_setups(now_ms, out);
         self.schedule_reads(now_ms, out);
         self.tend_stops(now_ms, out);
+        self.let_go_ended(out);
         self.tend_silence(now_ms, out);
         if !self.state.fanouts.is_empty() {
             // A former process, or a shell that stopped asking: the event goes on.

@@ -7,7 +7,7 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 20;
+const VERSION: u8 = 21;
 /// A quote without sizes, as written before they were used.
 const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
@@ -64,6 +64,7 @@ impl Engine {
             return Err(StateError::Damaged);
         }
         self.state = state;
+        self.index();
         self.count_holds();
         self.resolve_lists();
         Ok(())

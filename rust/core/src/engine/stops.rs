@@ -78,6 +78,16 @@ impl Engine {
         self.look_at_stop(follower, coin, now_ms.saturating_add(QUIET_MS));
     }
 
+    /// The settings changed: every stop is held to them.
+    pub(super) fn review_stops(&mut self, follower: u32, now_ms: u64) {
+        let Some(state) = self.state.follower(follower) else { return };
+        let coins: Vec<(CoinId, i64)> = state.coins.iter().map(|(coin, lot)| (*coin, lot.own)).collect();
+        for (coin, own) in coins {
+            self.touch_stop(follower, coin, own, now_ms);
+            self.look_at_stop(follower, coin, now_ms);
+        }
+    }
+
     /// Has a stop looked at by this time.
     fn look_at_stop(&mut self, follower: u32, coin: CoinId, at_ms: u64) {
         let Some(stop) = self.stop_mut(follower, coin) else { return };

@@ -159,6 +159,8 @@ pub struct World {
     pub coins: Vec<String>,
     /// Every read that was asked for: token and request.
     pub reads: Vec<(u64, Value)>,
+    /// The settings that it began with.
+    pub first: Config,
     next_tid: u64,
 }
 
@@ -173,6 +175,7 @@ impl World {
         hlfast_core::planted::plant_by_name(std::env::var("HLFAST_PLANTED").ok().as_deref()).unwrap();
         let config = Config::from_json(config.to_string().as_bytes()).unwrap();
         World {
+            first: config.clone(),
             engine: Engine::new(config).unwrap(),
             out: Commands::default(),
             now: NOW,
@@ -513,14 +516,14 @@ impl World {
 
     /// Replays all journalled steps in a new engine: the same digests, the same receipts, the same state.
     pub fn assert_replay(&self) {
-        let mut other = Engine::new(self.engine.config().clone()).unwrap();
+        let mut other = Engine::new(self.first.clone()).unwrap();
         let mut out = Commands::default();
         for (at, step) in self.steps.iter().enumerate() {
             // A snapshot may lie between any two steps, also within a fan-out.
             if at % 7 == 3 {
                 let mut snapshot = Vec::new();
                 other.encode_state(&mut snapshot);
-                other = Engine::new(self.engine.config().clone()).unwrap();
+                other = Engine::new(other.config().clone()).unwrap();
                 other.decode_state(&snapshot).unwrap();
             }
             other.restore_context(&step.context).unwrap();
