@@ -106,7 +106,7 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
 
     Args:
         receipt: a row of receipts.
-        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them.
+        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them, and `portions`.
     """
     steps = [_leader(receipt, beside["fill"])]
     if receipt["merged_into"] is None:
@@ -115,6 +115,7 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
         text = f"decided together with other fills: receipt {receipt['merged_into']} carries the order and its numbers"
         steps.append(Step(what="merged", text=text, at_ms=receipt["decided_ms"]))
     steps += _order(receipt, beside)
+    steps += [_portion(row) for row in beside.get("portions", ())]
     steps.append(_end(receipt))
     return Explanation(
         number=receipt["number"],
@@ -158,6 +159,13 @@ def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
     if beside["cloids"]:
         steps.append(Step(what="client ids", text=", ".join(beside["cloids"])))
     return steps
+
+
+def _portion(row: Mapping[str, Any]) -> Step:
+    text = f"{_n(row['filled'])} at {_n(row['average_price'])}"
+    if row["bid"] is not None:
+        text += f", planned at {_n(row['bid'])} to {_n(row['ask'])}"
+    return Step(what="portion", text=text, at_ms=row["settled_ms"])
 
 
 def _end(receipt: Mapping[str, Any]) -> Step:
