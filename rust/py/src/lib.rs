@@ -11,7 +11,6 @@ mod pack;
 #[cfg(feature = "planted")]
 mod planted;
 mod pool;
-mod rehearsal;
 mod signing;
 mod whatif;
 
@@ -25,7 +24,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
     metrics::register(module)?;
     journal::register(module)?;
-    rehearsal::register(module)?;
     whatif::register(module)?;
     #[cfg(feature = "planted")]
     planted::register(module)?;

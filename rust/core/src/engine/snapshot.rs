@@ -64,7 +64,6 @@ impl Engine {
             return Err(StateError::Damaged);
         }
         self.state = state;
-        self.index();
         self.count_holds();
         self.resolve_lists();
         Ok(())

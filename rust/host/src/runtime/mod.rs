@@ -24,11 +24,10 @@ use hlfast_core::journal::{Kind, Snapshot, Start};
 use hlfast_core::metrics::{Metrics, Stage};
 use hlfast_core::planted::{Bug, planted};
 use hlfast_core::sign::Signer;
-use hlfast_core::wire::{Address, write_json_string};
+use hlfast_core::wire::write_json_string;
 
 pub use outbox::Sending;
-pub(crate) use replay::differing_setting;
-pub use replay::{ReplayError, Verified, look, verify};
+pub use replay::{ReplayError, Verified, verify};
 
 use crate::clock::monotonic_ns;
 use crate::failpoint;
@@ -68,6 +67,7 @@ pub struct Runtime {
     engine: Engine,
     commands: Commands,
     journal: Journal,
+    config_json: Vec<u8>,
     epoch: u32,
     /// The record that the newest snapshot stands behind.
     snapshot: u64,
@@ -141,6 +141,7 @@ impl Runtime {
         let mut runtime = Runtime {
             commands: Commands::default(),
             journal,
+            config_json: config_json.to_owned(),
             epoch,
             snapshot,
             snapshot_every: config.journal.snapshot_every,
@@ -190,12 +191,7 @@ impl Runtime {
     /// Agents of the configuration that no key was loaded for.
     #[must_use]
     pub fn missing_keys(&self) -> Vec<String> {
-        self.missing().map(|(_, address)| address.to_string()).collect()
-    }
-
-    /// Signers that something depends on, and that no key was loaded for.
-    fn missing(&self) -> impl Iterator<Item = (u32, Address)> + '_ {
-        self.signing.missing(self.engine.signers()).filter(|(signer, _)| self.engine.is_awake_follower(*signer))
+        self.signing.missing(self.engine.signers()).map(|(_, address)| address.to_string()).collect()
     }
 
     /// Starts the pools, closes the followers whose keys are missing, and lets the core begin its recovery.
@@ -206,18 +202,13 @@ impl Runtime {
         self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
         // After the threads behind it are made, which would inherit it. A refusal leaves the usual slice.
         wake_promptly();
-        self.stop_missing(now_ms)?;
-        self.handle(&Event::Start, now_ms, 0)
-    }
-
-    fn stop_missing(&mut self, now_ms: u64) -> Result<(), RuntimeError> {
-        let missing: Vec<_> = self.missing().collect();
+        let missing: Vec<_> = self.signing.missing(self.engine.signers()).collect();
         for (signer, address) in missing {
             let text = format!("no key of agent {address} is loaded: nothing is copied for its follower");
             self.alert(Level::Critical, "key_missing", &text);
             self.step(&Event::StopSigner { signer }, now_ms, 0)?;
         }
-        Ok(())
+        self.handle(&Event::Start, now_ms, 0)
     }
 
     /// [`Runtime::step`], and further through followers for whom there is nothing to send, so that an answer without attempts
@@ -390,13 +381,9 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`]; the request may be recorded then, and is carried out at the next start.
     pub fn operate(&mut self, request: &[u8], now_ms: u64) -> Result<Vec<u8>, RuntimeError> {
-        let signers = self.engine.signers().to_vec();
         self.step(&Event::Operate { request }, now_ms, 0)?;
         let answer = std::mem::take(&mut self.commands.answer);
         self.journal.write()?;
-        if signers != self.engine.signers() {
-            self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
-        }
         Ok(answer)
     }
 
@@ -493,8 +480,7 @@ impl Runtime {
         let mut state = Vec::new();
         self.engine.encode_state(&mut state);
         let sequence = self.journal.next_sequence() - 1;
-        let settings = self.engine.config().settings().to_string();
-        let snapshot = Snapshot { sequence, epoch: self.epoch, config: settings.as_bytes(), state: &state };
+        let snapshot = Snapshot { sequence, epoch: self.epoch, config: &self.config_json, state: &state };
         self.journal.offer_snapshot(snapshot.encode());
         self.snapshot = sequence;
     }
