@@ -25,6 +25,7 @@ __all__ = [
     "KeyFileError",
     "Metrics",
     "PresignPool",
+    "Rehearsal",
     "Signer",
     "SigningError",
     "WhatIf",
@@ -199,6 +200,12 @@ class Engine:
     def take_alerts(self) -> list[bytes]: ...
     def status(self) -> bytes:
         """JSON: readiness, recovery, leaders, followers, positions, unresolved attempts, lanes, budgets. Cold."""
+    def settings(self) -> tuple[bytes, int]:
+        """The settings in force as JSON, without what was removed, and how often they were changed."""
+    def agents(self) -> list[str]:
+        """Addresses of the agents that something depends on: of followers in the settings, and of those that still hold something."""
+    def watched(self) -> list[str]:
+        """Addresses of the leaders whose fills are wanted: those of the settings, and those that something is still held of."""
     def reserve_weight(self, weight: int, now_ms: int) -> bool:
         """Take REST weight from the venue budget for a read; False means wait."""
     def observe_loop_lag(self, lag_ns: int) -> None: ...
@@ -220,6 +227,25 @@ FRAME_ACK: Final[int]
 FRAME_ERROR: Final[int]
 FRAME_OTHER: Final[int]
 FRAME_BAD: Final[int]
+
+@final
+class Rehearsal:
+    """The core as it would decide now; nothing is journalled, signed or sent. Every order is filled at its limit."""
+
+    def __new__(cls, config: bytes, journal_dir: str | None, now_ms: int) -> Self:
+        """Begin at the end of a journal, which may be written meanwhile and keeps its own settings; or from nothing."""
+    def load_meta(self, body: bytes) -> None: ...
+    def start(self) -> None: ...
+    def on_info(self, token: int, status: int, body: bytes) -> None: ...
+    def on_tick(self, now_ms: int) -> None: ...
+    def operate(self, request: bytes) -> bytes: ...
+    def take_requests(self) -> list[bytes]: ...
+    def take_orders(self) -> bytes:
+        """JSON rows since the last call: follower, coin, is_buy, size, limit, reduce_only, kind ("open", "reduce", "stop", "other")."""
+    def status(self) -> bytes: ...
+    def changed(self, config: bytes) -> str | None:
+        """The first setting in which `config` differs from what the journal's file had."""
+    def settings(self) -> tuple[bytes, int]: ...
 
 def read_journal(directory: str, after: int, limit: int) -> list[bytes]:
     """JSON objects of journal records with sequence > `after`: inputs, attempts, outcomes, receipts, alerts. Read-only."""

@@ -34,6 +34,7 @@ class FakeMetrics:
 class FakeCore:
     def __init__(self, followers: int = 1, chunk: int = 2) -> None:
         self.followers = followers
+        self.leaders: tuple[str, ...] = ()
         self.chunk = chunk
         self.heard: list[tuple] = []
         self.lanes: list[int] = []
@@ -128,6 +129,12 @@ class FakeCore:
     def on_info(self, token, status, body, now_ms):
         self._at(now_ms)
         self.heard.append(("info", token, status, body))
+
+    def settings(self):
+        return b"{}", 0
+
+    def watched(self):
+        return list(self.leaders)
 
     def load_meta(self, body, now_ms):
         self.heard.append(("meta",))

@@ -71,6 +71,7 @@ class World:
 @asynccontextmanager
 async def world(core: FakeCore | None = None, settings: EngineSettings | None = None, limits: str = "off", **switches):
     core, road, said = core or FakeCore(followers=5), Road(), io.BytesIO()
+    core.leaders = [leader.address for leader in LEADERS]
     log = EventLog(said)
     async with FakeVenue() as venue:
         for name, value in switches.items():

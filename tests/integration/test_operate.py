@@ -4,66 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from tests.fakes.service import ENVIRONMENT, Service, Sim, account, leader, wait_for
+from tests.fakes.operator import Market, Operator
+from tests.fakes.service import Service, Sim, wait_for
 
 
 @pytest.fixture
 def sim(tmp_path: Path):
     with Sim(tmp_path) as running:
         yield running
-
-
-class Operator:
-    """Calls `hlfast` as a person would, in the service's directory."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-
-    def __call__(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "hlfast", *words],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            cwd=self._service.directory,
-            env=ENVIRONMENT,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    def json(self, *words: str):
-        return json.loads(self(*words, "--json"))
-
-
-class Market:
-    """A leader whose fills follow each other."""
-
-    def __init__(self, sim: Sim, number: int = 0) -> None:
-        self._sim = sim
-        self._leader = leader(number)
-        self.held = 0.0
-
-    def trades(self, size: float) -> None:
-        side = "B" if size > 0 else "A"
-        self._sim.fill(self._leader, coin="ETH", px="3000.0", sz=str(abs(size)), side=side, start=str(self.held))
-        self.held += size
-
-    def position(self, number: int) -> float:
-        return float(self._sim.position(account(number), "ETH"))
-
-    def wait(self, *positions: float) -> None:
-        # ETH has four decimals.
-        def is_there() -> bool:
-            return all(abs(self.position(number) - held) < 2e-4 for number, held in enumerate(positions))
-
-        wait_for(is_there)
 
 
 def test_operator_pauses_resumes_and_flattens(tmp_path: Path, sim: Sim) -> None:

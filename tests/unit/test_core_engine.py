@@ -87,6 +87,8 @@ def test_read_journal_goes_on_after_a_sequence(engine: _core.Engine, tmp_path: P
     engine.start(NOW_MS)
     engine.flush()
     objects = [json.loads(item) for item in _core.read_journal(str(tmp_path), 0, 1_000)]
+    settings = objects[0].pop("config")
+    assert settings == json.loads(config())
     assert objects[0] | {"version": ""} == {
         "sequence": 1,
         "kind": "start",

@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from hlfast._core import Engine
+from hlfast.app.admission import Admission
 from hlfast.config.model import Config, Keys, control_path, for_core
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import ControlSocket
@@ -35,6 +36,11 @@ EXIT_CONFIG: Final = 2
 # cycles; aiohttp and tasks leave a few. A threshold of 50,000 makes a collection rare, and with everything old frozen
 # it is short.
 _GC_THRESHOLDS: Final = (50_000, 20, 50)
+
+
+class _Counted(msgspec.Struct):
+    leaders: list[msgspec.Raw]
+    followers: list[msgspec.Raw]
 
 
 def run(config: Config, *, json: bool = False, loop: str = "uvloop") -> int:
@@ -74,12 +80,12 @@ async def _serve(config: Config, *, json: bool) -> int:
             _say('durability = "relaxed": a power loss may lose the last 10 ms of the journal; kill -9 loses nothing')
         clock = VenueClock()
         engine = Engine(for_core(config), config.journal.directory, clock.now_ms())
-        lease = SignerLease(config.venue.base_url, sorted({follower.agent for follower in config.followers}))
-        _load_keys(engine, config.keys, log)
+        lease = SignerLease(config.venue.base_url, engine.agents())
+        admit = Admission(engine, config.keys, lease, _load_keys(engine, config.keys, log))
         # Begun when the process began; see __main__.
         roads = import_module("hlfast.app.road")
         async with roads.open_road(config.venue.base_url) as road:
-            runtime = Runtime(config, engine, roads.VenueRoad(road), log, clock, stopping)
+            runtime = Runtime(config, engine, roads.VenueRoad(road), log, clock, stopping, admit=admit)
             return await _live(config, runtime, json=json)
     finally:
         if lease is not None:
@@ -97,7 +103,7 @@ async def _live(config: Config, runtime: Runtime, *, json: bool) -> int:
         await runtime.open()
         _quiet_collector()
         if await runtime.until_ready():
-            _tell_ready(config, url, json=json)
+            _tell_ready(config, runtime, url, json=json)
         await runtime.stopping.wait()
     finally:
         await control.close()
@@ -123,8 +129,8 @@ def _endpoint(runtime: Runtime) -> Endpoint:
     return Endpoint(metrics, runtime.health, core.latency)
 
 
-def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:
-    """Have every configured key read in Rust.
+def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> tuple[str, ...]:
+    """Have every configured key read in Rust; addresses of those that are there.
 
     Raises:
         ConfigError: no key at all was loaded.
@@ -140,6 +146,7 @@ def _load_keys(engine: Engine, keys: Keys, log: EventLog) -> None:
         # One follower's missing file must not keep the others from their exits.
         log.error("key missing: this agent's followers are not copied to", agent=address)
     log.info("keys loaded", count=len(found.loaded))
+    return found.loaded
 
 
 def _quiet_collector() -> None:
@@ -148,7 +155,10 @@ def _quiet_collector() -> None:
     gc.set_threshold(*_GC_THRESHOLDS)
 
 
-def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
+def _tell_ready(config: Config, runtime: Runtime, url: str | None, *, json: bool) -> None:
+    # An operator may have changed what the file says.
+    in_force = msgspec.json.decode(runtime.engine.settings()[0], type=_Counted)
+    leaders, followers = len(in_force.leaders), len(in_force.followers)
     if json:
         ready = {
             "ready": True,
@@ -158,13 +168,13 @@ def _tell_ready(config: Config, url: str | None, *, json: bool) -> None:
             "health_url": None if url is None else url + "/health",
             "control_socket": str(control_path(config)),
             "network": config.network,
-            "leaders": len(config.leaders),
-            "followers": len(config.followers),
+            "leaders": leaders,
+            "followers": followers,
         }
         line = msgspec.json.encode(ready).decode()
     else:
         line = (
-            f"ready: {len(config.leaders)} leaders, {len(config.followers)} followers, "
+            f"ready: {leaders} leaders, {followers} followers, "
             f"metrics at {url or 'no address'}, control at {control_path(config)}"
         )
     sys.stdout.write(line + "\n")

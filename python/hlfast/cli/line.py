@@ -40,6 +40,11 @@ _PLACES = {
     "resume": "hlfast.cli.operate:resume",
     "flatten": "hlfast.cli.operate:flatten",
     "kill": "hlfast.cli.operate:kill",
+    "follow": "hlfast.cli.change:follow",
+    "unfollow": "hlfast.cli.change:unfollow",
+    "limits": "hlfast.cli.change:limits",
+    "plan": "hlfast.cli.plan:plan",
+    "reload": "hlfast.cli.plan:reload",
 }
 _HELP = """Copy any Hyperliquid trader into any number of accounts.
 
@@ -147,6 +152,31 @@ def _leaders() -> None:
 
 @app.command("positions", help="List what each follower holds, should hold, and whose part that is.")
 def _positions() -> None:
+    pass
+
+
+@app.command("follow", help="Begin to copy: a follow of the running engine.")
+def _follow() -> None:
+    pass
+
+
+@app.command("unfollow", help="End a follow; what it holds goes as the leader reduces it, is closed, or kept.")
+def _unfollow() -> None:
+    pass
+
+
+@app.command("limits", help="Show what accounts and follows may do, or change it.")
+def _limits() -> None:
+    pass
+
+
+@app.command("plan", help="Show every order that settings would send now, before anything is applied.")
+def _plan() -> None:
+    pass
+
+
+@app.command("reload", help="Bring the running engine to what the settings file says now.")
+def _reload() -> None:
     pass
 
 

@@ -28,6 +28,7 @@ from hlfast.control.explain import explain as explained
 from hlfast.control.projector import Projector
 from hlfast.engine.limits import ACCOUNTS_WEIGHT, BESIDE_BURST
 from hlfast.store.database import DEFAULT_URL, opened
+from hlfast.store.portions import portions_of
 from hlfast.store.reads import Filter, belongings, find_receipt, find_receipts, incomplete
 from hlfast.venue.http import HttpRoad
 from hlfast.venue.info import Info
@@ -259,4 +260,7 @@ def explain(
 async def _explain(database: str, number: int) -> Any:
     async with opened(database) as engine, engine.connect() as connection:
         receipt = await find_receipt(connection, number)
-        return None if receipt is None else explained(receipt, await belongings(connection, receipt))
+        if receipt is None:
+            return None
+        belonging = await belongings(connection, receipt)
+        return explained(receipt, belonging | {"portions": await portions_of(connection, receipt)})

@@ -10,7 +10,6 @@ from hlfast.config import values
 from hlfast.config.beside import check_beside
 from hlfast.config.execution import check_execution
 from hlfast.config.follows import check_follows
-from hlfast.config.markets import check_watched
 from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.portions import check_portions
 from hlfast.config.problems import Problem, redact
@@ -38,7 +37,6 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     followers = tuple(_follower(problems, f"followers[{at}]", one) for at, one in enumerate(config.followers))
     _check_identities(problems, leaders, followers)
     check_follows(problems, config.follows, leaders, followers)
-    check_watched(problems, config)
     check_beside(problems, config)
     check_execution(problems, config)
     if config.zones:

@@ -23,6 +23,7 @@ from hlfast.store.accounts import (
     save_fills,
     save_funding,
 )
+from hlfast.store.portions import gather_smart_orders
 from hlfast.venue.accounts import Fill, LedgerUpdate, PortfolioWindow
 from hlfast.venue.info import FILLS_PER_PAGE, Info
 
@@ -59,6 +60,11 @@ class AccountReader:
         accounts = [leader.address for leader in config.leaders] + [one.account for one in config.followers]
         self._accounts = list(dict.fromkeys(account.lower() for account in accounts))
         self._followers = {one.account.lower() for one in config.followers}
+        self._styles = {
+            one.name: one.execution.style
+            for one in config.followers
+            if one.execution is not None and one.execution.style != "immediate"
+        }
 
     async def read(self) -> Reading:
         """Read every account once; one that can't be read is named, and the others are read."""
@@ -72,6 +78,8 @@ class AccountReader:
                 executed += await self._read_fills(account) if account in self._followers else 0
             except HlfastError as error:
                 failed.append((account, str(error)))
+        async with self._database.begin() as connection:
+            await gather_smart_orders(connection, self._styles)
         return Reading(
             accounts=len(self._accounts), equity=points, funding=payments, fills=executed, failed=tuple(failed)
         )

@@ -12,10 +12,7 @@ import msgspec
 REASONS = {
     "none": "nothing stood in the way",
     "unknown_coin": "the coin is not in the market table",
-    "not_a_perp": "the follow copies perps alone (markets)",
-    "not_spot": "the follow copies spot alone (markets)",
-    "spot_pair": "the pair is not its token's own against dollars",
-    "outcome_market": "outcome markets are not copied",
+    "not_a_perp": "spot and outcome coins are not copied",
     "delisted": "the coin is delisted: nothing new is opened",
     "coin_filtered": "the follow's coin list excludes it",
     "below_min_value": "the leader's position is below the follow's min_value_usd",
@@ -51,6 +48,7 @@ REASONS = {
     "frozen": "a freeze was on: nothing is sent, and what the leader reduced goes when it ends",
     "killed": "the kill switch was on",
     "flattened": "an operator had the position closed",
+    "unfollowed": "the follow was ended; what it holds goes as the leader reduces it",
     "side_filtered": "side: the leader's position is on the other side",
     "outside_hours": "the entry came outside the follow's hours",
     "leader_leverage": "the leader's positions were above max_leader_leverage times its equity",
@@ -108,7 +106,7 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
 
     Args:
         receipt: a row of receipts.
-        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them.
+        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them, and `portions`.
     """
     steps = [_leader(receipt, beside["fill"])]
     if receipt["merged_into"] is None:
@@ -117,6 +115,7 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
         text = f"decided together with other fills: receipt {receipt['merged_into']} carries the order and its numbers"
         steps.append(Step(what="merged", text=text, at_ms=receipt["decided_ms"]))
     steps += _order(receipt, beside)
+    steps += [_portion(row) for row in beside.get("portions", ())]
     steps.append(_end(receipt))
     return Explanation(
         number=receipt["number"],
@@ -160,6 +159,13 @@ def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
     if beside["cloids"]:
         steps.append(Step(what="client ids", text=", ".join(beside["cloids"])))
     return steps
+
+
+def _portion(row: Mapping[str, Any]) -> Step:
+    text = f"{_n(row['filled'])} at {_n(row['average_price'])}"
+    if row["bid"] is not None:
+        text += f", planned at {_n(row['bid'])} to {_n(row['ask'])}"
+    return Step(what="portion", text=text, at_ms=row["settled_ms"])
 
 
 def _end(receipt: Mapping[str, Any]) -> Step:

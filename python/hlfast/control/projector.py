@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast._core import read_journal
 from hlfast.config.model import Config
+from hlfast.control.roster import Roster
 from hlfast.control.rows import Translator
 from hlfast.errors import JournalError
 from hlfast.store.writes import Batch, Writer
@@ -75,13 +76,15 @@ class Projector:
         """Project everything the journal holds now."""
         after = await self._writer.cursor()
         # A new one for each run: what it carries between batches must begin where the cursor stands.
-        translator = Translator(self._journal, self._config)
+        kept = await self._writer.roster()
+        roster = None if kept is None else msgspec.convert(kept, Roster)
+        translator = Translator(self._journal, self._config, roster)
         while await asyncio.to_thread(self._is_there):
             objects = await asyncio.to_thread(self._read, self._directory, after, chunk)
             if not objects:
                 break
             batch = translator.batch(objects, after)
-            if after == 0:
+            if after == 0 and not batch.people:
                 batch.people = translator.people()
             if await self._writer.write(batch, after=after, now_ms=self._clock_ms()):
                 self._count(batch, translator.now_ms)

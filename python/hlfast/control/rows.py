@@ -13,11 +13,14 @@ import msgspec
 from msgspec.structs import astuple
 
 from hlfast.config.model import Config
+from hlfast.control.roster import Roster
 from hlfast.errors import JournalError
 from hlfast.store.writes import Batch, Row
 
 # The kinds of userFills rows kept: those of accounts that the settings name.
 _USER_FILLS = '"userFills"'
+# An operator's new settings; only requests that were carried out are in the journal.
+_CONFIGURE = '"configure"'
 _Amount = Annotated[str, msgspec.Meta(pattern=r"^-?[0-9]{1,30}(\.[0-9]{1,30})?$")]
 
 
@@ -102,11 +105,13 @@ class _Input(_Object, kw_only=True, gc=False, tag="input"):
     sequence: int
     now_ms: int
     body: str = ""
+    request: str = ""
 
 
 class _Start(_Object, kw_only=True, gc=False, tag="start"):
     sequence: int
     now_ms: int
+    config: dict[str, Any] | None = None
 
 
 class _Fill(msgspec.Struct, gc=False, rename="camel"):
@@ -144,35 +149,51 @@ class Translator:
 
     Args:
         journal: the name that rows carry.
-        config: the settings that the journal was written under.
+        config: the settings, for a journal that does not tell its own.
+        roster: who is meant by places where translating goes on; None: at the journal's beginning, or never kept.
     """
 
-    def __init__(self, journal: str, config: Config) -> None:
+    def __init__(self, journal: str, config: Config, roster: Roster | None = None) -> None:
         self._journal = journal
-        self._config = config
-        self._leaders = [leader.name for leader in config.leaders]
-        self._followers = [follower.name for follower in config.followers]
-        self._accounts = {leader.address.lower() for leader in config.leaders}
-        self._accounts |= {follower.account.lower() for follower in config.followers}
+        self._roster = roster or Roster()
+        self._leaders: list[str] = []
+        self._followers: list[str] = []
+        self._accounts: set[str] = set()
+        self._settings = msgspec.to_builtins(config)
+        if not self._roster.leaders:
+            self._roster.take(self._settings)
+        self._name_places()
         self.now_ms = 0  # of the newest record translated
+        self._is_new = False
         self._sequence = 0
         self._place = 0
 
     def people(self) -> dict[str, list[dict[str, Any]]]:
         """Rows of leaders, followers and follows, as the settings have them."""
-        config = self._config
+        settings = self._settings
         keyed = ("leader", "follower", "mode")
         return {
-            "leaders": [{"name": leader.name, "address": leader.address.lower()} for leader in config.leaders],
+            "leaders": [{"name": one["name"], "address": one["address"].lower()} for one in settings["leaders"]],
             "followers": [
-                {"name": one.name, "account": one.account.lower(), "agent": one.agent.lower()}
-                for one in config.followers
+                {"name": one["name"], "account": one["account"].lower(), "agent": one["agent"].lower()}
+                for one in settings["followers"]
             ],
-            "follows": [
-                {**{name: policy[name] for name in keyed}, "policy": policy}
-                for policy in (msgspec.to_builtins(follow) for follow in config.follows)
-            ],
+            "follows": [{**{name: policy[name] for name in keyed}, "policy": policy} for policy in settings["follows"]],
         }
+
+    def _name_places(self) -> None:
+        # In place: whoever translates holds these lists.
+        self._leaders[:] = [name for name, _ in self._roster.leaders]
+        self._followers[:] = [name for name, _ in self._roster.followers]
+        self._accounts |= {address for _, address in (*self._roster.leaders, *self._roster.followers)}
+
+    def _take_settings(self, settings: dict[str, Any], *, anew: bool) -> None:
+        if anew:
+            self._roster = Roster()
+        self._settings = settings
+        self._roster.take(settings)
+        self._name_places()
+        self._is_new = True
 
     def batch(self, objects: Iterable[bytes], after: int) -> Batch:
         """Translate whole records, in order."""
@@ -197,13 +218,19 @@ class Translator:
                 self._other(item, rows)
         # A key must stand once in a statement that replaces.
         rows["positions"] = [_position(row) for row in held.values()]
-        return Batch(sequence=sequence, rows=rows)
+        batch = Batch(sequence=sequence, rows=rows)
+        if self._is_new:
+            batch.people, batch.roster = self.people(), msgspec.to_builtins(self._roster)
+            self._is_new = False
+        return batch
 
     def _other(self, item: _Object, rows: dict[str, list[Row]]) -> None:
-        if isinstance(item, _Input | _Start):
+        if isinstance(item, _Start):
             self.now_ms = item.now_ms
-            if isinstance(item, _Input) and _USER_FILLS in item.body:
-                rows["fills"] += self._fills(item)
+            if item.sequence == 1 and item.config is not None:
+                self._take_settings(item.config, anew=True)
+        elif isinstance(item, _Input):
+            self._take_input(item, rows)
         elif isinstance(item, AttemptRow):
             self._place_in(item)
             item.follower = self._followers[item.follower]  # type: ignore[index] # a place until now
@@ -220,6 +247,13 @@ class Translator:
             if item.follower is not None:
                 item.follower = self._followers[item.follower]  # type: ignore[index] # a place until now
             rows["alerts"].append(astuple(item))
+
+    def _take_input(self, item: _Input, rows: dict[str, list[Row]]) -> None:
+        self.now_ms = item.now_ms
+        if _USER_FILLS in item.body:
+            rows["fills"] += self._fills(item)
+        elif _CONFIGURE in item.request:
+            self._take_settings(msgspec.json.decode(item.request)["config"], anew=False)
 
     def _place_in(self, item: AttemptRow | AlertRow) -> None:
         item.journal, item.place, item.at_ms = self._journal, self._place, self.now_ms

@@ -7,7 +7,7 @@ the markets and has begun to settle what a former run left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -18,11 +18,12 @@ from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import refusal
 from hlfast.engine.door import Door
 from hlfast.engine.limits import beside_weight_a_second
-from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins, parse_spot_pairs
+from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
 from hlfast.engine.port import EnginePort
 from hlfast.engine.timers import BusyPoll, Ticker
 from hlfast.engine.watchdog import LOOKS_PER_STALL, Watchdog
 from hlfast.engine.ways import Ways
+from hlfast.errors import HlfastError
 from hlfast.feeds.backfill import Backfill
 from hlfast.telemetry.logs import EventLog
 from hlfast.venue.ports import REAL, Ports
@@ -64,6 +65,10 @@ class _Request(msgspec.Struct):
     do: str
 
 
+class _NewSettings(msgspec.Struct):
+    config: Config
+
+
 class Runtime:
     """Connects one core to the venue.
 
@@ -75,6 +80,7 @@ class Runtime:
         clock: venue time; made by the caller, who opened the core with it.
         stopping: set when the end is asked for, perhaps before this object was made.
         ports: dialling and clocks.
+        admit: looks at new settings before the core does, and raises HlfastError for what it can't run.
     """
 
     def __init__(
@@ -86,8 +92,10 @@ class Runtime:
         clock: VenueClock | None = None,
         stopping: asyncio.Event | None = None,
         ports: Ports = REAL,
+        admit: Callable[[Config], None] = lambda _: None,
     ) -> None:
         self.config = config
+        self._admit = admit
         self.engine = engine
         self._monotonic_ns = ports.monotonic_ns
         self.clock = clock or VenueClock(ports.monotonic_ns, ports.wall_ns)
@@ -123,7 +131,8 @@ class Runtime:
         for body in metadata:
             self.engine.load_meta(body, self.clock.now_ms())
         self._door.start()
-        self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs), parse_spot_pairs(metadata[1]))
+        self.ways.watch(self.engine.watched())
+        self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs))
         self._ticker.start()
         if self.config.engine.busy_poll:
             self._busy.start()
@@ -186,7 +195,21 @@ class Runtime:
             return refusal(f"the request can't be read ({error})", 'send one JSON object a line, with "do"')
         if kind == "status":
             return b'{"ok":true,"status":' + self.health() + b"}"
-        return self._door.operate(request)
+        if kind == "settings":
+            settings, revision = self.engine.settings()
+            return msgspec.json.encode({"ok": True, "revision": revision, "settings": msgspec.Raw(settings)})
+        return self._configure(request) if kind == "configure" else self._door.operate(request)
+
+    def _configure(self, request: bytes) -> bytes:
+        try:
+            self._admit(msgspec.json.decode(request, type=_NewSettings).config)
+        except msgspec.DecodeError as error:
+            return refusal(f"the settings can't be read ({error})", "send them as hlfast reload does")
+        except HlfastError as error:
+            return refusal(str(error), "nothing was changed")
+        answer = self._door.operate(request)
+        self.ways.watch(self.engine.watched())
+        return answer
 
     def gauges(self) -> dict[str, tuple[str, str, float]]:
         """The shell's own metrics: name → (kind, help, value). On the loop."""
@@ -289,7 +312,7 @@ class Runtime:
                     await self._until_stopping(asyncio.sleep(_RETRY_S))
                     continue
                 status, body = await self._venue.info(request)
-                if status == 200 and self._is_understood(place, body):
+                if status == 200 and (place > 0 or self._has_coins(body)):
                     bodies.append(body)
                     break
                 answer = body[:200].decode("utf-8", "replace")
@@ -297,14 +320,9 @@ class Runtime:
                 await self._until_stopping(asyncio.sleep(_RETRY_S))
         return bodies
 
-    def _is_understood(self, place: int, body: bytes) -> bool:
+    def _has_coins(self, body: bytes) -> bool:
         try:
-            # A venue without spot is one; without perps it is none.
-            return (
-                bool(parse_live_coins(body, self.config.venue.dexs))
-                if place == 0
-                else parse_spot_pairs(body) is not None
-            )
+            return bool(parse_live_coins(body, self.config.venue.dexs))
         except msgspec.DecodeError:
             return False
 
@@ -322,8 +340,6 @@ class Runtime:
                 if place == 0:
                     coins = parse_live_coins(body, self.config.venue.dexs)
                     self.ways.tape.add_coins(coins, trades=self.config.engine.tape)
-                else:
-                    self.ways.tape.add_coins(parse_spot_pairs(body), trades=False)
             except (ValueError, msgspec.DecodeError) as error:
                 self._log.error("metadata not understood", request=request, error=str(error))
 

@@ -71,21 +71,20 @@ class Ways:
         for lane in self.lanes:
             lane.start()
 
-    def start_feeds(self, coins: list[str], pairs: list[str]) -> None:
-        """Dial the feeds and want everything that leaders need; the leaders' own channels first.
-
-        Args:
-            coins: live perps.
-            pairs: spot pairs; of these the core may ask for quotes.
-        """
+    def start_feeds(self, coins: list[str]) -> None:
+        """Dial the feeds and want everything that leaders need; the leaders' own channels first."""
         self.user_fills.subscribe()
         self.tape.add_coins(coins, trades=self._config.engine.tape)
-        self.tape.add_coins(pairs, trades=False)
         for feed in self.feeds:
             if coins:
                 # The first coin of the universe is the busiest market of the venue: several quotes a second.
                 feed.set_heartbeat({"type": "bbo", "coin": coins[0]})
             feed.start()
+
+    def watch(self, leaders: list[str]) -> None:
+        """Follow these leaders from now on."""
+        self.user_fills.watch(leaders)
+        self._coverage = (-1, 0, 0)
 
     def want(self, subscription: dict[str, Any]) -> None:
         """Carry a public channel that the core asks for."""

@@ -132,6 +132,16 @@ class FeedSource:
         self.changes += 1
         self._connection.subscribe(subscription)
 
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Carry a subscription no more."""
+        key = key_of(subscription)
+        if self._wanted.pop(key, None) is None:
+            return
+        self._pending.pop(key, None)
+        self.refused.discard(key)
+        self.changes += 1
+        self._connection.unsubscribe(subscription)
+
     def set_heartbeat(self, subscription: Subscription) -> None:
         """Name a busy public channel that tells whether data still flows, and subscribe it."""
         self._heartbeat = subscription

@@ -91,7 +91,7 @@ def units(text: str) -> int:
 def check(evidence: Evidence) -> list[Violation]:
     """Hold the evidence against every invariant that it can show."""
     from hlfast.gameday.expectation import convergence, never_beyond, receipts_complete
-    from hlfast.gameday.outgoing import caps_in_the_worst_case, keys_stay, signatures_once
+    from hlfast.gameday.outgoing import caps_in_the_worst_case, keys_stay, reductions_reduce, signatures_once
 
     rules: dict[str, tuple[Callable[[Evidence], Iterator[str]], ...]] = {
         "I1": (convergence,),
@@ -123,13 +123,15 @@ def check(evidence: Evidence) -> list[Violation]:
     return found
 
 
-def _accounts(evidence: Evidence) -> dict[str, str]:
+def accounts(evidence: Evidence) -> dict[str, str]:
+    """Account → follower."""
     return {follower.account: follower.name for follower in evidence.config.followers}
 
 
-def _executions(evidence: Evidence) -> Iterator[dict[str, Any]]:
-    accounts = _accounts(evidence)
-    return (row for row in evidence.ledger["fills"] if row["user"] in accounts)
+def executions(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """What the venue executed for followers."""
+    names = accounts(evidence)
+    return (row for row in evidence.ledger["fills"] if row["user"] in names)
 
 
 @lru_cache(maxsize=1)
@@ -173,9 +175,9 @@ def signed(row: dict[str, Any]) -> int:
 @lru_cache(maxsize=1)
 def stop_hits(evidence: Evidence) -> dict[tuple[str, str], list[int]]:
     """(follower, coin) → when a stop that rested at the venue was executed."""
-    names = _accounts(evidence)
+    names = accounts(evidence)
     hits: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for row in _executions(evidence):
+    for row in executions(evidence):
         attempt = attempt_of(evidence, row)
         if attempt is not None and attempt["does"] == "stop":
             hits[names[row["user"]], row["coin"]].append(row["time"])
@@ -212,9 +214,9 @@ def journal_first(evidence: Evidence) -> Iterator[str]:
 def no_order_executed_twice(evidence: Evidence) -> Iterator[str]:
     """I2: one client id fills under one order of the venue; of what stood in a journal when it was copied, too."""
     oids: dict[tuple[str, str], set[int]] = defaultdict(set)
-    for row in _executions(evidence):
+    for row in executions(evidence):
         oids[row["user"], row.get("cloid") or f"none of {row['oid']}"].add(row["oid"])
-    attempts, names = attempts_by_cloid(evidence), _accounts(evidence)
+    attempts, names = attempts_by_cloid(evidence), accounts(evidence)
     for (user, cloid), orders in oids.items():
         planned = attempts[cloid]["sequence"] if cloid in attempts else 0
         if len(orders) > 1 and not (names[user] in shared(evidence) and planned > evidence.copied_at):
@@ -335,22 +337,9 @@ def receipts_once(evidence: Evidence) -> Iterator[str]:
         last = row["number"]
 
 
-def reductions_reduce(evidence: Evidence) -> Iterator[str]:
-    """I10: an execution under a reducing attempt brings the position toward zero and not through it."""
-    positions: dict[tuple[str, str], int] = defaultdict(int)
-    for row in _executions(evidence):
-        key = (row["user"], row["coin"])
-        before = positions[key]
-        after = positions[key] = before + signed(row)
-        attempt = attempt_of(evidence, row)
-        reduces = attempt is not None and attempt["does"] in ("reduce", "stop")
-        if reduces and (abs(after) > abs(before) or before * after < 0):
-            yield f"{row['user']} {row['coin']}: a reduction took {before} to {after}"
-
-
 def nothing_late(evidence: Evidence) -> Iterator[str]:
     """I11: nothing executes after its expiry, and no opening long after the leader's fill that it copies."""
-    for row in _executions(evidence):
+    for row in executions(evidence):
         attempt = attempt_of(evidence, row)
         if attempt is None:
             yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id of the journal"
@@ -392,9 +381,9 @@ def decided_again(evidence: Evidence) -> Iterator[str]:
 def fills_sum_to_positions(evidence: Evidence) -> Iterator[str]:
     """I16: the fills of an account are its position."""
     sums: dict[tuple[str, str], int] = defaultdict(int)
-    for row in _executions(evidence):
+    for row in executions(evidence):
         sums[row["user"], row["coin"]] += signed(row)
-    for account in _accounts(evidence):
+    for account in accounts(evidence):
         for coin, held in evidence.ledger["positions"].get(account, {}).items():
             if sums.pop((account, coin), 0) != units(held["szi"]):
                 yield f"{account}: {coin} is {held['szi']}, which is not the sum of its fills"
@@ -426,7 +415,7 @@ def _knows_of_another(name: str, follower: dict[str, Any], held: dict[str, Any])
 
 def status_agrees(evidence: Evidence) -> Iterator[str]:
     """I20: with everything quiet, what the core believes is what the venue says, and nobody else's trades are in it."""
-    accounts = {follower.name: follower.account for follower in evidence.config.followers}
+    addresses = {follower.name: follower.account for follower in evidence.config.followers}
     for follower in evidence.status.get("followers", []):
         name = follower["name"]
         if name in evidence.revoked:
@@ -434,11 +423,11 @@ def status_agrees(evidence: Evidence) -> Iterator[str]:
         if name in shared(evidence):
             if not evidence.final:
                 continue  # what somebody else does is found by the next read
-            yield from _knows_of_another(name, follower, evidence.ledger["positions"].get(accounts[name], {}))
+            yield from _knows_of_another(name, follower, evidence.ledger["positions"].get(addresses[name], {}))
             continue
         if follower["stopped"]:
             yield f"{name} is stopped ({follower['stopped']}), and nothing explains it"
-        held = evidence.ledger["positions"].get(accounts[name], {})
+        held = evidence.ledger["positions"].get(addresses[name], {})
         for coin in sorted(follower["positions"].keys() | held.keys()):
             lot = follower["positions"].get(coin, {"own": "0", "manual": "0"})
             yield from _lot_agrees(evidence, name, coin, lot, units(held.get(coin, {}).get("szi", "0")))

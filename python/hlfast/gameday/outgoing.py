@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from hlfast.gameday.checker import LEAST_USD, SCALE, Evidence, attempts_by_cloid, lowest, shared, signed, units
+from hlfast.gameday.checker import (
+    LEAST_USD,
+    SCALE,
+    Evidence,
+    accounts,
+    attempt_of,
+    attempts_by_cloid,
+    executions,
+    lowest,
+    shared,
+    signed,
+    units,
+)
 
 if TYPE_CHECKING:
     from hlfast.config.model import Follower
@@ -68,10 +80,31 @@ def signatures_once(evidence: Evidence) -> Iterator[str]:
             yield f"r {signature['r']} signed two contents, the second with nonce {body['nonce']}"
 
 
+def reductions_reduce(evidence: Evidence) -> Iterator[str]:
+    """I10: an execution under a reducing attempt brings the position toward zero and not through it.
+
+    Beside what an engine on a copied journal traded, an exit may go without the venue's flag, by which the account may
+    come further from zero.
+    """
+    names = accounts(evidence)
+    rows = (row for _, body in bodies_of(evidence.sent) for row in body["action"].get("orders", ()))
+    unflagged = {row["c"] for row in rows if not row["r"]}
+    positions: dict[tuple[str, str], int] = defaultdict(int)
+    for row in executions(evidence):
+        key = (row["user"], row["coin"])
+        before = positions[key]
+        after = positions[key] = before + signed(row)
+        attempt = attempt_of(evidence, row)
+        reduces = attempt is not None and attempt["does"] in ("reduce", "stop")
+        beside = names[row["user"]] in shared(evidence) and row.get("cloid") in unflagged
+        if reduces and not beside and (abs(after) > abs(before) or before * after < 0):
+            yield f"{row['user']} {row['coin']}: a reduction took {before} to {after}"
+
+
 def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
     """I6: with all that may still execute, no order that leaves can bring a position or the gross above a cap."""
     edges = [follow.follower for follow in evidence.config.follows]
-    accounts = {each.name: Account(each, edges.count(each.name)) for each in evidence.config.followers}
+    books = {each.name: Account(each, edges.count(each.name)) for each in evidence.config.followers}
     agents = {each.agent: each.name for each in evidence.config.followers}
     names = {each.account: each.name for each in evidence.config.followers}
     prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
@@ -79,16 +112,16 @@ def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
         if kind == _FILL:
             prices[what["coin"]].append((now_ms, Decimal(what["px"])))
             if what["user"] in names:
-                accounts[names[what["user"]]].held[what["coin"]] += signed(what)
+                books[names[what["user"]]].held[what["coin"]] += signed(what)
         elif kind == _USED:
             name = agents.get(what["signer"])
             if name is not None:
-                _land(accounts[name], what["nonce"])
+                _land(books[name], what["nonce"])
         else:
             for order in what:
                 if order.follower in shared(evidence):
                     continue  # two engines know nothing of each other's room
-                yield from _leaves(accounts[order.follower], order, prices, now_ms)
+                yield from _leaves(books[order.follower], order, prices, now_ms)
 
 
 def _history(evidence: Evidence) -> Iterator[tuple[int, int, Any]]:

@@ -44,13 +44,22 @@ class SignerLease:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise KeyFileError(f"{path}: the signers' lock file can't be opened: {error.strerror}") from None
+        self._base_url = base_url
         try:
             self._check_owner(path)
-            for agent in agents:
-                self._take(base_url, agent)
+            self.add(agents)
         except BaseException:
             self.release()
             raise
+
+    def add(self, agents: Iterable[str]) -> None:
+        """Take the lease of further agents; of one that is held already it is no news.
+
+        Raises:
+            ConfigError: another engine on this host holds one of them.
+        """
+        for agent in agents:
+            self._take(self._base_url, agent)
 
     def _check_owner(self, path: Path) -> None:
         if os.fstat(self._file).st_uid != os.getuid():

@@ -75,9 +75,7 @@ class Authority:
     def _owner(self, envelope: Envelope, signer: str, block: Block) -> Account:
         """Return the account that the signer stands for, itself or its agent's master."""
         venue = self._venue
-        found = venue.agents.get(signer)
-        if found is not None and isinstance(envelope.action, UserSigned):
-            found = None  # agents never sign these: it stands for itself
+        found = None if isinstance(envelope.action, UserSigned) else venue.agents.get(signer)
         if found is None:
             known = venue.accounts.get(signer)
             owner = known if known is not None and known.deposited else self._stranger(envelope, signer, block)

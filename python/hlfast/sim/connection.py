@@ -104,10 +104,10 @@ class Connection:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             self._unparsed(text)
             return
-        if sent.method == "post" and sent.id is not None and sent.request is not None:
-            self._post(sent.id, sent.request, text)
-        elif sent.method == "ping":
+        if sent.method == "ping":
             self.send(PONG)
+        elif sent.method == "post" and sent.id is not None and sent.request is not None:
+            self._post(sent.id, sent.request, text)
         elif sent.method in ("subscribe", "unsubscribe"):
             self._subscription(sent.method, sent.subscription, text)
         else:
@@ -190,7 +190,7 @@ class Connection:
         self._server.hub.leave(self, sub)
 
     def _post(self, post_id: int, request: PostRequest, text: str) -> None:
-        if self._source.posts >= POSTS_IN_FLIGHT and self._limits.is_enforced:
+        if self._limits.is_enforced and self._source.posts >= POSTS_IN_FLIGHT:
             self._error(f"too many pending post requests id={post_id}")
             return
         if request.type == "info":

@@ -81,8 +81,11 @@ class Window:
 
     def add(self, amount: int, now_s: float) -> None:
         """Add to the sum."""
-        self._rows.append((now_s, amount))
+        rows = self._rows
+        rows.append((now_s, amount))
         self._total += amount
+        if rows[0][0] <= now_s - MINUTE_S:
+            self.total(now_s)
 
 
 class Source:
@@ -108,8 +111,7 @@ class Source:
 class Limits:
     """All source addresses; the clock is monotonic seconds, injected.
 
-    Rates are counted only while the limits hold: a minute's budget is whole when they come on. What is held open counts
-    from the start.
+    What was done is counted while the limits are off too: when they come on, the last minute counts.
     """
 
     def __init__(self, settings: Settings, now_s: Callable[[], float]) -> None:
@@ -137,35 +139,31 @@ class Limits:
 
     def spend(self, source: Source, weight: int) -> bool:
         """Take REST weight; False when the minute's budget doesn't cover it (nothing is taken then)."""
-        if self._settings.limits == "off":
-            return True
         now = self._now_s()
-        if source.weight.total(now) + weight > WEIGHT_PER_MINUTE:
+        if self._settings.limits == "venue" and source.weight.total(now) + weight > WEIGHT_PER_MINUTE:
             return False
         source.weight.add(weight, now)
         return True
 
     def charge(self, source: Source, weight: int) -> None:
         """Take weight that an answer cost only once its rows were known."""
-        if weight and self.is_enforced:
+        if weight:
             source.weight.add(weight, self._now_s())
 
     def may_connect(self, source: Source) -> bool:
         """Count a new connection; False when the address has too many or opens them too fast."""
-        if self.is_enforced:
-            now = self._now_s()
-            if source.connections >= CONNECTIONS or source.opened.total(now) >= NEW_CONNECTIONS_PER_MINUTE:
-                return False
-            source.opened.add(1, now)
+        now = self._now_s()
+        full = source.connections >= CONNECTIONS or source.opened.total(now) >= NEW_CONNECTIONS_PER_MINUTE
+        if self.is_enforced and full:
+            return False
+        source.opened.add(1, now)
         source.connections += 1
         return True
 
     def may_send(self, source: Source) -> bool:
         """Count a client message; False when the minute's messages are used up."""
-        if self._settings.limits == "off":
-            return True
         now = self._now_s()
-        if source.messages.total(now) >= MESSAGES_PER_MINUTE:
+        if self._settings.limits == "venue" and source.messages.total(now) >= MESSAGES_PER_MINUTE:
             return False
         source.messages.add(1, now)
         return True

@@ -65,7 +65,6 @@ class Server:
         self._loop: Timers | None = None
         self._timer: Handle | None = None
         self._timer_ms = 0
-        self._armed_for = (0, 0)  # what the timer was set for: when the first action is due, and the period
         self._ticker: Handle | None = None
 
     def run(self, loop: Timers) -> None:
@@ -183,11 +182,10 @@ class Server:
 
     def _arm(self) -> None:
         """Set the timer of the next block that some action waits for; an earlier one than is set replaces it."""
-        due_ms, period = self.exchange.next_due_ms(), self.settings.block_ms
-        if due_ms is None or (self._timer is not None and self._armed_for == (due_ms, period)):
+        due_ms = self.exchange.next_due_ms()
+        if due_ms is None:
             return
-        self._armed_for = due_ms, period
-        now = self.venue.now_ms()
+        period, now = self.settings.block_ms, self.venue.now_ms()
         due_ms = max(now, due_ms)
         if period:
             due_ms = (due_ms // period + 1) * period

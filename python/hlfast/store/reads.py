@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import attempts, fills, follows, leaders, orders, quotes, receipts
+from hlfast.store.tables import attempts, cursors, fills, follows, leaders, orders, quotes, receipts
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +90,8 @@ async def _quote(connection: AsyncConnection, receipt: Mapping[str, Any], sequen
 async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int, int, list[dict[str, Any]]]:
     """Hold leader fills against receipts: each fill must have exactly one receipt for each follow of its leader.
 
+    Of leaders whose follows were changed while the engine ran, each fill must have one receipt a follower at most.
+
     Returns:
         Leader fills, receipts, and the first fills whose receipts are too few or too many.
     """
@@ -104,7 +106,10 @@ async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int,
     edges = sa.select(follows.c.leader, sa.func.count().label("due")).group_by(follows.c.leader).subquery()
     joined = sa.outerjoin(had, edges, had.c.leader == edges.c.leader)
     wrong = sa.select(had, edges.c.due).select_from(joined).limit(limit)
-    wrong = wrong.where((had.c.had != sa.func.coalesce(edges.c.due, 0)) | (had.c.had != had.c.followers))
+    rosters = (await connection.scalars(sa.select(cursors.c.roster).where(cursors.c.roster.is_not(None)))).all()
+    changed = {leader for roster in rosters if roster for leader in roster["changed"]}
+    lacks = (had.c.had != sa.func.coalesce(edges.c.due, 0)) & had.c.leader.not_in(changed)
+    wrong = wrong.where(lacks | (had.c.had != had.c.followers))
     events = await connection.scalar(sa.select(sa.func.count()).select_from(had))
     total = await connection.scalar(sa.select(sa.func.count()).select_from(receipts))
     found = [dict(row) for row in (await connection.execute(wrong)).mappings()]

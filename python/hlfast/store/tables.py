@@ -63,7 +63,14 @@ def _col(name: str, kind: Any, *, null: bool = False) -> sa.Column[Any]:
 _MS = sa.BigInteger
 
 # How far each journal is projected. Written in the transaction that writes what it counts.
-cursors = sa.Table("cursors", metadata, _key("journal", sa.Text), _col("sequence", _MS), _col("updated_ms", _MS))
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    _key("journal", sa.Text),
+    _col("sequence", _MS),
+    _col("updated_ms", _MS),
+    sa.Column("roster", sa.JSON, nullable=True),
+)
 
 leaders = sa.Table("leaders", metadata, _key("name", sa.Text), _col("address", sa.Text))
 followers = sa.Table("followers", metadata, _key("name", sa.Text), _col("account", sa.Text), _col("agent", sa.Text))
@@ -245,25 +252,28 @@ strategies = sa.Table(
     _col("settings", sa.JSON),
     _col("since_ms", _MS),
 )
+# Openings in portions: one for each receipt that entered, of an account that opens in portions.
 smart_orders = sa.Table(
     "smart_orders",
     metadata,
-    _key("id", sa.Text),
-    _col("strategy", sa.Text),
+    _key("id", sa.Text),  # journal#number of the receipt
+    _col("style", sa.Text),  # twap, smart
     _col("follower", sa.Text),
     _col("coin", sa.Text),
-    _col("size", Money),
-    _col("state", sa.Text),
+    _col("size", Money),  # what it added to the target
+    _col("state", sa.Text),  # the receipt's outcome
     _col("since_ms", _MS),
 )
+# What was executed of them, order by order, and the best prices by which each was planned.
 smart_order_executions = sa.Table(
     "smart_order_executions",
     metadata,
     _key("id", sa.Text),
     _key("slice", sa.Integer),
     _col("cloid", sa.Text),
-    _col("size", Money),
     _col("filled", Money),
-    _col("average_price", Money, null=True),
-    _col("settled_ms", _MS, null=True),
+    _col("average_price", Money),
+    _col("bid", Money, null=True),
+    _col("ask", Money, null=True),
+    _col("settled_ms", _MS),
 )

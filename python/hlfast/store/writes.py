@@ -22,11 +22,17 @@ PEOPLE = ("leaders", "followers", "follows")
 
 
 class Batch(msgspec.Struct):
-    """Rows by table, and the last journal sequence they come from. `people` are rows of the settings."""
+    """Rows by table, and the last journal sequence they come from.
+
+    Attributes:
+        people: rows of the settings.
+        roster: who is meant by the places behind this batch, where that is news.
+    """
 
     sequence: int
     rows: dict[str, list[Row]]
     people: dict[str, list[dict[str, Any]]] = {}
+    roster: dict[str, Any] | None = None
 
     def count(self) -> int:
         """Rows in all."""
@@ -55,6 +61,13 @@ class Writer:
         async with self._engine.connect() as connection:
             return int(await connection.scalar(query) or 0)
 
+    async def roster(self) -> dict[str, Any] | None:
+        """Return who is meant by places behind the cursor; None where that was never kept."""
+        query = sa.select(tables.cursors.c.roster).where(tables.cursors.c.journal == self._journal)
+        async with self._engine.connect() as connection:
+            kept: dict[str, Any] | None = await connection.scalar(query)
+            return kept
+
     async def write(self, batch: Batch, *, after: int, now_ms: int) -> bool:
         """Write a batch that begins behind `after`, and move the cursor, together.
 
@@ -62,7 +75,7 @@ class Writer:
             False, with nothing written, when the cursor is no longer at `after`: another projector was here.
         """
         async with self._engine.begin() as connection:
-            if not await self._move(connection, batch.sequence, after, now_ms):
+            if not await self._move(connection, batch, after, now_ms):
                 return False
             for name, people in batch.people.items():
                 if people:
@@ -73,8 +86,10 @@ class Writer:
                     await self._many[name].write(connection, rows)
         return True
 
-    async def _move(self, connection: AsyncConnection, sequence: int, after: int, now_ms: int) -> bool:
-        new = {"journal": self._journal, "sequence": sequence, "updated_ms": now_ms}
+    async def _move(self, connection: AsyncConnection, batch: Batch, after: int, now_ms: int) -> bool:
+        new: dict[str, Any] = {"journal": self._journal, "sequence": batch.sequence, "updated_ms": now_ms}
+        if batch.roster is not None:
+            new["roster"] = batch.roster
         cursors = tables.cursors
         if after == 0:
             insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert

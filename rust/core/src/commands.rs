@@ -243,7 +243,7 @@ reasons! {
     None = "none",
     /// The coin is not in the market table.
     UnknownCoin = "unknown_coin",
-    /// `markets` leaves spot out.
+    /// Spot and outcome coins are not copied.
     NotAPerp = "not_a_perp",
     /// The coin is delisted: nothing new is opened.
     Delisted = "delisted",
@@ -337,14 +337,10 @@ reasons! {
     Delayed = "delayed",
     /// The leader left before a delayed entry was due.
     LeaderLeft = "leader_left",
-    /// `markets` leaves perpetuals out.
-    NotSpot = "not_spot",
-    /// The pair is not its token's own against dollars.
-    SpotPair = "spot_pair",
-    /// Outcome markets are not copied.
-    OutcomeMarket = "outcome_market",
     /// The venue would not set the leverage or margin mode that an entry needs.
     LeverageRefused = "leverage_refused",
+    /// The follow was ended; what it holds goes as the leader reduces it.
+    Unfollowed = "unfollowed",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

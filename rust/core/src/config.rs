@@ -1,7 +1,9 @@
 //! The settings, checked once. The JSON is that of `hlfast.config.model.Config`; unknown fields are refused.
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::config_check::{CheckedFollow, CheckedFollower, CheckedLeader, check};
+use crate::config_merge::is_removed;
 use crate::sign::Chain;
 
 /// A setting that can't be used, by its full name.
@@ -149,14 +151,6 @@ pub(crate) enum RawMargin {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum RawMarkets {
-    Perps,
-    Spot,
-    All,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
 pub(crate) enum RawManual {
     Block,
     Allow,
@@ -175,6 +169,8 @@ pub(crate) struct RawBuilder {
 pub(crate) struct RawLeader {
     pub name: String,
     pub address: String,
+    #[serde(default)]
+    pub removed: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -195,6 +191,8 @@ pub(crate) struct RawFollower {
     pub builder_fee_tenths_bps: Option<u32>,
     pub max_priority_bps: Option<u32>,
     pub execution: Option<RawExecution>,
+    #[serde(default)]
+    pub removed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -268,7 +266,6 @@ pub(crate) struct RawFollow {
     pub scale_adds: bool,
     #[serde(default)]
     pub inverse: bool,
-    pub markets: Option<RawMarkets>,
     #[serde(default)]
     pub round_up: bool,
     pub round_up_max_usd: Option<String>,
@@ -297,6 +294,8 @@ pub(crate) struct RawFollow {
     pub entry_band_bps: u32,
     pub reduce_band_bps: u32,
     pub emergency_band_bps: u32,
+    #[serde(default)]
+    pub removed: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -344,6 +343,7 @@ pub struct Config {
     pub followers: Vec<CheckedFollower>,
     /// Edges, in the order of the settings.
     pub follows: Vec<CheckedFollow>,
+    pub(crate) settings: Value,
 }
 
 impl Config {
@@ -352,8 +352,33 @@ impl Config {
     /// # Errors
     /// The first setting that is missing, unknown or wrong, by name.
     pub fn from_json(json: &[u8]) -> Result<Config, ConfigError> {
-        let raw: RawConfig =
+        let settings: Value =
             serde_json::from_slice(json).map_err(|error| ConfigError::new("configuration", error.to_string()))?;
-        check(raw)
+        for name in ["leaders", "followers", "follows"] {
+            let rows = settings.get(name).and_then(Value::as_array);
+            if let Some(at) = rows.and_then(|rows| rows.iter().position(is_removed)) {
+                return Err(ConfigError::new(
+                    format!("{name}[{at}].removed"),
+                    "is not for settings: leave the row out",
+                ));
+            }
+        }
+        Config::from_merged(settings)
+    }
+
+    /// Reads and checks settings that may keep places of what was removed: those of a running engine.
+    ///
+    /// # Errors
+    /// As for [`Config::from_json`].
+    pub fn from_merged(settings: Value) -> Result<Config, ConfigError> {
+        let raw =
+            RawConfig::deserialize(&settings).map_err(|error| ConfigError::new("configuration", error.to_string()))?;
+        check(raw, settings)
+    }
+
+    /// The settings as they were given, with the places of what was removed.
+    #[must_use]
+    pub fn settings(&self) -> &Value {
+        &self.settings
     }
 }

@@ -1,9 +1,11 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
 mod caps;
 mod chase;
+mod configure;
 mod decide;
 mod delay;
 mod drift;
+mod existing;
 mod figures;
 mod gates;
 mod holds;
@@ -18,6 +20,7 @@ mod receipts;
 mod requests;
 mod resolve;
 mod rhythm;
+mod roster;
 mod rotation;
 mod send;
 mod settle;
@@ -25,7 +28,6 @@ mod setup;
 mod silence;
 mod slices;
 mod snapshot;
-mod spot;
 mod status;
 mod stops;
 mod surcharges;
@@ -35,6 +37,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::commands::{Alert, CoinId, Commands, Level};
 use crate::config::{Config, ConfigError, Limits};
+use crate::config_check::CheckedFollow;
 use crate::copy::price::Quote;
 use crate::event::{Event, FrameClass, LaneId, SourceId, SourceKind};
 use crate::feed::frame::{Buffers, Frame, QuoteRow, parse_frame};
@@ -89,22 +92,18 @@ impl Engine {
     /// # Errors
     /// A setting that the engine can't work with.
     pub fn new(config: Config) -> Result<Engine, ConfigError> {
-        let mut follows_of_leader = vec![Vec::new(); config.leaders.len()];
-        let mut follows_of_follower = vec![Vec::new(); config.followers.len()];
-        for (follow, at) in config.follows.iter().zip(0u32..) {
-            let leader = follows_of_leader.get_mut(follow.leader as usize);
-            let follower = follows_of_follower.get_mut(follow.follower as usize);
-            let (Some(leader), Some(follower)) = (leader, follower) else {
-                return Err(ConfigError::new(format!("follows[{at}]"), "names a leader or follower that is not there"));
-            };
-            leader.push(at);
-            follower.push(at);
+        let known = |at: u32, count: usize| (at as usize) < count;
+        let stray = |follow: &&CheckedFollow| {
+            !known(follow.leader, config.leaders.len()) || !known(follow.follower, config.followers.len())
+        };
+        if config.follows.iter().any(|follow| stray(&follow)) {
+            return Err(ConfigError::new("follows", "name a leader or follower that is not there"));
         }
         let dexs: Vec<String> = std::iter::once(String::new()).chain(config.venue.dexs.iter().cloned()).collect();
-        Ok(Engine {
+        let mut engine = Engine {
             state: State::new(config.leaders.len(), config.followers.len(), config.follows.len(), dexs.len()),
-            signers: config.followers.iter().map(|follower| follower.agent).collect(),
-            leader_by_address: config.leaders.iter().map(|leader| leader.address.0).zip(0..).collect(),
+            signers: Vec::new(),
+            leader_by_address: HashMap::default(),
             budget: Budget::new(config.venue.limits == Limits::Venue),
             order_owners: BTreeMap::new(),
             order_activity: vec![leaders::OrderActivity::default(); config.leaders.len()],
@@ -115,15 +114,17 @@ impl Engine {
             views: Vec::new(),
             parts: Vec::new(),
             gap_floor_ms: 0,
-            follows_of_leader,
-            follows_of_follower,
+            follows_of_leader: Vec::new(),
+            follows_of_follower: Vec::new(),
             dexs,
             config,
             quotes: Vec::new(),
             chance: 0,
             buffers: Buffers::default(),
             batch: send::Batch::default(),
-        })
+        };
+        engine.index();
+        Ok(engine)
     }
 
     /// Moves the state by one event. `now_ms` is the estimated venue time in Unix milliseconds. The same state, event, time,
@@ -256,6 +257,13 @@ impl Engine {
     #[must_use]
     pub fn coin_name(&self, coin: CoinId) -> &str {
         self.state.market.coin(coin).map_or("", |coin| coin.name.as_str())
+    }
+
+    /// The name of the coin that an action means by this number.
+    #[must_use]
+    pub fn coin_of_asset(&self, id: u32) -> Option<&str> {
+        let coins = (0..).take(self.state.market.len()).filter_map(|coin| self.state.market.coin(coin));
+        coins.filter(|coin| coin.asset.is_some_and(|asset| asset.id == id)).map(|coin| coin.name.as_str()).next()
     }
 
     /// Takes REST weight for a read of the shell; false means wait. Not a decision, so not journalled.

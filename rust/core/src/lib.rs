@@ -4,6 +4,7 @@
 pub mod commands;
 pub mod config;
 pub mod config_check;
+pub mod config_merge;
 pub mod copy;
 pub mod engine;
 pub mod event;

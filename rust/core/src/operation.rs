@@ -1,11 +1,12 @@
 //! What an operator may ask of a running engine: one JSON object, read strictly. A field that is unknown, missing or of no
 //! sense is refused by its name, and then nothing happens.
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::risk::pause::Pause;
 
-/// A longer request is none of ours.
-pub const MAX_REQUEST: usize = 64 << 10;
+/// A longer request is none of ours: the settings of ten thousand followers fit.
+pub const MAX_REQUEST: usize = 16 << 20;
 /// Longest reason that an operator may give.
 const MAX_WHY: usize = 200;
 
@@ -87,6 +88,21 @@ pub enum Operation {
         /// One coin, or every one.
         coin: Option<String>,
     },
+    /// Put other settings in force.
+    Configure(Wanted),
+}
+
+/// Other settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// All settings, as for a start.
+    pub config: Value,
+    /// They are those of the file: what an operator has changed since is over.
+    pub from_file: bool,
+    /// What becomes of the parts of follows that they leave out.
+    pub parting: Parting,
+    /// The settings that they were made from, as counted; others mean that somebody else was faster.
+    pub revision: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -122,6 +138,14 @@ enum Raw {
         follower: String,
         coin: Option<String>,
     },
+    Configure {
+        config: Value,
+        #[serde(default)]
+        from_file: bool,
+        #[serde(default)]
+        parting: Parting,
+        revision: u64,
+    },
 }
 
 impl Operation {
@@ -131,7 +155,7 @@ impl Operation {
     /// [`Refusal`]: what is wrong, by the field's name.
     pub fn parse(request: &[u8]) -> Result<Operation, Refusal> {
         if request.len() > MAX_REQUEST {
-            return Err(Refusal::new(format!("the request has {} bytes", request.len()), "send at most 65536"));
+            return Err(Refusal::new(format!("the request has {} bytes", request.len()), "send at most 16777216"));
         }
         let raw: Raw = serde_json::from_slice(request)
             .map_err(|error| Refusal::new(format!("the request can't be read: {error}"), "see docs/operating.md"))?;
@@ -148,6 +172,9 @@ impl Operation {
             }
             Raw::Kill { kind, why } => Operation::Kill { kind, why: checked(why)? },
             Raw::Flatten { follower, coin } => Operation::Flatten { follower, coin },
+            Raw::Configure { config, from_file, parting, revision } => {
+                Operation::Configure(Wanted { config, from_file, parting, revision })
+            }
         })
     }
 }
@@ -226,6 +253,6 @@ mod tests {
             assert!(refused(request).contains(named), "{request}: {}", refused(request));
         }
         assert!(refused(&format!(r#"{{"do":"kill","why":"{}"}}"#, "x".repeat(201))).contains("why"));
-        assert!(refused(&" ".repeat(MAX_REQUEST + 1)).contains("65537 bytes"));
+        assert!(refused(&" ".repeat(MAX_REQUEST + 1)).contains("16777217 bytes"));
     }
 }

@@ -33,8 +33,6 @@ pub struct Leader {
     pub had_snapshot: bool,
     /// Per dex: positions were read at least once.
     pub seeded: Vec<bool>,
-    /// Spot balances were read at least once.
-    pub spot_seeded: bool,
     /// Per dex: when the ledger was last known to miss nothing, by the leader's own channel or a read.
     pub whole_ms: Vec<u64>,
     /// The chain broke; entries wait until fills and positions were read again.
@@ -92,6 +90,8 @@ pub struct LeaderCoin {
     pub suspect: Option<i64>,
     /// How the leader borrows for it, by the newest read that told.
     pub margin: Option<Margin>,
+    /// Average entry price by the last read, in 10^-8; 0: unknown.
+    pub entry_price: i64,
 }
 
 /// What an edge holds on one coin.
@@ -119,6 +119,8 @@ pub struct Edge {
     /// What its part of all executions took in, less what it paid, in 10^-6 dollars, without fees: with what it holds at the
     /// mark, its profit.
     pub cash: i64,
+    /// It was ended and holds nothing any more: its leader's changes are no business of it.
+    pub gone: bool,
 }
 
 /// One follower.
@@ -128,8 +130,6 @@ pub struct Follower {
     pub purse: Purse,
     /// Per dex: positions were read since the process started.
     pub read: Vec<bool>,
-    /// Spot balances were.
-    pub spot_read: bool,
     /// Attempts of a former process whose outcome is unknown.
     pub unresolved: u32,
     /// Why nothing more is sent.
@@ -165,8 +165,6 @@ pub struct Lot {
     pub own: i64,
     /// The rest of the account's position: somebody else's doing.
     pub manual: i64,
-    /// Of a spot token: what the venue may have kept of the last buys as its fee; the next read tells.
-    pub withheld: i64,
     /// The most that the account's caps let the target be, either way, in 10^-20; set by leader events only.
     pub ceiling: Option<i128>,
     /// The action in flight.
@@ -410,8 +408,6 @@ pub struct State {
     pub preparations: VecDeque<(u32, CoinId)>,
     /// Leaders' leverages to be read: time, leader, coin.
     pub leverage_reads: BTreeSet<(u64, u32, CoinId)>,
-    /// When spot prices were read; 0: never.
-    pub mids_ms: u64,
     /// Leaders whose missing fills are to be read once the budget has room.
     pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.
@@ -438,6 +434,12 @@ pub struct State {
     pub breaker: bool,
     /// An operator's pause of everything.
     pub pause: Option<Paused>,
+    /// Counts changes of the settings.
+    pub revision: u64,
+    /// The settings as the file had them, where an operator has changed some since.
+    pub file: Option<String>,
+    /// Ended follows that still hold something.
+    pub ending: BTreeSet<u32>,
     /// The kill switch: like that pause, but lifted only by its own request.
     pub kill: Option<Paused>,
     /// Next post id.
@@ -468,31 +470,37 @@ macro_rules! as_units {
 
 as_units!(Px, Sz, Pos, Usd);
 
+impl Leader {
+    /// One that nothing is known of.
+    #[must_use]
+    pub fn new(dexs: usize) -> Leader {
+        Leader { seeded: vec![false; dexs], whole_ms: vec![0; dexs], purse: Purse::new(dexs), ..Leader::default() }
+    }
+}
+
+impl Follower {
+    /// One that nothing is known of.
+    #[must_use]
+    pub fn new(dexs: usize) -> Follower {
+        Follower { read: vec![false; dexs], purse: Purse::new(dexs), ..Follower::default() }
+    }
+}
+
 impl State {
     /// No history.
     #[must_use]
     pub fn new(leaders: usize, followers: usize, follows: usize, dexs: usize) -> State {
-        State {
-            leaders: vec![
-                Leader {
-                    seeded: vec![false; dexs],
-                    whole_ms: vec![0; dexs],
-                    purse: Purse::new(dexs),
-                    ..Leader::default()
-                };
-                leaders
-            ],
-            followers: vec![
-                Follower { read: vec![false; dexs], purse: Purse::new(dexs), ..Follower::default() };
-                followers
-            ],
-            held: vec![BTreeMap::new(); follows],
-            edges: vec![Edge::default(); follows],
-            next_post: 1,
-            next_token: 1,
-            next_decision: 1,
-            ..State::default()
-        }
+        let mut state = State { next_post: 1, next_token: 1, next_decision: 1, ..State::default() };
+        state.extend(leaders, followers, follows, dexs);
+        state
+    }
+
+    /// Makes room for people who were added to the settings.
+    pub fn extend(&mut self, leaders: usize, followers: usize, follows: usize, dexs: usize) {
+        self.leaders.resize_with(leaders.max(self.leaders.len()), || Leader::new(dexs));
+        self.followers.resize_with(followers.max(self.followers.len()), || Follower::new(dexs));
+        self.held.resize(follows.max(self.held.len()), BTreeMap::new());
+        self.edges.resize(follows.max(self.edges.len()), Edge::default());
     }
 
     /// The leader. An index of the settings always has one.

@@ -15,12 +15,25 @@ const LANES: [u32; 2] = [1, 4];
 
 #[derive(Debug, Clone)]
 enum Act {
-    Trade { leader: usize, coin: usize, lots: i64 },
-    Flat { leader: usize, coin: usize },
+    Trade {
+        leader: usize,
+        coin: usize,
+        lots: i64,
+    },
+    Flat {
+        leader: usize,
+        coin: usize,
+    },
     Answer(usize),
     Pass(u64),
     Restart,
     Operate(Value),
+    /// Takes a follow out of the settings, or puts it in.
+    Toggle {
+        leader: usize,
+        follower: usize,
+        parting: usize,
+    },
 }
 
 fn scope() -> impl Strategy<Value = Value> {
@@ -55,17 +68,22 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (20u64..4_000).prop_map(Act::Pass),
         1 => Just(Act::Restart),
         5 => request().prop_map(Act::Operate),
+        2 => (0usize..2, 0usize..2, 0usize..3)
+            .prop_map(|(leader, follower, parting)| Act::Toggle { leader, follower, parting }),
     ]
 }
 
-fn world() -> World {
-    let follows = [
+fn edges() -> [Value; 4] {
+    [
         follow(0, 0, json!({"ratio": "0.37"})),
         follow(1, 0, json!({"ratio": "1"})),
         follow(0, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
         follow(1, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
-    ];
-    let mut world = World::cold(2, &[json!({}), json!({"max_position_usd": "900"})], &follows, "off");
+    ]
+}
+
+fn world() -> World {
+    let mut world = World::cold(2, &[json!({}), json!({"max_position_usd": "900"})], &edges(), "off");
     world.boot(2);
     world.step(OwnedEvent::Up(LANES[1], SourceKind::Lane));
     world
@@ -75,10 +93,14 @@ fn trade(world: &mut World, leader: usize, coin: &str, raw: i64) -> usize {
     if raw == 0 {
         return 0;
     }
+    let name = json!(format!("L{leader}"));
+    let status = world.status();
+    let edges = status["follows"].as_array().unwrap().iter();
+    let edges = edges.filter(|edge| edge["leader"] == name && edge["over"] == false).count();
     let size = Pos::from_raw(raw.abs()).to_string();
     let row = world.leader_trades(leader, coin, if raw > 0 { "B" } else { "A" }, "100", &size);
     world.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
-    1
+    edges
 }
 
 fn leader_position(world: &World, leader: usize, coin: &str) -> i64 {
@@ -107,6 +129,21 @@ fn restart(world: &mut World) {
     world.step(OwnedEvent::Start);
 }
 
+fn toggle(world: &mut World, leader: usize, follower: usize, parting: usize) {
+    let edge = (json!(format!("L{leader}")), json!(format!("F{follower}")));
+    let mut config = world.engine.live_settings();
+    let follows = config["follows"].as_array_mut().unwrap();
+    let before = follows.len();
+    follows.retain(|one| (&one["leader"], &one["follower"]) != (&edge.0, &edge.1));
+    if follows.len() == before {
+        follows.push(edges()[leader + 2 * follower].clone());
+    }
+    let parting = ["reduce", "close", "keep"][parting];
+    let revision = world.engine.revision();
+    let request = json!({"do": "configure", "config": config, "revision": revision, "parting": parting});
+    world.step(OwnedEvent::Operate(request.to_string().into_bytes()));
+}
+
 fn perform(world: &mut World, act: &Act) -> usize {
     world.now += 7;
     match act {
@@ -121,6 +158,7 @@ fn perform(world: &mut World, act: &Act) -> usize {
         Act::Operate(request) => {
             world.step(OwnedEvent::Operate(request.to_string().into_bytes()));
         }
+        Act::Toggle { leader, follower, parting } => toggle(world, *leader, *follower, *parting),
     }
     0
 }
@@ -187,14 +225,15 @@ fn nothing_forbidden_was_done(world: &World, before: &Value, sent: usize) {
 /// Nothing in flight, every position at its target but for a lot and the ten dollars; parts follow their leaders down.
 fn at_rest(world: &World) {
     let status = world.status();
+    assert_eq!(world.engine.contradiction(), None);
     assert_eq!((&status["in_flight"], &status["unresolved"]), (&json!(0), &json!(0)), "{status}");
     for follower in 0..2 {
         if account_hold(&status, follower).as_deref() == Some("freeze") {
             continue;
         }
         for (coin, lot) in status["followers"][follower]["positions"].as_object().unwrap() {
-            let (own, target) = (pos(lot["own"].as_str().unwrap()), pos(lot["target"].as_str().unwrap()));
-            assert_eq!(own, world.position(follower, coin), "the engine knows what the venue holds");
+            let [own, target, manual] = ["own", "target", "manual"].map(|name| pos(lot[name].as_str().unwrap()));
+            assert_eq!(own + manual, world.position(follower, coin), "the engine knows what the venue holds");
             assert!((own - target).abs() < pos("0.12"), "{coin} of {follower}: {own} for {target}, {status}");
         }
     }
@@ -236,7 +275,7 @@ proptest! {
         for act in &acts {
             let (before, sent) = (world.status(), world.sent.len());
             fills += perform(&mut world, act);
-            if !matches!(act, Act::Operate(_)) {
+            if !matches!(act, Act::Operate(_) | Act::Toggle { .. }) {
                 nothing_forbidden_was_done(&world, &before, sent);
             }
         }
@@ -247,8 +286,10 @@ proptest! {
         resume_all(&mut world);
         world.pass(90_000);
         at_rest(&world);
-        prop_assert!(world.status()["follows"].as_array().unwrap().iter().all(|edge| edge["held_back"].is_null()));
-        world.assert_receipts(fills, 2);
+        let status = world.status();
+        let mut follows = status["follows"].as_array().unwrap().iter();
+        prop_assert!(follows.all(|edge| edge["held_back"].is_null() || edge["removed"] == true));
+        world.assert_receipts(fills, 1);
         world.assert_replay();
     }
 }

@@ -9,6 +9,7 @@ pub mod keys;
 pub mod keystore;
 pub mod memory;
 pub mod pool;
+pub mod rehearsal;
 pub mod runtime;
 pub mod schedule;
 mod splitmix;

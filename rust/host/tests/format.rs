@@ -58,7 +58,12 @@ fn open(home: &Home) -> Result<(Journal, Vec<u64>), JournalError> {
 fn a_journal_of_version_1_reads_as_it_did_when_it_was_written() {
     let expected = std::fs::read_to_string(fixture("journal-1.jsonl")).unwrap();
     let expected: Vec<Value> = expected.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(frozen().objects(), expected);
+    let mut objects = frozen().objects();
+    for start in objects.iter_mut().filter(|object| object["kind"] == "start") {
+        let settings = start.as_object_mut().unwrap().remove("config").unwrap();
+        assert!(settings["leaders"].is_array(), "the settings were written, and are told since: {settings}");
+    }
+    assert_eq!(objects, expected);
 }
 
 #[test]

@@ -196,6 +196,24 @@ impl Engine {
         Ok(PyBytes::new(py, &self.lock()?.runtime.status()))
     }
 
+    fn settings<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, u64)> {
+        let mut inner = self.lock()?;
+        let engine = inner.runtime.engine();
+        let (settings, revision) = (engine.live_settings().to_string(), engine.revision());
+        Ok((PyBytes::new(py, settings.as_bytes()), revision))
+    }
+
+    fn agents(&self) -> PyResult<Vec<String>> {
+        let mut inner = self.lock()?;
+        let engine = inner.runtime.engine();
+        let awake = (0u32..).zip(engine.signers()).filter(|(at, _)| engine.is_awake_follower(*at));
+        Ok(awake.map(|(_, agent)| agent.to_string()).collect())
+    }
+
+    fn watched(&self) -> PyResult<Vec<String>> {
+        Ok(self.lock()?.runtime.engine().watched().iter().map(ToString::to_string).collect())
+    }
+
     fn reserve_weight(&self, weight: u32, now_ms: u64) -> PyResult<bool> {
         Ok(self.lock()?.runtime.engine().reserve_weight(weight, now_ms))
     }
@@ -274,7 +292,7 @@ fn sends<'py>(py: Python<'py>, runtime: &mut Runtime) -> PyResult<Sends<'py>> {
     PyList::new(py, items).map(Some)
 }
 
-fn raise(error: RuntimeError) -> PyErr {
+pub(crate) fn raise(error: RuntimeError) -> PyErr {
     let text = error.to_string();
     match error {
         RuntimeError::Config(_) => ConfigError::new_err(text),

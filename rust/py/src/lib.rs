@@ -11,6 +11,7 @@ mod pack;
 #[cfg(feature = "planted")]
 mod planted;
 mod pool;
+mod rehearsal;
 mod signing;
 mod whatif;
 
@@ -24,6 +25,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     engine::register(module)?;
     metrics::register(module)?;
     journal::register(module)?;
+    rehearsal::register(module)?;
     whatif::register(module)?;
     #[cfg(feature = "planted")]
     planted::register(module)?;

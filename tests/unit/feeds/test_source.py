@@ -19,6 +19,10 @@ class Connection:
         self.wanted.append(subscription)
         return True
 
+    def unsubscribe(self, subscription: dict) -> bool:
+        self.wanted.remove(subscription)
+        return True
+
     def send_text(self, payload: bytes) -> bool:
         self.sent.append(json.loads(payload))
         return True
@@ -209,3 +213,18 @@ def test_source_lives_through_answers_that_are_no_utf_8() -> None:
     feed.notice(FRAME_ACK, b'{"channel":"subscriptionResponse","data":{"method":"\xff"}}')
     feed.notice(FRAME_ERROR, b'{"channel":"error","data":"Already subscribed: {\xff}"}')
     assert [told[0] for told in watcher.told] == ["error", "error"]
+
+
+def test_feed_that_carries_a_subscription_no_more_owes_nothing_for_it() -> None:
+    feed, connection, _ = make()
+    feed.subscribe(fills(A))
+    feed.subscribe(fills(B))
+    feed.went_up()
+    ack(feed, fills(A))
+    changes = feed.changes
+    feed.unsubscribe(fills(A))
+    feed.unsubscribe(fills(C))
+    assert connection.wanted == [fills(B)]
+    assert feed.changes == changes + 1
+    assert not feed.is_acknowledged(("userFills", A))
+    assert feed.wants(("userFills", B))

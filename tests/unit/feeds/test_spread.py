@@ -17,6 +17,9 @@ class Feed:
         if subscription not in self.wanted:
             self.wanted.append(subscription)
 
+    def unsubscribe(self, subscription: dict) -> None:
+        self.wanted.remove(subscription)
+
     def is_acknowledged(self, key: tuple[str, str]) -> bool:
         return key in self.seen
 
@@ -57,6 +60,24 @@ def test_user_fills_stays_within_the_venues_users_and_names_who_is_left_out() ->
     users = {each["user"] for feed in feeds for each in feed.wanted}
     assert len(users) == WATCHED_USERS
     assert fills.unwatched == [address.lower() for address in leaders(12)[WATCHED_USERS:]]
+
+
+def test_user_fills_follows_whom_it_is_told_to_and_moves_nobody_else() -> None:
+    feeds = [Feed(), Feed()]
+    fills = UserFills(feeds, leaders(2), 3)
+    everybody = [address.lower() for address in leaders(6)]
+    fills.watch(leaders(2))
+    assert not feeds[0].wanted, "not before it was told to subscribe"
+    fills.subscribe()
+    fills.watch([everybody[5], everybody[1], everybody[2], everybody[3]])
+    assert fills.watched == [everybody[1], everybody[5], everybody[2]], "who is there stays, two of three are new"
+    assert fills.unwatched == [everybody[3]]
+    assert feeds[0].of("userFills") == [everybody[1], everybody[5], everybody[2]]
+    assert sorted(feeds[1].of("userFills")) == sorted(feeds[0].of("userFills"))
+    assert [feed.of("orderUpdates") for feed in feeds] == [[everybody[1]], [everybody[5]]]
+    assert sorted(feeds[0].of("userNonFundingLedgerUpdates")) == sorted(fills.watched)
+    fills.watch([])
+    assert not [each for feed in feeds for each in feed.wanted]
 
 
 def test_user_fills_watches_everyone_without_a_limit() -> None:

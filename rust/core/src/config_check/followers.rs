@@ -38,6 +38,8 @@ pub struct CheckedFollower {
     pub max_priority_bps: Option<u32>,
     /// In which portions openings go.
     pub execution: Execution,
+    /// It does not copy any more; its place stays.
+    pub removed: bool,
 }
 
 pub(super) fn check_follower(
@@ -65,6 +67,7 @@ pub(super) fn check_follower(
         builder: builder_of(at, raw, builder)?,
         max_priority_bps: priority_of(at, raw)?,
         execution: check_execution(at, raw.execution.as_ref())?,
+        removed: raw.removed,
     })
 }
 

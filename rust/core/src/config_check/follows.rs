@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use super::filters::{Filters, check_filters};
 use super::hours::Zone;
-use super::markets::{Markets, check_markets};
 use super::mode::{Mode, check_mode, check_round_up};
 use super::values::{band, limit, within};
 use crate::config::{ConfigError, RawExisting, RawFollow};
@@ -31,8 +30,6 @@ pub struct CheckedFollow {
     pub mode: Mode,
     /// The follower takes the other side.
     pub inverse: bool,
-    /// Which kinds of markets.
-    pub markets: Markets,
     /// Positions from before.
     pub existing: Existing,
     /// What an increase must pass.
@@ -51,6 +48,8 @@ pub struct CheckedFollow {
     pub reduce_band_bps: u32,
     /// When it must go.
     pub emergency_band_bps: u32,
+    /// It is not followed any more: what it holds goes as the leader reduces it.
+    pub removed: bool,
 }
 
 pub(super) fn check_follow(
@@ -73,7 +72,6 @@ pub(super) fn check_follow(
         follower,
         mode: check_mode(at, raw)?,
         inverse: raw.inverse,
-        markets: check_markets(at, raw)?,
         existing: check_existing(at, raw)?,
         filters: check_filters(at, raw, zones)?,
         round_up_max: check_round_up(at, raw)?,
@@ -83,6 +81,7 @@ pub(super) fn check_follow(
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,
         reduce_band_bps,
         emergency_band_bps,
+        removed: raw.removed,
     })
 }
 

@@ -11,11 +11,13 @@ pub struct CheckedLeader {
     pub name: String,
     /// Its account.
     pub address: Address,
+    /// It is not copied any more; its place stays.
+    pub removed: bool,
 }
 
 pub(super) fn check_leader(at: &str, raw: &RawLeader, names: &mut Register) -> Result<CheckedLeader, ConfigError> {
     names.name(at, &raw.name)?;
     let address = parse_address(&format!("{at}.address"), &raw.address)?;
     names.account(&format!("{at}.address"), address)?;
-    Ok(CheckedLeader { name: raw.name.clone(), address })
+    Ok(CheckedLeader { name: raw.name.clone(), address, removed: raw.removed })
 }

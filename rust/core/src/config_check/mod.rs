@@ -6,7 +6,6 @@ mod follows;
 mod hours;
 mod leaders;
 mod lending;
-mod markets;
 mod mode;
 mod register;
 mod surcharges;
@@ -14,12 +13,13 @@ mod values;
 
 use std::collections::BTreeMap;
 
-use crate::config::{Config, ConfigError, Limits, RawConfig};
+use serde_json::Value;
+
+use crate::config::{Config, ConfigError, RawConfig};
 use followers::check_follower;
 use follows::check_follow;
 use hours::check_zones;
 use leaders::check_leader;
-use markets::check_watched;
 use register::Register;
 use surcharges::check_builder;
 use values::{find, index};
@@ -30,18 +30,18 @@ pub use follows::{CheckedFollow, Existing};
 pub use hours::{Hours, Zone};
 pub use leaders::CheckedLeader;
 pub use lending::Lending;
-pub use markets::Markets;
 pub use mode::Mode;
 pub use values::RATIO_SCALE;
 
-pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
+/// `settings`: what `raw` was read from.
+pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigError> {
     check_engine(&raw)?;
     let mut names = Register::default();
     let leaders = raw
         .leaders
         .iter()
         .enumerate()
-        .map(|(i, leader)| check_leader(&format!("leaders[{i}]"), leader, &mut names))
+        .map(|(i, leader)| check_leader(&format!("leaders[{i}]"), leader, names.unless(leader.removed)))
         .collect::<Result<Vec<_>, ConfigError>>()?;
     names.begin_followers();
     let builder = check_builder(raw.builder.as_ref())?;
@@ -49,7 +49,9 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         .followers
         .iter()
         .enumerate()
-        .map(|(i, follower)| check_follower(&format!("followers[{i}]"), follower, builder, &mut names))
+        .map(|(i, follower)| {
+            check_follower(&format!("followers[{i}]"), follower, builder, names.unless(follower.removed))
+        })
         .collect::<Result<Vec<_>, ConfigError>>()?;
     let leader_ix = index(leaders.iter().map(|leader| leader.name.as_str()));
     let follower_ix = index(followers.iter().map(|follower| follower.name.as_str()));
@@ -66,9 +68,7 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
                 format!("repeats follows[{first}]: keep one edge per leader and follower"),
             ));
         }
-        let follow = check_follow(&at, follow, leader, follower, &zones)?;
-        check_watched(&at, follow.markets, leader, raw.venue.limits == Limits::Venue)?;
-        follows.push(follow);
+        follows.push(check_follow(&at, follow, leader, follower, &zones)?);
     }
     Ok(Config {
         network: raw.network,
@@ -80,6 +80,7 @@ pub(crate) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         leaders,
         followers,
         follows,
+        settings,
     })
 }
 

@@ -9,6 +9,7 @@ use crate::wire::Address;
 pub(super) struct Register {
     names: BTreeMap<String, String>,
     addresses: BTreeMap<Address, (String, bool)>,
+    apart: Option<Box<Register>>,
 }
 
 impl Register {
@@ -23,6 +24,14 @@ impl Register {
             )),
             None => Ok(()),
         }
+    }
+
+    /// The register itself, or an empty one for somebody who was removed: the dead take no names.
+    pub(super) fn unless(&mut self, removed: bool) -> &mut Register {
+        if !removed {
+            return self;
+        }
+        self.apart.insert(Box::default())
     }
 
     /// A leader and a follower may share a name, two of a kind may not.

@@ -51,6 +51,12 @@ impl Held {
         Held { position: self.position, ..Held::default() }
     }
 
+    /// Entitled to something, or something is held for it.
+    #[must_use]
+    pub const fn holds(&self) -> bool {
+        self.entitled != 0 || self.position != 0
+    }
+
     /// Nothing to remember.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

@@ -38,8 +38,6 @@ pub(super) struct Needs {
     past: Vec<bool>,
     /// A leader's leverage gates an edge.
     pub leverage: bool,
-    /// An edge copies spot.
-    pub spot: bool,
 }
 
 impl Needs {
@@ -49,7 +47,6 @@ impl Needs {
             let filters = &edge.filters;
             needs.contexts |= filters.min_day_volume.is_some() || filters.min_open_interest.is_some();
             needs.leverage |= filters.max_leader_leverage.is_some();
-            needs.spot |= edge.markets.has_spot();
             if let Some(past) = needs.past.get_mut(edge.leader as usize) {
                 *past |= filters.quality.is_some();
             }
@@ -74,12 +71,12 @@ impl Engine {
         let collateral = self.state.leaders.iter().any(|l| l.purse.mode == Some(AccountMode::Portfolio));
         if self.needs.contexts || collateral {
             for dex in 0..index(self.dexs.len()) {
-                self.survey_at(now_ms, Survey::Contexts(dex));
+                self.survey_once(now_ms, Survey::Contexts(dex));
             }
         }
         for leader in (0..).take(self.config.leaders.len()) {
             if self.needs.past.get(leader as usize).copied().unwrap_or(false) {
-                self.survey_at(now_ms, Survey::Past(leader));
+                self.survey_once(now_ms, Survey::Past(leader));
             }
         }
         self.survey_coins(now_ms);
@@ -115,6 +112,12 @@ impl Engine {
     pub(super) fn is_due(&self, survey: Survey) -> bool {
         let asked = self.state.asks.values().any(|asked| *asked == Asked::Survey(survey));
         asked || self.state.surveys.iter().any(|(_, other)| *other == survey)
+    }
+
+    fn survey_once(&mut self, at_ms: u64, survey: Survey) {
+        if !self.is_due(survey) {
+            self.survey_at(at_ms, survey);
+        }
     }
 
     /// Has a figure read at a time. Always true.

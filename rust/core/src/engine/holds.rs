@@ -60,6 +60,7 @@ impl Engine {
             held_by(leader.and_then(|leader| leader.pause.as_ref()), Reason::Paused),
             liquidated.then_some(Hold { kind: Pause::CloseOnly, reason: Reason::LeaderPaused }),
             held_by(self.state.edges.get(follow as usize).and_then(|edge| edge.pause.as_ref()), Reason::Paused),
+            edge.removed.then_some(Hold { kind: Pause::CloseOnly, reason: Reason::Unfollowed }),
         ];
         holds.into_iter().fold(None, stronger)
     }
@@ -75,8 +76,8 @@ impl Engine {
 
     pub(super) fn count_holds(&mut self) {
         let mut counts = HoldCounts { killed: self.state.kill.is_some(), ..HoldCounts::default() };
-        for follow in (0..).take(self.config.follows.len()) {
-            if let Some(hold) = self.hold(follow)
+        for (follow, edge) in (0..).zip(&self.config.follows) {
+            if let Some(hold) = self.hold(follow).filter(|_| !edge.removed)
                 && let Some(count) = counts.follows.get_mut(hold.kind as usize)
             {
                 *count = count.saturating_add(1);
@@ -140,6 +141,7 @@ impl Engine {
             return;
         }
         self.uncover_rest(follower, coin);
+        self.want(follower, coin);
     }
 
     /// After an answer: what its order left is not tried again where that is forbidden.
@@ -172,7 +174,7 @@ impl Engine {
         }
     }
 
-    fn want(&mut self, follower: u32, coin: CoinId) {
+    pub(super) fn want(&mut self, follower: u32, coin: CoinId) {
         if let Some(lot) = self.state.lot_mut(follower, coin) {
             lot.wants = true;
             lot.retry_ms = 0;

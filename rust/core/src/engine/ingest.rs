@@ -1,12 +1,10 @@
 //! Leader fills, from whichever feed comes first, to changes of the ledger: each fill once, in the order of its chain.
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
-use crate::config_check::Existing;
 use crate::event::{FrameClass, SourceId};
 use crate::feed::frame::{FillRow, TapeRow};
 use crate::feed::scan::FrameError;
 use crate::feed::seen::identity;
-use crate::market::{Kind, is_spot_name};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Fanout, Gap, LeaderCoin};
@@ -152,13 +150,7 @@ impl Engine {
             return;
         }
         entry.subscribed = true;
-        let kinds: &[&str] = match entry.asset.map(|asset| asset.kind) {
-            // A balance is moved by its owner's fills alone: fees are in no trade.
-            Some(Kind::Spot) if self.needs.spot => &["bbo"],
-            Some(Kind::Spot) => &[],
-            _ => &["bbo", "trades"],
-        };
-        for kind in kinds {
+        for kind in ["bbo", "trades"] {
             let body = format!("{{\"type\":\"{kind}\",\"coin\":\"{}\"}}", entry.name).into_bytes();
             out.asks.push(Ask::Subscribe { body });
         }
@@ -177,23 +169,16 @@ impl Engine {
         let listed = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
         // Once all positions were read, a coin without one is flat.
         let known = listed.or_else(|| self.is_seeded(leader, coin).then_some(0));
-        let spot = is_spot_name(self.coin_name(coin));
         let fresh = self.take_fresh(leader, coin, rows, now_ms, out);
         let fresh = rows.get_mut(..fresh)?;
         out.changed |= !fresh.is_empty();
         if fresh.is_empty() {
-            // Fees and transfers move a spot balance between fills.
-            if !spot {
-                self.confirm(leader, coin, rows, now_ms, out);
-            }
+            self.confirm(leader, coin, rows, now_ms, out);
             return None;
         }
         let behind = gather(fresh, |row| self.is_behind(leader, coin, row));
         let (behind, fresh) = fresh.split_at_mut(behind);
         self.late_rows(leader, coin, behind, now_ms, out);
-        if spot {
-            return self.apply_spot(leader, coin, fresh, known);
-        }
         let chained = order_by_chain(fresh, known);
         let (first, last) = (*fresh.first()?, *fresh.last()?);
         let (start, end) = (first.start?.raw(), end_of(&last)?);
@@ -287,7 +272,7 @@ impl Engine {
     }
 
     /// A coin met before all positions were read: what it starts with is from before copying began.
-    pub(super) fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, price: i64) {
+    fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, price: i64) {
         if let Some(state) = self.state.leader_mut(leader) {
             state.coins.insert(coin, LeaderCoin { position: start, ..LeaderCoin::default() });
         }
@@ -296,29 +281,7 @@ impl Engine {
         }
     }
 
-    /// Per edge: what to do with a position that was there before (rule 7). Stored, so that a restart decides no other way.
-    pub(super) fn mark_existing(&mut self, leader: u32, coin: CoinId, mark: i64, entry_price: i64) {
-        for &follow in self.follows_of_leader.get(leader as usize).into_iter().flatten() {
-            let Some(edge) = self.config.follows.get(follow as usize) else { continue };
-            let adopts = match edge.existing {
-                Existing::Ignore => false,
-                Existing::Adopt => true,
-                Existing::AdoptWithin(bps) => {
-                    let distance = i128::from(mark.abs_diff(entry_price)) * 10_000;
-                    entry_price > 0 && mark > 0 && distance <= i128::from(entry_price) * i128::from(bps)
-                }
-            };
-            let mut held = self.state.held(follow, coin);
-            held.adopting = adopts;
-            held.ignoring = !adopts;
-            self.state.set_held(follow, coin, held);
-        }
-    }
-
     pub(super) fn is_seeded(&self, leader: u32, coin: CoinId) -> bool {
-        if is_spot_name(self.coin_name(coin)) {
-            return self.state.leaders.get(leader as usize).is_some_and(|leader| leader.spot_seeded);
-        }
         let dex = self.dex_of(coin);
         let leader = self.state.leaders.get(leader as usize);
         leader.zip(dex).is_some_and(|(leader, dex)| leader.seeded.get(dex).copied().unwrap_or(false))
@@ -326,7 +289,7 @@ impl Engine {
 
     /// Moves the ledger and makes the change that all edges will decide on.
     #[expect(clippy::too_many_arguments, reason = "one row of facts, each from another place")]
-    pub(super) fn record(
+    fn record(
         &mut self,
         leader: u32,
         coin: CoinId,

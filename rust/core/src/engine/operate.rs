@@ -20,7 +20,7 @@ enum Target {
     Follow(u32),
 }
 
-type Said = Result<Vec<String>, Refusal>;
+pub(super) type Said = Result<Vec<String>, Refusal>;
 
 impl Engine {
     /// One request. Its answer is in `out.answer`; a refused one changes nothing.
@@ -31,6 +31,7 @@ impl Engine {
             Operation::Kill { kind, why } => self.kill(kind, why, now_ms, out),
             Operation::Revive => self.revive(now_ms, out),
             Operation::Flatten { follower, coin } => self.flatten(&follower, coin.as_deref(), now_ms, out),
+            Operation::Configure(wanted) => self.configure(&wanted, now_ms, out),
         });
         let answer = match &said {
             Ok(lines) => json!({"ok": true, "changed": out.changed, "said": lines}),
@@ -164,7 +165,7 @@ impl Engine {
         })
     }
 
-    fn enforce_all(&mut self, now_ms: u64, out: &mut Commands) {
+    pub(super) fn enforce_all(&mut self, now_ms: u64, out: &mut Commands) {
         out.changed = true;
         for follower in (0..).take(self.config.followers.len()) {
             self.enforce_holds(follower, now_ms, out);
@@ -220,6 +221,10 @@ impl Engine {
             let what = format!("{follower} does not follow {leader}");
             Refusal::new(what, "see hlfast followers for who follows whom")
         })
+    }
+
+    pub(super) fn follow_name(&self, follow: u32) -> String {
+        self.name_of(Target::Follow(follow))
     }
 
     fn name_of(&self, target: Target) -> String {

@@ -3,6 +3,7 @@ use super::Engine;
 use crate::commands::CoinId;
 use crate::copy::parts::{Part, attribute, cross};
 use crate::copy::sizing::to_position;
+use crate::state::Edge;
 
 /// 10^-8 coins times 10^-8 dollars, in 10^-6 dollars.
 const PER_DOLLAR_UNIT: i128 = 10_000_000_000;
@@ -45,10 +46,7 @@ impl Engine {
                 let moved = part.held.saturating_sub(held.position);
                 held.position = part.held;
                 self.state.set_held(follow, coin, held);
-                let paid = i128::from(moved).saturating_mul(i128::from(price)) / PER_DOLLAR_UNIT;
-                if let Some(edge) = self.state.edges.get_mut(follow as usize) {
-                    edge.cash = edge.cash.saturating_sub(i64::try_from(paid).unwrap_or(i64::MAX));
-                }
+                pay(&mut self.state.edges, follow, moved, price);
             }
         }
         self.parts = parts;
@@ -88,5 +86,13 @@ impl Engine {
             (position == 0 || !same)
                 .then(|| format!("{}: entitled to {} of a leader with {position}", at(), held.entitled))
         })
+    }
+}
+
+/// An edge's part moved by so much at a price.
+pub(super) fn pay(edges: &mut [Edge], follow: u32, moved: i64, price: i64) {
+    let paid = i128::from(moved).saturating_mul(i128::from(price)) / PER_DOLLAR_UNIT;
+    if let Some(edge) = edges.get_mut(follow as usize) {
+        edge.cash = edge.cash.saturating_sub(i64::try_from(paid).unwrap_or(i64::MAX));
     }
 }

@@ -6,7 +6,6 @@ use crate::event::FrameClass;
 use crate::feed::account::{
     AccountState, parse_backfill, parse_margin, parse_order_status, parse_state, parse_stop_status,
 };
-use crate::market::{is_outcome_name, is_spot_name};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
@@ -43,7 +42,7 @@ impl Engine {
             self.put_off_look(index(leader), now_ms);
             let owed =
                 self.state.leaders.get(leader).is_some_and(|leader| leader.gap != Gap::None || leader.owed_ms > 0);
-            if owed {
+            if owed && self.is_awake_leader(index(leader)) {
                 self.ask_backfill(index(leader), out);
             }
         }
@@ -103,7 +102,6 @@ impl Engine {
             self.ask_requests(account, now_ms, out);
         }
         self.ask_money(leader, account, now_ms, out);
-        self.ask_balances(leader, account, now_ms, out);
     }
 
     pub(super) fn address(&self, leader: bool, account: u32) -> Option<Address> {
@@ -193,11 +191,7 @@ impl Engine {
                 true
             }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
-            Asked::Spot { leader, account } => {
-                good && self.on_spot(leader, account, body, now_ms)
-                    && self.on_balances(leader, account, body, now_ms, out)
-            }
-            Asked::Mids => good && self.on_mids(body, now_ms, out),
+            Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
             Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
             Asked::Leverage { leader, coin } => {
@@ -237,7 +231,7 @@ impl Engine {
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
             Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
-            Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
+            Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } => false,
         };
     }
 
@@ -274,12 +268,9 @@ impl Engine {
         true
     }
 
-    /// The dex that lists a perp, by its place in the settings.
+    /// The dex that lists a coin, by its place in the settings.
     pub(super) fn dex_of(&self, coin: CoinId) -> Option<usize> {
         let name = self.coin_name(coin);
-        if is_spot_name(name) || is_outcome_name(name) {
-            return None;
-        }
         let dex = name.split_once(':').map_or("", |(dex, _)| dex);
         self.dexs.iter().position(|known| known == dex)
     }
@@ -364,8 +355,11 @@ impl Engine {
 
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {
         for row in &read.positions {
-            let coin = self.state.market.find(row.coin.as_bytes());
-            if let (Some(coin), Some(margin)) = (coin, row.margin) {
+            let Some(coin) = self.state.market.find(row.coin.as_bytes()) else { continue };
+            if let Some(entry) = self.state.leader_mut(leader).and_then(|state| state.coins.get_mut(&coin)) {
+                entry.entry_price = row.entry.map_or(0, |entry| entry.raw());
+            }
+            if let Some(margin) = row.margin {
                 self.learn_margin(leader, coin, margin);
             }
         }
@@ -402,28 +396,10 @@ impl Engine {
         if state.coins.contains_key(&coin) {
             return;
         }
-        let entry = LeaderCoin { position, last_ms: read.time_ms, ..LeaderCoin::default() };
+        let entry = LeaderCoin { position, last_ms: read.time_ms, entry_price, ..LeaderCoin::default() };
         state.coins.insert(coin, entry);
         if position != 0 {
             self.mark_existing(leader, coin, mark, entry_price);
-        }
-    }
-
-    /// Positions from before that are to be adopted: an event without fills.
-    pub(super) fn push_adoptions(&mut self, leader: u32, now_ms: u64) {
-        let follows = self.follows_of_leader.get(leader as usize).cloned().unwrap_or_default();
-        let adopting = |coin: &CoinId| follows.iter().any(|follow| self.state.held(*follow, *coin).adopting);
-        let Some(state) = self.state.leaders.get(leader as usize) else { return };
-        let coins: Vec<(CoinId, i64)> = state
-            .coins
-            .iter()
-            .filter(|(coin, _)| adopting(coin))
-            .map(|(coin, entry)| (*coin, entry.position))
-            .collect();
-        let changes: Vec<Change> =
-            coins.into_iter().map(|(coin, position)| self.silent_change(coin, position, position, now_ms)).collect();
-        if !changes.is_empty() {
-            self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
         }
     }
 
@@ -543,30 +519,12 @@ impl Engine {
             let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
             self.read_at(now_ms.saturating_add(wait), false, follower);
         }
-        self.welcome(follower, was_read, now_ms);
-        true
-    }
-
-    /// What begins once an account's positions are known.
-    pub(super) fn welcome(&mut self, follower: u32, was_read: bool, now_ms: u64) {
         if !was_read && self.is_read(follower) {
             self.state.waiting.insert(follower);
             self.adopt_for(follower, now_ms);
             self.prepare_for(follower);
         }
-    }
-
-    /// A follower became ready: what its leaders held before is adopted now.
-    fn adopt_for(&mut self, follower: u32, now_ms: u64) {
-        let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
-        let edges = follows
-            .filter(|follow| self.state.held.get(**follow as usize).is_some_and(|c| c.values().any(|h| h.adopting)));
-        let mut leaders: Vec<u32> =
-            edges.filter_map(|follow| self.config.follows.get(*follow as usize)).map(|edge| edge.leader).collect();
-        leaders.dedup();
-        for leader in leaders {
-            self.push_adoptions(leader, now_ms);
-        }
+        true
     }
 }
 

@@ -250,7 +250,6 @@ impl Engine {
         }
         for follower in &mut state.followers {
             follower.read.iter_mut().for_each(|read| *read = false);
-            follower.spot_read = false;
             follower.unresolved = 0;
             follower.hold_until_ms = 0;
             // A key may have been mended since: whoever still can't sign is stopped again.
@@ -306,6 +305,7 @@ impl Engine {
         self.tend_setups(now_ms, out);
         self.schedule_reads(now_ms, out);
         self.tend_stops(now_ms, out);
+        self.let_go_ended(out);
         self.tend_silence(now_ms, out);
         if !self.state.fanouts.is_empty() {
             // A former process, or a shell that stopped asking: the event goes on.

@@ -8,6 +8,11 @@ impl Engine {
     /// Has an account read at a time, or earlier if that was wanted before: one read of an account waits, however many
     /// reasons there are, or each reason would go on for ever as a rhythm of its own. Always true.
     pub(super) fn read_at(&mut self, at_ms: u64, leader: bool, account: u32) -> bool {
+        // Nothing of it is of interest any more.
+        let is_awake = if leader { self.is_awake_leader(account) } else { self.is_awake_follower(account) };
+        if !is_awake {
+            return true;
+        }
         let waits = self.state.reads.iter().find(|(_, kind, who)| (*kind, *who) == (leader, account)).copied();
         match waits {
             _ if planted(Bug::ReadsMultiply) => {}

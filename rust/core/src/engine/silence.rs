@@ -55,6 +55,10 @@ impl Silence {
         Silence { leaders: vec![Ears::default(); leaders], due_ms: u64::MAX }
     }
 
+    pub fn len(&self) -> usize {
+        self.leaders.len()
+    }
+
     /// A new process: the connections are others.
     pub fn reopen(&mut self) {
         *self = Silence::new(self.leaders.len());
@@ -144,7 +148,8 @@ impl Engine {
         let weight = STATE_WEIGHT.saturating_mul(all_dexs);
         for leader in (0..).take(self.state.leaders.len().min(WATCHED)) {
             let ears = self.silence.leaders.get(leader as usize);
-            let due = self.state.started && ears.is_some_and(|ears| ears.look_ms <= now_ms);
+            let due =
+                self.state.started && self.is_awake_leader(leader) && ears.is_some_and(|ears| ears.look_ms <= now_ms);
             if !due || !self.budget.has(weight, 0, Purpose::Ordinary) {
                 continue;
             }

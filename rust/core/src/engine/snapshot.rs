@@ -64,6 +64,7 @@ impl Engine {
             return Err(StateError::Damaged);
         }
         self.state = state;
+        self.index();
         self.count_holds();
         self.resolve_lists();
         Ok(())

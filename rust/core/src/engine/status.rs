@@ -57,8 +57,10 @@ impl Engine {
             .filter(|attempt| !matches!(attempt.phase, Phase::Sent | Phase::Resting))
             .count();
         let recovering = self.state.followers.iter().filter(|follower| follower.unresolved > 0).count();
-        let read = (0..).take(self.state.followers.len()).all(|follower| self.is_read(follower));
-        let seeded = (0..).take(self.state.leaders.len()).all(|leader| self.is_whole_seeded(leader));
+        let followers = (0..).take(self.state.followers.len());
+        let read = followers.filter(|at| self.is_awake_follower(*at)).all(|follower| self.is_read(follower));
+        let leaders = (0..).zip(&self.state.leaders).filter(|(at, _)| self.is_awake_leader(*at));
+        let seeded = leaders.map(|(_, leader)| leader).all(|leader| leader.seeded.iter().all(|seeded| *seeded));
         let (weight, messages) = self.budget.left(now_ms);
         let leaders: Vec<Value> = (0..)
             .zip(self.config.leaders.iter().zip(&self.state.leaders))
@@ -74,6 +76,7 @@ impl Engine {
             "ready": self.state.started && read && seeded && recovering == 0,
             "recovering_followers": recovering,
             "breaker": self.state.breaker,
+            "revision": self.state.revision,
             "kill": pause_status(self.state.kill.as_ref()),
             "pause": pause_status(self.state.pause.as_ref()),
             "coins": self.state.market.len(),
@@ -111,6 +114,7 @@ impl Engine {
         let orders = self.order_activity.get(at).copied().unwrap_or_default();
         json!({
             "name": name,
+            "removed": self.config.leaders.get(at).is_some_and(|one| one.removed),
             "liquidated": leader.paused,
             "pause": pause_status(leader.pause.as_ref()),
             "coins": coins,
@@ -142,6 +146,8 @@ impl Engine {
         json!({
             "leader": leader,
             "follower": follower,
+            "removed": edge.removed,
+            "over": state.is_some_and(|edge| edge.gone),
             "pause": pause_status(pause),
             "held_back": hold,
             "entitled": positions(|held| to_position(held.entitled).unwrap_or(0)),
@@ -181,6 +187,7 @@ impl Engine {
         json!({
             "name": name,
             "coins": coins,
+            "removed": self.config.followers.get(at as usize).is_some_and(|one| one.removed),
             "read": self.is_read(at),
             "stopped": follower.stopped.map(crate::commands::Reason::name),
             "pause": pause_status(follower.pause.as_ref()),

@@ -9,7 +9,6 @@ use crate::copy::sizing::to_position;
 use crate::event::FrameClass;
 use crate::feed::account::StopFate;
 use crate::feed::answer::{Answer, Status};
-use crate::market::Kind;
 use crate::num::{Pos, Px, Sz};
 use crate::order::attempt::{LOOKUP_LAG_MS, backoff_ms};
 use crate::order::identity::{next_nonce, stop_cloid};
@@ -77,6 +76,16 @@ impl Engine {
             stop.refusals = 0;
         }
         self.look_at_stop(follower, coin, now_ms.saturating_add(QUIET_MS));
+    }
+
+    /// The settings changed: every stop is held to them.
+    pub(super) fn review_stops(&mut self, follower: u32, now_ms: u64) {
+        let Some(state) = self.state.follower(follower) else { return };
+        let coins: Vec<(CoinId, i64)> = state.coins.iter().map(|(coin, lot)| (*coin, lot.own)).collect();
+        for (coin, own) in coins {
+            self.touch_stop(follower, coin, own, now_ms);
+            self.look_at_stop(follower, coin, now_ms);
+        }
     }
 
     /// Has a stop looked at by this time.
@@ -154,7 +163,7 @@ impl Engine {
         let bps = self.config.followers.get(follower as usize)?.disaster_stop_bps?;
         let state = self.state.follower(follower)?;
         let lot = state.coins.get(&coin)?;
-        let asset = self.state.market.asset(coin).filter(|asset| !asset.delisted && asset.kind == Kind::Perp)?;
+        let asset = self.state.market.asset(coin).filter(|asset| !asset.delisted)?;
         let size = asset.floor_size(Sz::from_raw(lot.own.saturating_abs()));
         if size.is_zero() || lot.own.saturating_add(lot.manual).signum() != lot.own.signum() {
             return None;

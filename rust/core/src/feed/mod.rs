@@ -8,4 +8,3 @@ mod leader;
 pub mod money;
 pub mod scan;
 pub mod seen;
-pub mod spot;

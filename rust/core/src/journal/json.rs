@@ -95,11 +95,15 @@ impl Object {
 }
 
 fn start(sequence: u64, start: &Start<'_>) -> Vec<u8> {
-    Object::new(sequence, "start")
+    let object = Object::new(sequence, "start")
         .number("epoch", start.epoch)
         .number("now_ms", start.now_ms)
-        .text("version", start.version)
-        .end()
+        .text("version", start.version);
+    // The settings name accounts and files, never a key.
+    match serde_json::from_slice::<serde_json::Value>(start.config) {
+        Ok(settings) => object.number("config", settings).end(),
+        Err(_) => object.end(),
+    }
 }
 
 fn input(sequence: u64, step: &Step<'_>) -> Vec<u8> {

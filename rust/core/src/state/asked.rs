@@ -73,8 +73,6 @@ pub enum Asked {
         /// The coin.
         coin: CoinId,
     },
-    /// Prices of everything.
-    Mids,
     /// The dollars of a unified account.
     Spot {
         /// Leader, otherwise follower.

@@ -1,7 +1,7 @@
 //! What an operator asks for, and what he sees.
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{OwnedEvent, World};
+use super::{OwnedEvent, World, merge};
 
 impl World {
     /// An operator asks for something; the answer. Everything is served.
@@ -10,6 +10,15 @@ impl World {
         let answer = std::mem::take(&mut self.answer);
         self.settle();
         serde_json::from_slice(&answer).unwrap()
+    }
+
+    /// Puts changed settings in force, as an operator.
+    pub fn configure(&mut self, extra: Value, change: impl FnOnce(&mut Value)) -> Value {
+        let mut config = self.engine.live_settings();
+        change(&mut config);
+        let mut request = json!({"do": "configure", "config": config, "revision": self.engine.revision()});
+        merge(&mut request, extra);
+        self.operate(request)
     }
 
     pub fn status(&self) -> Value {

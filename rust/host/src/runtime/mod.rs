@@ -24,10 +24,11 @@ use hlfast_core::journal::{Kind, Snapshot, Start};
 use hlfast_core::metrics::{Metrics, Stage};
 use hlfast_core::planted::{Bug, planted};
 use hlfast_core::sign::Signer;
-use hlfast_core::wire::write_json_string;
+use hlfast_core::wire::{Address, write_json_string};
 
 pub use outbox::Sending;
-pub use replay::{ReplayError, Verified, verify};
+pub(crate) use replay::differing_setting;
+pub use replay::{ReplayError, Verified, look, verify};
 
 use crate::clock::monotonic_ns;
 use crate::failpoint;
@@ -67,7 +68,6 @@ pub struct Runtime {
     engine: Engine,
     commands: Commands,
     journal: Journal,
-    config_json: Vec<u8>,
     epoch: u32,
     /// The record that the newest snapshot stands behind.
     snapshot: u64,
@@ -141,7 +141,6 @@ impl Runtime {
         let mut runtime = Runtime {
             commands: Commands::default(),
             journal,
-            config_json: config_json.to_owned(),
             epoch,
             snapshot,
             snapshot_every: config.journal.snapshot_every,
@@ -191,7 +190,12 @@ impl Runtime {
     /// Agents of the configuration that no key was loaded for.
     #[must_use]
     pub fn missing_keys(&self) -> Vec<String> {
-        self.signing.missing(self.engine.signers()).map(|(_, address)| address.to_string()).collect()
+        self.missing().map(|(_, address)| address.to_string()).collect()
+    }
+
+    /// Signers that something depends on, and that no key was loaded for.
+    fn missing(&self) -> impl Iterator<Item = (u32, Address)> + '_ {
+        self.signing.missing(self.engine.signers()).filter(|(signer, _)| self.engine.is_awake_follower(*signer))
     }
 
     /// Starts the pools, closes the followers whose keys are missing, and lets the core begin its recovery.
@@ -202,13 +206,18 @@ impl Runtime {
         self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
         // After the threads behind it are made, which would inherit it. A refusal leaves the usual slice.
         wake_promptly();
-        let missing: Vec<_> = self.signing.missing(self.engine.signers()).collect();
+        self.stop_missing(now_ms)?;
+        self.handle(&Event::Start, now_ms, 0)
+    }
+
+    fn stop_missing(&mut self, now_ms: u64) -> Result<(), RuntimeError> {
+        let missing: Vec<_> = self.missing().collect();
         for (signer, address) in missing {
             let text = format!("no key of agent {address} is loaded: nothing is copied for its follower");
             self.alert(Level::Critical, "key_missing", &text);
             self.step(&Event::StopSigner { signer }, now_ms, 0)?;
         }
-        self.handle(&Event::Start, now_ms, 0)
+        Ok(())
     }
 
     /// [`Runtime::step`], and further through followers for whom there is nothing to send, so that an answer without attempts
@@ -381,9 +390,13 @@ impl Runtime {
     /// # Errors
     /// [`RuntimeError`]; the request may be recorded then, and is carried out at the next start.
     pub fn operate(&mut self, request: &[u8], now_ms: u64) -> Result<Vec<u8>, RuntimeError> {
+        let signers = self.engine.signers().to_vec();
         self.step(&Event::Operate { request }, now_ms, 0)?;
         let answer = std::mem::take(&mut self.commands.answer);
         self.journal.write()?;
+        if signers != self.engine.signers() {
+            self.signing.arm(self.engine.signers()).map_err(|error| RuntimeError::System("signing threads", error))?;
+        }
         Ok(answer)
     }
 
@@ -480,7 +493,8 @@ impl Runtime {
         let mut state = Vec::new();
         self.engine.encode_state(&mut state);
         let sequence = self.journal.next_sequence() - 1;
-        let snapshot = Snapshot { sequence, epoch: self.epoch, config: &self.config_json, state: &state };
+        let settings = self.engine.config().settings().to_string();
+        let snapshot = Snapshot { sequence, epoch: self.epoch, config: settings.as_bytes(), state: &state };
         self.journal.offer_snapshot(snapshot.encode());
         self.snapshot = sequence;
     }

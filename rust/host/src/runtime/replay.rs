@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hlfast_core::commands::Commands;
-use hlfast_core::config::Config;
+use hlfast_core::config::{Config, ConfigError};
 use hlfast_core::engine::Engine;
 use hlfast_core::journal::step::{Step, read_step};
 use hlfast_core::journal::{Kind, Record, Snapshot, Start};
@@ -21,7 +21,7 @@ use crate::journal::{Journal, JournalError, Options, Survey, snapshots, survey};
 pub enum ReplayError {
     /// The settings differ in what decides.
     #[error(
-        "the journal was written under other settings: {setting} differs. Restore it, or start with an empty journal.directory once no order is unresolved"
+        "the journal was written under other settings: {setting} differs. Restore it and start, then `hlfast reload` the change; or start with an empty journal.directory once no order is unresolved"
     )]
     Settings {
         /// The first that differs.
@@ -63,7 +63,8 @@ pub(super) struct Replayed {
     pub snapshot: u64,
 }
 
-/// Opens the journal and replays it from the newest usable snapshot on.
+/// Opens the journal and replays it from the newest usable snapshot on, under its own settings; those of the file must be the
+/// ones that it was given last.
 pub(super) fn open(
     config: &Config,
     config_json: &[u8],
@@ -71,47 +72,58 @@ pub(super) fn open(
     options: Options,
     metrics: Arc<Metrics>,
 ) -> Result<Replayed, RuntimeError> {
-    let (engine, snapshot, epoch) = from_snapshot(config, config_json, directory)?;
-    let mut replay = Replay { engine, config_json: config_json.to_owned(), commands: Commands::default(), epoch };
-    let (journal, _) = Journal::open(directory, options, metrics, snapshot, &mut |record| replay.record(record))?;
+    let mut replay = from_snapshot(directory)?;
+    let after = replay.after;
+    let (journal, _) = Journal::open(directory, options, metrics, after, &mut |record| replay.record(record))?;
     let epoch = replay.epoch + 1;
-    Ok(Replayed { engine: replay.engine, journal, epoch, snapshot })
+    let engine = match replay.engine {
+        Some(engine) => engine,
+        None => Engine::new(config.clone())?,
+    };
+    if let Some(setting) = differing_setting(&engine.file_settings(), config_json) {
+        return Err(JournalError::from(ReplayError::Settings { setting }).into());
+    }
+    Ok(Replayed { engine, journal, epoch, snapshot: after })
 }
 
-/// An engine at the newest snapshot that can be read, with the snapshot's record and epoch; else one with no history.
-fn from_snapshot(config: &Config, config_json: &[u8], directory: &Path) -> Result<(Engine, u64, u32), RuntimeError> {
+/// A replay at the newest snapshot that can be read; else before the first record.
+fn from_snapshot(directory: &Path) -> Result<Replay, RuntimeError> {
     for path in snapshots(directory)? {
-        let Ok(bytes) = std::fs::read(&path) else { continue };
-        let Ok(snapshot) = Snapshot::parse(&bytes) else { continue };
-        if let Some(setting) = differing_setting(snapshot.config, config_json) {
-            return Err(JournalError::from(ReplayError::Settings { setting }).into());
-        }
-        let mut engine = Engine::new(config.clone())?;
-        if engine.decode_state(snapshot.state).is_ok() {
-            return Ok((engine, snapshot.sequence, snapshot.epoch));
+        if let Some(replay) = std::fs::read(&path).ok().and_then(|bytes| Replay::at_snapshot(&bytes)) {
+            return Ok(replay);
         }
     }
-    Ok((Engine::new(config.clone())?, 0, 0))
+    Ok(Replay::default())
 }
 
+/// Decides records again.
+#[derive(Default)]
 struct Replay {
-    engine: Engine,
-    config_json: Vec<u8>,
+    /// Made by the first record, which holds the settings, or by a snapshot.
+    engine: Option<Engine>,
     commands: Commands,
     epoch: u32,
+    /// The record that it begins behind.
+    after: u64,
 }
 
 impl Replay {
+    fn at_snapshot(bytes: &[u8]) -> Option<Replay> {
+        let snapshot = Snapshot::parse(bytes).ok()?;
+        let settings = serde_json::from_slice(snapshot.config).ok()?;
+        let mut engine = Engine::new(Config::from_merged(settings).ok()?).ok()?;
+        engine.decode_state(snapshot.state).ok()?;
+        let (epoch, after) = (snapshot.epoch, snapshot.sequence);
+        Some(Replay { engine: Some(engine), commands: Commands::default(), epoch, after })
+    }
+
     fn record(&mut self, record: &Record<'_>) -> Result<(), JournalError> {
         let payload = |what| JournalError::Replay(format!("record {}: {what}", record.sequence));
         match record.kind {
             Kind::Start => {
                 let start = Start::read(record.payload).map_err(payload)?;
                 self.epoch = self.epoch.max(start.epoch);
-                match differing_setting(start.config, &self.config_json) {
-                    None => Ok(()),
-                    Some(setting) => Err(ReplayError::Settings { setting }.into()),
-                }
+                self.begin(start.config)
             }
             Kind::Step => {
                 let step = read_step(record.payload).map_err(payload)?;
@@ -120,11 +132,27 @@ impl Replay {
         }
     }
 
+    /// A process opened the journal: the first one brings the settings, every later one the same file.
+    fn begin(&mut self, config: &[u8]) -> Result<(), JournalError> {
+        let Some(engine) = &self.engine else {
+            let unusable = |error: ConfigError| JournalError::Replay(format!("the journal's own settings: {error}"));
+            let config = Config::from_json(config).map_err(unusable)?;
+            self.engine = Some(Engine::new(config).map_err(unusable)?);
+            return Ok(());
+        };
+        match differing_setting(&engine.file_settings(), config) {
+            None => Ok(()),
+            Some(setting) => Err(ReplayError::Settings { setting }.into()),
+        }
+    }
+
     fn step(&mut self, sequence: u64, step: &Step<'_>) -> Result<(), JournalError> {
         let differs = |what: String| JournalError::from(ReplayError::Decision { sequence, what });
+        let (Some(engine), commands) = (&mut self.engine, &mut self.commands) else {
+            return Err(differs("no settings come before it".to_owned()));
+        };
         let input = &step.input;
-        self.engine.restore_context(input.context).map_err(|error| differs(error.to_string()))?;
-        let (engine, commands) = (&mut self.engine, &mut self.commands);
+        engine.restore_context(input.context).map_err(|error| differs(error.to_string()))?;
         catch_unwind(AssertUnwindSafe(|| engine.step(&input.event, input.now_ms, input.entropy, commands)))
             .map_err(|panic| differs(format!("the core panicked: {}", panic_text(&*panic))))?;
         match difference(&self.commands, step) {
@@ -139,7 +167,9 @@ impl Replay {
     /// A snapshot made by another build says nothing: its first byte is its version.
     fn compare(&self, sequence: u64, snapshot: &[u8]) -> Result<(), ReplayError> {
         let mut state = Vec::new();
-        self.engine.encode_state(&mut state);
+        if let Some(engine) = &self.engine {
+            engine.encode_state(&mut state);
+        }
         let differs = state.first() == snapshot.first() && state != snapshot;
         if differs { Err(ReplayError::Snapshot { sequence }) } else { Ok(()) }
     }
@@ -154,6 +184,19 @@ fn snapshot_states(directory: &Path) -> Result<BTreeMap<u64, Vec<u8>>, JournalEr
         states.insert(snapshot.sequence, snapshot.state.to_owned());
     }
     Ok(states)
+}
+
+/// The core as a journal's last whole record leaves it, read beside its writer; `None`: there is no record yet.
+///
+/// # Errors
+/// [`RuntimeError`] as for [`verify`].
+pub fn look(directory: &Path) -> Result<Option<Engine>, RuntimeError> {
+    if !directory.is_dir() {
+        return Ok(None);
+    }
+    let mut replay = from_snapshot(directory)?;
+    survey(directory, &mut |_, record| if record.sequence > replay.after { replay.record(record) } else { Ok(()) })?;
+    Ok(replay.engine)
 }
 
 /// What [`verify`] found in order.
@@ -172,7 +215,7 @@ pub struct Verified {
 /// # Errors
 /// [`RuntimeError`] at the first byte, decision or snapshot that differs, with its file and offset.
 pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
-    let mut replay: Option<(Replay, u64)> = None;
+    let mut replay: Option<Replay> = None;
     let mut states = snapshot_states(directory)?;
     let mut replayed = 0;
     let survey = survey(directory, &mut |place, record| {
@@ -182,7 +225,7 @@ pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
         if replay.is_none() {
             replay = Some(beginning(directory, record).map_err(|error| differs(&error))?);
         }
-        let Some((replay, _)) = replay.as_mut().filter(|(_, after)| record.sequence > *after) else { return Ok(()) };
+        let Some(replay) = replay.as_mut().filter(|replay| record.sequence > replay.after) else { return Ok(()) };
         replay.record(record).map_err(|error| differs(&error))?;
         if let Some(state) = states.remove(&record.sequence) {
             replay.compare(record.sequence, &state).map_err(|error| differs(&error))?;
@@ -193,25 +236,14 @@ pub fn verify(directory: &Path) -> Result<Verified, RuntimeError> {
     Ok(Verified { survey, replayed })
 }
 
-/// The core before a journal's first record, and the record that it stands behind.
-fn beginning(directory: &Path, first: &Record<'_>) -> Result<(Replay, u64), RuntimeError> {
-    let at = |engine, config: &[u8], epoch| Replay {
-        engine,
-        config_json: config.to_owned(),
-        commands: Commands::default(),
-        epoch,
-    };
+/// A replay that begins with a journal's first record, or where older ones were archived behind its oldest snapshot.
+fn beginning(directory: &Path, first: &Record<'_>) -> Result<Replay, RuntimeError> {
     if first.sequence == 1 {
-        let start = Start::read(first.payload).map_err(|what| JournalError::Replay(what.to_owned()))?;
-        let engine = Engine::new(Config::from_json(start.config)?)?;
-        return Ok((at(engine, start.config, 0), 0));
+        return Ok(Replay::default());
     }
     for path in snapshots(directory)?.iter().rev() {
-        let Ok(bytes) = std::fs::read(path) else { continue };
-        let Ok(snapshot) = Snapshot::parse(&bytes) else { continue };
-        let mut engine = Engine::new(Config::from_json(snapshot.config)?)?;
-        if engine.decode_state(snapshot.state).is_ok() {
-            return Ok((at(engine, snapshot.config, snapshot.epoch), snapshot.sequence));
+        if let Some(replay) = std::fs::read(path).ok().and_then(|bytes| Replay::at_snapshot(&bytes)) {
+            return Ok(replay);
         }
     }
     let path = directory.to_owned();
@@ -246,11 +278,9 @@ const FREE: [&str; 4] = ["keys", "metrics", "journal", "engine"];
 const FREE_IN_VENUE: [&str; 2] = ["base_url", "ws_url"];
 
 /// The name of the first setting that decides and differs; `engine` is compared in what the core reads of it.
-fn differing_setting(then: &[u8], now: &[u8]) -> Option<String> {
-    let (Ok(mut then), Ok(mut now)) = (serde_json::from_slice::<Value>(then), serde_json::from_slice::<Value>(now))
-    else {
-        return Some("the configuration".to_owned());
-    };
+pub(crate) fn differing_setting(then: &Value, now: &[u8]) -> Option<String> {
+    let Ok(mut now) = serde_json::from_slice::<Value>(now) else { return Some("the configuration".to_owned()) };
+    let mut then = then.clone();
     for value in [&mut then, &mut now] {
         let Some(object) = value.as_object_mut() else { continue };
         let reconcile = object.get("engine").and_then(|engine| engine.get("reconcile_ms")).cloned();
@@ -293,6 +323,10 @@ fn first_difference(path: &str, then: &Value, now: &Value) -> Option<String> {
 mod tests {
     use super::differing_setting;
 
+    fn differs(then: &[u8], now: &[u8]) -> Option<String> {
+        differing_setting(&serde_json::from_slice(then).unwrap(), now)
+    }
+
     fn config(extra: &str) -> Vec<u8> {
         format!(r#"{{"network":"testnet","venue":{{"base_url":"http://a","limits":"off"}},"follows":[{{"ratio":"0.1"}}]{extra}}}"#)
             .into_bytes()
@@ -303,7 +337,7 @@ mod tests {
         let then = config(r#","keys":{"env":[]},"engine":{"busy_poll":true}"#);
         let now =
             String::from_utf8(config(r#","engine":{"busy_poll":false}"#)).unwrap().replace("http://a", "http://b");
-        assert_eq!(differing_setting(&then, now.as_bytes()), None);
+        assert_eq!(differs(&then, now.as_bytes()), None);
     }
 
     #[test]
@@ -316,7 +350,7 @@ mod tests {
             ("off", "venue", "venue.limits"),
             (r#"[{"ratio":"0.1"}]"#, "[]", "the number of follows (1 then, 0 now)"),
         ] {
-            assert_eq!(differing_setting(&then, now.replace(old, new).as_bytes()).as_deref(), Some(named));
+            assert_eq!(differs(&then, now.replace(old, new).as_bytes()).as_deref(), Some(named));
         }
     }
 }

@@ -60,8 +60,11 @@ impl Signing {
         (0..).zip(signers).filter(missing).map(|(signer, address)| (signer, *address))
     }
 
-    /// Starts the threads. Keys added later are not used.
+    /// Starts the threads. Keys added later are used from the next call on, which wipes the pools and begins new ones.
     pub fn arm(&mut self, signers: &[Address]) -> io::Result<()> {
+        let found = self.take_faults();
+        self.faults.extend(found);
+        self.threads = None;
         self.places = signers.iter().map(|address| self.keyring.index_of(address)).collect();
         if self.simulated {
             return Ok(());

@@ -189,6 +189,7 @@ fn state(size: f64) -> Value {
 /// One process: the runtime and what the shell does for it.
 pub struct Life {
     pub runtime: Runtime,
+    pub home: PathBuf,
     pub now_ms: u64,
     pub posts: Vec<Post>,
 }
@@ -200,7 +201,7 @@ impl Life {
         let mut runtime = Runtime::open(config, home, now_ms)?;
         let keys = (0..runtime.missing_keys().len()).map(|number| Arc::new(key(number))).collect();
         runtime.add_keys(keys);
-        Ok(Life { runtime, now_ms, posts: Vec::new() })
+        Ok(Life { runtime, home: home.to_owned(), now_ms, posts: Vec::new() })
     }
 
     pub fn boot(&mut self, venue: &Venue) {
@@ -225,7 +226,7 @@ impl Life {
     }
 
     /// What the shell does after each call: wait for the disk if asked to, take the bytes, fetch the next chunk.
-    fn send(&mut self) {
+    pub fn send(&mut self) {
         loop {
             if self.runtime.needs_sync() {
                 self.runtime.sync().unwrap();
