@@ -129,6 +129,41 @@ fn scan(text: &[u8], decimals: u32) -> Result<(bool, u64, bool), NumError> {
     Ok((negative, units, cut))
 }
 
+/// Units of `10^-decimals` of the short plain decimal between quotes at the start of `text`, and its length with the quotes: one
+/// pass, without a look at overflow, for which it is too short.
+#[inline]
+fn scan_quoted(text: &[u8], decimals: u32) -> Option<(i64, usize)> {
+    const MOST_WHOLE: u32 = 9;
+    // Nine digits, a dot, eight digits, a quote.
+    const MOST: usize = 19;
+    const POWERS: [i64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+    let (before, digits) = match text {
+        [b'"', b'-', rest @ ..] => (2usize, rest),
+        [b'"', rest @ ..] => (1, rest),
+        _ => return None,
+    };
+    let (mut units, mut count, mut whole) = (0i64, 0u32, None);
+    for (place, &byte) in digits.iter().take(MOST).enumerate() {
+        match byte {
+            b'0'..=b'9' => {
+                units = units.wrapping_mul(10).wrapping_add(i64::from(byte.wrapping_sub(b'0')));
+                count = count.wrapping_add(1);
+            }
+            b'.' if whole.is_none() => whole = Some(count),
+            b'"' => {
+                let fraction = count.wrapping_sub(whole.unwrap_or(count));
+                let is_plain = matches!(whole.unwrap_or(count), 1..=MOST_WHOLE) && (whole.is_none() || fraction > 0);
+                let missing = decimals.checked_sub(fraction).filter(|_| is_plain)?;
+                let units = units.wrapping_mul(*POWERS.get(missing as usize)?);
+                let length = before.wrapping_add(place).wrapping_add(1);
+                return Some((if before == 2 { units.wrapping_neg() } else { units }, length));
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
 fn parse_scaled(text: &[u8], decimals: u32) -> Result<i64, NumError> {
     let (negative, units, cut) = scan(text, decimals)?;
     if cut {
@@ -264,6 +299,15 @@ macro_rules! scaled {
                 };
                 let units = units.checked_add(u64::from(up)).ok_or(NumError::OutOfRange)?;
                 Self::checked(signed(negative, units)?)
+            }
+
+            /// The number at the start of `text` between quotes, and how many bytes it takes with them, where both are plain.
+            /// `None` decides nothing: the strict way does, and names what is wrong.
+            #[inline]
+            #[must_use]
+            pub fn parse_quoted(text: &[u8]) -> Option<(Self, usize)> {
+                let (units, length) = scan_quoted(text, $decimals)?;
+                Some((Self::checked(units).ok()?, length))
             }
 
             fn checked(units: i64) -> Result<Self, NumError> {
@@ -410,4 +454,38 @@ fn eight_decimals(value: f64) -> Result<String, NumError> {
     let text = format!("{value:.8}");
     let rounded: f64 = text.parse().map_err(|_| NumError::NotFinite)?;
     if (rounded - value).abs() >= 1e-12 { Err(NumError::WouldRound) } else { Ok(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_number_between_quotes_is_the_same_on_the_short_way_as_on_the_strict_one(
+            text in "-?[0-9]{0,12}(\\.[0-9]{0,10})?[-.x 9]?", behind in "[\"9,}x]{0,9}"
+        ) {
+            let quoted = format!("\"{text}\"{behind}");
+            if let Some((units, length)) = Pos::parse_quoted(quoted.as_bytes()) {
+                prop_assert_eq!(Ok(units), Pos::parse(text.as_bytes()));
+                prop_assert_eq!(length, text.len() + 2);
+            }
+            if let Some((units, _)) = Usd::parse_quoted(quoted.as_bytes()) {
+                prop_assert_eq!(Ok(units), Usd::parse(text.as_bytes()));
+            }
+            prop_assert_eq!(Px::parse_quoted(text.as_bytes()), None, "without a quote in front");
+            prop_assert_eq!(Px::parse_quoted(&quoted.as_bytes()[..text.len() + 1]), None, "without one behind");
+        }
+    }
+
+    #[test]
+    fn prices_and_sizes_of_usual_length_take_the_short_way() {
+        for text in ["0", "3000", "86006.0", "-0.14136", "0.07905", "123456789.12345678", "0.00000001"] {
+            let quoted = format!("\"{text}\"}}");
+            assert_eq!(Pos::parse_quoted(quoted.as_bytes()).unwrap().0, text.parse().unwrap());
+            assert_eq!(Px::parse_quoted(quoted.as_bytes()).is_none(), text.starts_with('-'), "a price has no sign");
+        }
+    }
 }

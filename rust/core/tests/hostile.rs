@@ -273,3 +273,47 @@ fn mistake_address_case_making_two_leaders() {
     world.settle();
     assert_eq!(world.position(0, "SOL"), pos("5"), "one leader, however its address is written");
 }
+
+fn row_of(fields: &[(&str, String)], gap: &str) -> String {
+    let written: Vec<String> = fields.iter().map(|(key, value)| format!("\"{key}\"{gap}:{value}")).collect();
+    format!("{{{}}}", written.join(&format!("{gap},")))
+}
+
+proptest! {
+    /// The parser guesses the venue's order of fields: whatever comes instead must read alike.
+    #[test]
+    fn rows_in_any_order_and_with_any_additions_read_alike(seed in proptest::collection::vec(any::<u32>(), 20), odd in 0usize..4) {
+        let text = |value: &str| format!("\"{value}\"");
+        let mut fields = vec![
+            ("coin", text("ETH")), ("px", text("3000.5")), ("sz", text("2.25")), ("side", text("B")), ("time", "1700000000001".into()),
+            ("startPosition", text("-1.5")), ("dir", text("Open \\\"Long\\\"")), ("closedPnl", text("0.0")), ("hash", text("0xab")),
+            ("oid", "5".into()), ("crossed", "true".into()), ("fee", text("0.1")), ("tid", "77".into()), ("feeToken", text("USDC")),
+            ("twapId", "null".into()),
+        ];
+        let frame = |rows: &str| format!("{{\"channel\":\"userFills\",\"data\":{{\"user\":\"{}\",\"fills\":[{rows}]}}}}", leader_address(0));
+        let parse = |frame: &str| {
+            let mut buffers = Buffers::default();
+            parse_frame(frame.as_bytes(), &mut buffers).map(|_| {
+                let mut row = buffers.fills[0];
+                let coin = row.coin.of(frame.as_bytes()).to_vec();
+                row.coin = hlfast_core::feed::scan::Span::default();
+                (row, coin, buffers.fills.len())
+            })
+        };
+        let usual = parse(&frame(&row_of(&fields, ""))).unwrap();
+        for (at, swap) in seed.iter().enumerate().take(odd * 5) {
+            let count = fields.len();
+            fields.swap(at % count, *swap as usize % count);
+        }
+        for key in ["liquidation", "cloid", "new"].into_iter().take(odd) {
+            fields.insert(seed[odd] as usize % fields.len(), (key, "{\"a\":[1,{\"px\":\"9\"}]}".into()));
+        }
+        let gap = if seed[19] % 2 == 0 { "" } else { " \n" };
+        prop_assert_eq!(&parse(&frame(&row_of(&fields, gap))).unwrap(), &usual);
+        // Twice the same row, and a row without one of its fields.
+        let row = row_of(&fields, gap);
+        prop_assert_eq!(parse(&frame(&format!("{row},{row}"))).unwrap().2, 2);
+        fields.retain(|(key, _)| *key != ["coin", "px", "sz", "side", "time", "tid", "startPosition"][seed[18] as usize % 7]);
+        prop_assert!(parse(&frame(&row_of(&fields, gap))).is_err());
+    }
+}

@@ -65,6 +65,22 @@ const fn splat(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
+/// The number that eight decimal digits are.
+#[inline]
+fn eight_digits(text: &[u8; 8]) -> Option<u64> {
+    let word = u64::from_le_bytes(*text);
+    // A digit's high half is 3 and stays so when 6 is added.
+    let high = (word & splat(0xf0)) | ((word.wrapping_add(splat(0x06)) & splat(0xf0)) >> 4);
+    if high != splat(0x33) {
+        return None;
+    }
+    // Neighbours join: tens and ones, then hundreds of those, then ten thousands. The first digit is in the lowest byte.
+    let ones = word & splat(0x0f);
+    let pairs = ones.wrapping_mul(10).wrapping_add(ones >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    Some(fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff)
+}
+
 impl<'a> Scan<'a> {
     /// At the first byte.
     #[must_use]
@@ -118,6 +134,19 @@ impl<'a> Scan<'a> {
         found
     }
 
+    /// Takes `text` if these very bytes are next.
+    #[inline]
+    pub fn take_exactly<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> bool {
+        let found = self.rest().first_chunk() == Some(text);
+        self.at = self.at.saturating_add(if found { LENGTH } else { 0 });
+        found
+    }
+
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// Takes `wanted` or fails.
     #[inline]
     pub fn expect(&mut self, wanted: u8, what: &'static str) -> Result<()> {
@@ -135,8 +164,7 @@ impl<'a> Scan<'a> {
         self.expect(b'"', "expected a string")?;
         let start = self.at;
         loop {
-            let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let Some(found) = quote_or_escape(rest) else { return Err(self.error("string without end")) };
+            let Some(found) = quote_or_escape(self.rest()) else { return Err(self.error("string without end")) };
             self.at = self.at.saturating_add(found);
             if self.byte() == Some(b'"') {
                 let end = self.at;
@@ -219,6 +247,11 @@ impl<'a> Scan<'a> {
         self.peek();
         let start = self.at;
         let mut value: u64 = 0;
+        // Times and trade ids have more digits than eight.
+        if let Some(eight) = self.rest().first_chunk().and_then(eight_digits) {
+            value = eight;
+            self.at = self.at.saturating_add(8);
+        }
         while let Some(digit @ b'0'..=b'9') = self.byte() {
             let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit.wrapping_sub(b'0'))));
             value = next.ok_or_else(|| self.error("whole number out of range"))?;
@@ -234,6 +267,10 @@ impl<'a> Scan<'a> {
     /// A price as a decimal string.
     #[inline]
     pub fn px(&mut self) -> Result<Px> {
+        if let Some((px, length)) = Px::parse_quoted(self.rest()) {
+            self.at = self.at.saturating_add(length);
+            return Ok(px);
+        }
         let text = self.string_bytes()?;
         Px::parse(text).map_err(|_| self.error("bad price"))
     }
@@ -241,6 +278,10 @@ impl<'a> Scan<'a> {
     /// A size as a decimal string.
     #[inline]
     pub fn sz(&mut self) -> Result<Sz> {
+        if let Some((sz, length)) = Sz::parse_quoted(self.rest()) {
+            self.at = self.at.saturating_add(length);
+            return Ok(sz);
+        }
         let text = self.string_bytes()?;
         Sz::parse(text).map_err(|_| self.error("bad size"))
     }
@@ -248,6 +289,10 @@ impl<'a> Scan<'a> {
     /// A signed size as a decimal string.
     #[inline]
     pub fn pos(&mut self) -> Result<Pos> {
+        if let Some((pos, length)) = Pos::parse_quoted(self.rest()) {
+            self.at = self.at.saturating_add(length);
+            return Ok(pos);
+        }
         let text = self.string_bytes()?;
         Pos::parse(text).map_err(|_| self.error("bad position"))
     }
@@ -255,12 +300,23 @@ impl<'a> Scan<'a> {
     /// An address of any case.
     #[inline]
     pub fn address(&mut self) -> Result<[u8; 20]> {
+        const LENGTH: usize = 44;
+        if let Some([b'"', b'0', b'x', digits @ .., b'"']) = self.rest().first_chunk::<LENGTH>()
+            && let Some(address) = hex20(digits)
+        {
+            self.at = self.at.saturating_add(LENGTH);
+            return Ok(address);
+        }
         let text = self.string_bytes()?;
         text.strip_prefix(b"0x").and_then(hex20).ok_or_else(|| self.error("bad address"))
     }
 
     /// Checks and passes one value of any kind.
+    #[inline]
     pub fn skip(&mut self) -> Result<()> {
+        if self.byte() == Some(b'"') {
+            return self.string().map(|_| ());
+        }
         self.skip_at(0)
     }
 
@@ -308,6 +364,22 @@ impl<'a> Scan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_read_alike_in_eights_and_one_by_one() {
+        for text in ["0", "7", "12345678", "99999999", "00000001", "1234567890123", "18446744073709551615"] {
+            assert_eq!(Scan::new(text.as_bytes()).uint(), Ok(text.parse().unwrap()), "{text}");
+        }
+        assert!(Scan::new(b"18446744073709551616").uint().is_err());
+        // Neighbours of digits in value, at every place of a word.
+        for wrong in [b'/', b':', b' ', b'*', b';', 0, 0x70, 0xb0, 0xff] {
+            for place in 0..8 {
+                let mut text = *b"12345678";
+                text[place] = wrong;
+                assert_eq!(eight_digits(&text), None, "{wrong:#x} at {place}");
+            }
+        }
+    }
 
     #[test]
     fn the_end_of_a_string_is_found_wherever_it_is() {

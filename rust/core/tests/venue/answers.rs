@@ -154,3 +154,31 @@ impl World {
         }
     }
 }
+
+/// A row of fills as the venue writes it: its fields in the venue's order, others behind them.
+pub fn in_wire_order(row: &Value) -> String {
+    const ORDER: [&str; 17] = [
+        "coin",
+        "px",
+        "sz",
+        "side",
+        "time",
+        "startPosition",
+        "dir",
+        "closedPnl",
+        "hash",
+        "oid",
+        "crossed",
+        "fee",
+        "tid",
+        "cloid",
+        "liquidation",
+        "feeToken",
+        "twapId",
+    ];
+    let fields = row.as_object().unwrap();
+    let known = ORDER.iter().filter_map(|key| fields.get_key_value(*key));
+    let others = fields.iter().filter(|(key, _)| !ORDER.contains(&key.as_str()));
+    let written: Vec<String> = known.chain(others).map(|(key, value)| format!("\"{key}\":{value}")).collect();
+    format!("{{{}}}", written.join(","))
+}

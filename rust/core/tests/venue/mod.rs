@@ -462,11 +462,11 @@ impl World {
     }
 
     pub fn fills_frame(leader: usize, rows: &[Value], snapshot: bool) -> Vec<u8> {
-        let mut data = json!({"user": leader_address(leader), "fills": rows});
-        if snapshot {
-            data["isSnapshot"] = json!(true);
-        }
-        json!({"channel": "userFills", "data": data}).to_string().into_bytes()
+        let rows: Vec<String> = rows.iter().map(answers::in_wire_order).collect();
+        let snapshot = if snapshot { "\"isSnapshot\":true," } else { "" };
+        let (user, rows) = (leader_address(leader), rows.join(","));
+        format!("{{\"channel\":\"userFills\",\"data\":{{{snapshot}\"user\":\"{user}\",\"fills\":[{rows}]}}}}")
+            .into_bytes()
     }
 
     pub fn snapshot(&mut self, leader: usize, rows: &[Value]) {
