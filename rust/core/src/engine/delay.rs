@@ -28,11 +28,12 @@ impl Engine {
     ) -> Result<Option<i128>, Refusal> {
         let delay_ms = self.config.follows.get(follow as usize).map_or(0, |edge| edge.filters.delay_ms);
         let due_ms = change.time_ms.saturating_add(delay_ms);
-        if delay_ms == 0 || due_ms <= now_ms {
+        if delay_ms == 0 {
+            return self.increase(follow, change, view, from, held, now_ms).map(Some);
+        }
+        if due_ms <= now_ms {
             let due = Change { time_ms: due_ms, ..change.clone() };
-            return self
-                .increase(follow, if delay_ms == 0 { change } else { &due }, view, from, held, now_ms)
-                .map(Some);
+            return self.increase(follow, &due, view, from, held, now_ms).map(Some);
         }
         self.admit(follow, change, view, from, held, now_ms)?;
         if self.state.delayed.len() >= MAX_DELAYED {

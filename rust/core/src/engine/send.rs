@@ -9,7 +9,9 @@ use crate::num::{Pos, Px, Sz};
 use crate::order::attempt::{ANSWER_MS, FENCE_TTL_MS, InFlight, Leg, OPEN_TTL_MS, Phase, REDUCE_TTL_MS};
 use crate::order::identity::{CLOID_MESSAGE, CloidParts, cloid_message, cloid_of, next_nonce};
 use crate::planted::{Bug, planted};
-use crate::sign::{Digest, Preimage, keccak256, keccak256_many, l1_digest, l1_digests};
+use crate::sign::{
+    Digest, digest_of_hash, digests_of_preimages, keccak256, keccak256_many, l1_digest, write_circumstances,
+};
 use crate::wire::{Action, Address, Cloid, Order, Tif, encode_action};
 
 /// One follower's action before it has bytes.
@@ -33,7 +35,10 @@ pub(super) struct Batch {
     messages: Vec<[u8; CLOID_MESSAGE]>,
     hashes: Vec<[u8; 32]>,
     orders: Vec<Order>,
-    msgpack: Vec<u8>,
+    /// What the actions' hashes cover, and where each one's is.
+    hashed: Vec<u8>,
+    preimages: Vec<Range<usize>>,
+    /// Of the actions' JSON.
     spans: Vec<Range<usize>>,
     digests: Vec<Digest>,
 }
@@ -59,7 +64,8 @@ impl Batch {
         self.actions.clear();
         self.messages.clear();
         self.orders.clear();
-        self.msgpack.clear();
+        self.hashed.clear();
+        self.preimages.clear();
         self.spans.clear();
     }
 }
@@ -246,36 +252,27 @@ impl Engine {
 
     /// Bytes of all actions of the batch, then their digests: three wide hashes.
     fn encode(&mut self, batch: &mut Batch, out: &mut Commands) {
-        let mut packed: Vec<Range<usize>> = Vec::with_capacity(batch.actions.len());
         for draft in &batch.actions {
             let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
             batch.orders.clear();
             batch.orders.extend(attempt.legs.iter().filter_map(|leg| self.order(leg)));
-            let (json_at, msgpack_at) = (out.bytes.len(), batch.msgpack.len());
+            let (json_at, preimage_at) = (out.bytes.len(), batch.hashed.len());
             let action = self.order_action(attempt, &batch.orders);
-            encode_action(&action, &mut batch.msgpack, &mut out.bytes);
+            encode_action(&action, &mut batch.hashed, &mut out.bytes);
+            let vault = self.vault(draft.follower);
+            write_circumstances(&mut batch.hashed, attempt.nonce, vault.as_ref(), Some(attempt.expires_after));
             batch.spans.push(json_at..out.bytes.len());
-            packed.push(msgpack_at..batch.msgpack.len());
+            batch.preimages.push(preimage_at..batch.hashed.len());
         }
         let chain = self.config.network.chain();
-        let vaults: Vec<Option<Address>> = batch.actions.iter().map(|draft| self.vault(draft.follower)).collect();
-        let preimage = |((draft, span), vault)| {
-            let (draft, span, vault): (&ActionDraft, &Range<usize>, &Option<Address>) = (draft, span, vault);
-            let attempt = self.state.attempts.get(&draft.post);
-            Preimage {
-                action: batch.msgpack.get(span.clone()).unwrap_or_default(),
-                nonce: attempt.map_or(0, |attempt| attempt.nonce),
-                vault: vault.as_ref(),
-                expires_after: attempt.map(|attempt| attempt.expires_after),
-            }
-        };
-        let preimages: Vec<Preimage<'_>> = batch.actions.iter().zip(&packed).zip(&vaults).map(preimage).collect();
+        let preimage = |span: &Range<usize>| batch.hashed.get(span.clone()).unwrap_or_default();
         batch.digests.clear();
-        batch.digests.resize(preimages.len(), [0; 32]);
-        if let ([one], [digest]) = (preimages.as_slice(), batch.digests.as_mut_slice()) {
-            *digest = l1_digest(one.action, one.nonce, one.vault, one.expires_after, chain);
+        if let [only] = batch.preimages.as_slice() {
+            batch.digests.push(digest_of_hash(&keccak256(preimage(only)), chain));
         } else {
-            l1_digests(&preimages, chain, &mut batch.digests);
+            batch.digests.resize(batch.preimages.len(), [0; 32]);
+            let preimages: Vec<&[u8]> = batch.preimages.iter().map(preimage).collect();
+            digests_of_preimages(&preimages, chain, &mut batch.digests);
         }
     }
 

@@ -237,6 +237,11 @@ impl Engine {
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         lot.wants = false;
         // What an unknown order carries ends with that order.
+        let free = lot.pending.iter().filter(|pending| pending.post.is_none()).count();
+        let only_lead = free == 1 && lot.pending.last().is_some_and(|newest| newest.post.is_none());
+        if free == 0 || (only_lead && ordered) {
+            return;
+        }
         let (mut kept, mut done): (Vec<_>, Vec<_>) =
             std::mem::take(&mut lot.pending).into_iter().partition(|pending| pending.post.is_some());
         let small = plan.reduce == Half::TooSmall || plan.open == Half::TooSmall;

@@ -52,19 +52,25 @@ impl Preimage<'_> {
     /// Appends the bytes that are hashed: action, nonce, vault marker, and the expiry block when there is one.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(self.action);
-        out.extend_from_slice(&self.nonce.to_be_bytes());
-        match self.vault {
-            Some(vault) => {
-                out.push(1);
-                out.extend_from_slice(&vault.0);
-            }
-            None => out.push(0),
+        write_circumstances(out, self.nonce, self.vault, self.expires_after);
+    }
+}
+
+/// Appends what an action's hash covers beside the action: nonce, vault marker, and the expiry block when there is one.
+#[inline]
+pub fn write_circumstances(out: &mut Vec<u8>, nonce: u64, vault: Option<&Address>, expires_after: Option<u64>) {
+    out.extend_from_slice(&nonce.to_be_bytes());
+    match vault {
+        Some(vault) => {
+            out.push(1);
+            out.extend_from_slice(&vault.0);
         }
-        if let Some(time_ms) = self.expires_after {
-            // A constant, not a presence flag: without expiry the whole block is left out.
-            out.push(0);
-            out.extend_from_slice(&time_ms.to_be_bytes());
-        }
+        None => out.push(0),
+    }
+    if let Some(time_ms) = expires_after {
+        // A constant, not a presence flag: without expiry the whole block is left out.
+        out.push(0);
+        out.extend_from_slice(&time_ms.to_be_bytes());
     }
 }
 
@@ -104,7 +110,12 @@ pub fn l1_digests(preimages: &[Preimage<'_>], chain: Chain, out: &mut [Digest]) 
     }
     let starts = std::iter::once(0).chain(ends.iter().copied());
     let messages: Vec<&[u8]> = starts.zip(&ends).map(|(from, to)| bytes.get(from..*to).unwrap_or_default()).collect();
-    keccak256_many(&messages, out);
+    digests_of_preimages(&messages, chain, out);
+}
+
+/// As [`l1_digests`], of preimages that are written out.
+pub fn digests_of_preimages(preimages: &[&[u8]], chain: Chain, out: &mut [Digest]) {
+    keccak256_many(preimages, out);
     let agents: Vec<[u8; 96]> = out.iter().map(|hash| agent_message(hash, chain)).collect();
     keccak256_many(&agents.iter().map(<[u8; 96]>::as_slice).collect::<Vec<_>>(), out);
     let typed: Vec<[u8; 66]> = out.iter().map(domain_message).collect();

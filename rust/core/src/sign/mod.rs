@@ -7,7 +7,9 @@ mod signature;
 mod signer;
 mod typed;
 
-pub use eip712::{Chain, Preimage, action_hash, digest_of_hash, l1_digest, l1_digests};
+pub use eip712::{
+    Chain, Preimage, action_hash, digest_of_hash, digests_of_preimages, l1_digest, l1_digests, write_circumstances,
+};
 pub use keccak::{keccak256, keccak256_many};
 pub use presign::{BATCH_MAX, Presignature, Refill};
 pub use secret::Secret;

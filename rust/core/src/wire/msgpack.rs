@@ -17,7 +17,7 @@ impl Msgpack<'_> {
     }
 
     /// A UTF-8 string. False, and nothing written, when it is 4 GiB or longer.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self, text: &[u8]) -> bool {
         let Ok(length) = u32::try_from(text.len()) else { return false };
         self.header(length, 0xa0, 31, Some(0xd9), 0xda, 0xdb);
@@ -83,7 +83,7 @@ impl Msgpack<'_> {
         self.0.extend_from_slice(bytes);
     }
 
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, n: u32, fix: u8, fix_max: u8, tag8: Option<u8>, tag16: u8, tag32: u8) {
         match (u8::try_from(n), tag8, u16::try_from(n)) {
             (Ok(n), _, _) if n <= fix_max => self.0.push(fix | n),
