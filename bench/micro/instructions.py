@@ -1,4 +1,4 @@
-"""Count the instructions of a presigned order and of a decision for a crowd, held to bench/budget.toml. Needs valgrind.
+"""Count the instructions of a presigned order and of decisions for one and for a crowd, held to bench/budget.toml. Needs valgrind.
 
 Callgrind runs an example of the core twice with different numbers of orders or fills and collects inside one function alone; the
 difference has no start-up in it.
@@ -63,10 +63,13 @@ def gates() -> list[dict[str, Any]]:
     budget = tomllib.loads((BENCH / "budget.toml").read_text(encoding="utf-8"))["instructions"]
     few, many = (instructions("one_order", "sign_orders", orders) for orders in (FEW, MANY))
     order = round((many - few) / (MANY - FEW))
+    few, many = (instructions("one_fill", "decide_fill", fills) for fills in (FEW, MANY))
+    fill = round((many - few) / (MANY - FEW))
     plain, guarded = (fill_instructions(kind) for kind in ("plain", "guarded"))
     follower = "instructions a follower"
     return [
         gate("sign + encode one order, presigned", order, budget["sign_presigned_order"], "instructions"),
+        gate("decide one fill for one follower", fill, budget["decide_one_fill"], "instructions"),
         gate("decide for 1,000 followers", round(plain / 1_000), budget["decide_for_a_follower"], follower),
         gate(
             "decide for 1,000 followers, all filters and caps over none",
@@ -80,7 +83,9 @@ def gates() -> list[dict[str, Any]]:
 def main() -> None:
     """Build, count, compare."""
     build = ["cargo", "build", "--quiet", "--release", "--locked", "-p", "hlfast-core"]
-    subprocess.run([*build, "--example", "one_order", "--example", "crowd"], cwd=ROOT, check=True)
+    subprocess.run(
+        [*build, "--example", "one_order", "--example", "one_fill", "--example", "crowd"], cwd=ROOT, check=True
+    )
     found = gates()
     print(json.dumps({"gates": found}))
     over = [one for one in found if not one["passed"]]

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use hlfast_core::commands::Commands;
 use hlfast_core::event::Event;
+use hlfast_core::order::identity::{CloidParts, cloid_message, cloid_of};
+use hlfast_core::sign::{Chain, Digest, keccak256, l1_digest};
+use hlfast_core::wire::{Action, Address, Cloid, Grouping, Order, Tif, encode_action};
 use serde_json::{Value, json};
 use venue::crowd::{CROWD, copy_to_crowd, crowd, filled};
 use venue::{OwnedEvent, World, follow};
@@ -63,8 +66,30 @@ fn decide_for_crowd(world: &mut World, fills: u64) -> Duration {
     spent
 }
 
+/// What a decision's step does besides deciding, and what the row of signing times too: the order's client id, the action's bytes,
+/// its digest.
+fn seal(order: &mut Order, attempt: u32, msgpack: &mut Vec<u8>, json: &mut Vec<u8>) -> Digest {
+    let (follower, leader) = (Address([1; 20]), Address([2; 20]));
+    let parts = CloidParts { follower: &follower, leader: &leader, event: (1, venue::NOW, 7), leg: 0, attempt };
+    order.cloid = Some(Cloid(cloid_of(&keccak256(&cloid_message(&parts, Chain::Testnet)))));
+    msgpack.clear();
+    json.clear();
+    let action = Action::Order { orders: std::slice::from_ref(order), grouping: Grouping::Na, builder: None };
+    encode_action(black_box(&action), msgpack, json);
+    l1_digest(msgpack, venue::NOW, None, Some(venue::NOW + 3_000), Chain::Testnet)
+}
+
 fn decide(c: &mut Criterion) {
     let mut group = c.benchmark_group("decide");
+    let (price, size) = ("3009".parse().unwrap(), "1".parse().unwrap());
+    let mut order = Order { asset: 1, is_buy: true, price, size, reduce_only: false, tif: Tif::Ioc, cloid: None };
+    let (mut msgpack, mut text, mut attempt) = (Vec::new(), Vec::new(), 0u32);
+    group.bench_function("one order named, encoded, hashed", |b| {
+        b.iter(|| {
+            attempt += 1;
+            seal(&mut order, attempt, &mut msgpack, &mut text)
+        });
+    });
     for (name, policy) in
         [("one fill, one follower", json!({})), ("one fill, skipped by policy", json!({"coins_block": ["ETH"]}))]
     {
