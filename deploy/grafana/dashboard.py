@@ -1,6 +1,6 @@
-"""Write deploy/grafana/dashboards/hlfast.json: `python deploy/grafana/dashboard.py`.
+"""Write deploy/grafana/dashboards: `python deploy/grafana/dashboard.py`.
 
-The dashboard is a list of rows of panels; a panel is a title, a unit, what it tells, and its queries. Grafana's JSON
+A dashboard is a list of rows of panels; a panel is a title, a unit, what it tells, and its queries. Grafana's JSON
 says the same in many times the lines, so this file is what people edit, and a test holds the JSON to it.
 """
 
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-OUT = HERE / "dashboards" / "hlfast.json"
 SOURCE = {"type": "prometheus", "uid": "prometheus"}
 WIDTH = 24
 TARGET = 'instance=~"$instance"'
@@ -51,6 +50,11 @@ def quantiles(histogram: str, labels: str = "") -> tuple[tuple[str, str], ...]:
     buckets = f"sum by (le) (rate({histogram}_bucket{{{wanted}}}[$__rate_interval]))"
     points = ((0.5, "p50"), (0.99, "p99"), (0.999, "p99.9"))
     return tuple((f"histogram_quantile({point}, {buckets})", legend) for point, legend in points)
+
+
+def by_leader(figure: str) -> tuple[tuple[str, str], ...]:
+    """A figure of fitness, a line a leader."""
+    return ((gauge(f"hlfast_fitness_{figure}", "avg", "leader"), "{{leader}}"),)
 
 
 STAGES = "hlfast_engine_stage_latency_seconds"
@@ -317,7 +321,67 @@ PROCESS = (
     ),
 )
 
-ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
+FITNESS = (
+    Panel(
+        "Leaders found unfit",
+        "none",
+        "Leaders that were downgraded to close-only in the last hour; the log says why.",
+        ((f"sum(increase(hlfast_fitness_downgrades_total{{{TARGET}}}[1h]))", ""),),
+        "stat",
+        4,
+        1,
+    ),
+    Panel("Rested", "percentunit", "Share of a leader's orders that rested.", by_leader("maker_ratio"), width=10),
+    Panel("Round trip", "ms", "Median holding time.", by_leader("holding_ms"), width=10),
+    Panel(
+        "Too small for followers",
+        "percentunit",
+        "Share of a leader's orders below most followers' minimum.",
+        by_leader("below_minimum_ratio"),
+    ),
+    Panel("Cost of copies", "none", "Mean cost against the leader's price, bps.", by_leader("slippage_bps")),
+    Panel("Half-life of the edge", "ms", "Until half of the move after an order is over.", by_leader("half_life_ms")),
+)
+
+STORE = (
+    Panel(
+        "Projector behind",
+        "ms",
+        "Age of the newest projected record while more wait; the engine never waits for it.",
+        ((gauge("hlfast_projector_lag_ms", "max", "instance"), "{{instance}}"),),
+        width=12,
+    ),
+    Panel(
+        "Receipts written",
+        "reqps",
+        "From the journal into the database.",
+        ((rate("hlfast_projector_receipts_total", "instance"), "{{instance}}"),),
+        width=12,
+    ),
+    Panel(
+        "Failures",
+        "none",
+        "Tries that the database refused, and parts of the companion that failed and were begun again.",
+        (
+            (rate("hlfast_projector_failures_total"), "database"),
+            (rate("hlfast_companion_failures_total"), "companion"),
+        ),
+        width=12,
+    ),
+    Panel(
+        "Traders judged",
+        "none",
+        "By the scheduled discovery.",
+        (
+            (gauge("hlfast_discovery_judged_total"), "judged"),
+            (gauge("hlfast_discovery_searches_total"), "searches"),
+        ),
+        width=12,
+    ),
+)
+
+Rows = tuple[tuple[str, tuple[Panel, ...]], ...]
+ENGINE: Rows = (
     ("At a glance", GLANCE),
     ("Latency", LATENCY),
     ("Orders", ORDERS),
@@ -327,6 +391,12 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
     ("Journal", JOURNAL),
     ("Process", PROCESS),
 )
+COMPANION: Rows = (("Fitness of leaders", FITNESS), ("Store and discovery", STORE))
+# Title, rows, and the metric whose instances one may choose from, by file.
+DASHBOARDS: dict[str, tuple[str, Rows, str]] = {
+    "hlfast": ("hlfast", ENGINE, "hlfast_build_info"),
+    "hlfast-companion": ("hlfast companion", COMPANION, "hlfast_companion_failures_total"),
+}
 
 
 def options(panel: Panel) -> dict[str, Any]:
@@ -374,11 +444,12 @@ def draw(panel: Panel, number: int, x: int, y: int, height: int) -> dict[str, An
     }
 
 
-def build() -> dict[str, Any]:
-    """The whole dashboard."""
+def build(uid: str) -> dict[str, Any]:
+    """A whole dashboard."""
+    name, rows, chosen_from = DASHBOARDS[uid]
     panels: list[dict[str, Any]] = []
     y = 0
-    for title, row in ROWS:
+    for title, row in rows:
         panels.append(
             {
                 "id": len(panels) + 1,
@@ -402,7 +473,7 @@ def build() -> dict[str, Any]:
         "type": "query",
         "label": "Engine",
         "datasource": SOURCE,
-        "query": {"query": "label_values(hlfast_build_info, instance)", "refId": "instance"},
+        "query": {"query": f"label_values({chosen_from}, instance)", "refId": "instance"},
         "refresh": 2,
         "includeAll": True,
         "multi": True,
@@ -410,8 +481,8 @@ def build() -> dict[str, Any]:
         "current": {"text": "All", "value": "$__all"},
     }
     return {
-        "uid": "hlfast",
-        "title": "hlfast",
+        "uid": uid,
+        "title": name,
         "tags": ["hlfast"],
         "timezone": "utc",
         "schemaVersion": 41,
@@ -423,10 +494,11 @@ def build() -> dict[str, Any]:
     }
 
 
-def text() -> str:
-    """The file's content."""
-    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
+def text(uid: str) -> str:
+    """A file's content."""
+    return json.dumps(build(uid), indent=1, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
-    OUT.write_text(text(), encoding="utf-8")
+    for uid in DASHBOARDS:
+        (HERE / "dashboards" / f"{uid}.json").write_text(text(uid), encoding="utf-8")

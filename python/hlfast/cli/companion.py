@@ -41,6 +41,14 @@ _JUDGE_S: Final = 1.0
 _RETRY_S: Final = 5.0
 _LONGEST_RETRY_S: Final = 300.0
 
+# What it counts itself, beside what the projector and fitness show.
+COUNTERS: Final = {
+    "hlfast_companion_failures_total": "Parts that failed and were begun again.",
+    "hlfast_fitness_downgrades_total": "Leaders found unfit.",
+    "hlfast_discovery_searches_total": "Searches ended.",
+    "hlfast_discovery_judged_total": "Traders judged.",
+}
+
 _Part = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -164,11 +172,9 @@ class Companion:
             self._log.warning("leader unfit: close-only", leader=unfit.leader, why=unfit.why)
 
     def _render(self) -> bytes:
+        values = (self._failures, self._downgrades, self._searches, self._judged)
         counters = {
-            "hlfast_companion_failures_total": ("counter", "Parts that failed and were begun again.", self._failures),
-            "hlfast_fitness_downgrades_total": ("counter", "Leaders found unfit.", self._downgrades),
-            "hlfast_discovery_searches_total": ("counter", "Searches ended.", self._searches),
-            "hlfast_discovery_judged_total": ("counter", "Traders judged.", self._judged),
+            name: ("counter", about, value) for (name, about), value in zip(COUNTERS.items(), values, strict=True)
         }
         text = render_gauges(counters) + render_process()
         if self._projector is not None:

@@ -13,7 +13,7 @@ import yaml
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 RULES = DEPLOY / "prometheus" / "alerts.yml"
-DASHBOARD = DEPLOY / "grafana" / "dashboards" / "hlfast.json"
+DASHBOARDS = DEPLOY / "grafana" / "dashboards"
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None, reason="needs Debian's prometheus package, which .ci/run installs"
 )
@@ -21,15 +21,15 @@ _NAME = re.compile(r"\b(?:hlfast|process)_[a-z0-9_]+")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 
 
-def alerts() -> dict[str, str]:
-    """Expression by alert."""
-    rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
-    return {rule["alert"]: rule["expr"] for rule in rules}
+def alerts(group: str = "hlfast") -> dict[str, str]:
+    """Expression by alert of a group: of the engine's, or of the companion's."""
+    groups = {found["name"]: found["rules"] for found in yaml.safe_load(RULES.read_text())["groups"]}
+    return {rule["alert"]: rule["expr"] for rule in groups[group]}
 
 
-def panels() -> list[dict[str, Any]]:
+def panels(dashboard: str = "hlfast") -> list[dict[str, Any]]:
     """All pictures, without the rows' headings."""
-    found = json.loads(DASHBOARD.read_text())["panels"]
+    found = json.loads((DASHBOARDS / f"{dashboard}.json").read_text())["panels"]
     return [panel for panel in found if panel["type"] != "row"]
 
 

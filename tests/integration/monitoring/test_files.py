@@ -8,7 +8,12 @@ import subprocess
 import pytest
 import yaml
 
-from .files import DASHBOARD, DEPLOY, RULES, alerts, needs_prometheus, panels
+from hlfast.cli.companion import COUNTERS as COMPANION_COUNTERS
+from hlfast.control.projector import Progress
+from hlfast.control.projector import render as render_projector
+from hlfast.research.watching import render as render_fitness
+
+from .files import DASHBOARDS, DEPLOY, RULES, alerts, names, needs_prometheus, panels
 
 
 def promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -36,18 +41,19 @@ def test_rules_tests_fail_when_a_rule_is_blunted(tmp_path) -> None:
 
 def test_rules_each_alert_has_a_test_and_says_what_to_do() -> None:
     tested = {test["name"] for test in yaml.safe_load((DEPLOY / "prometheus" / "alerts_test.yml").read_text())["tests"]}
-    assert set(alerts()) <= tested
-    for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]:
+    assert set(alerts()) | set(alerts("companion")) <= tested
+    for rule in (rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]):
         assert rule["labels"]["severity"] in {"warning", "critical"}
         assert rule["annotations"].keys() == {"summary", "action"}
 
 
 def test_dashboard_is_what_its_program_writes() -> None:
     program = runpy.run_path(str(DEPLOY / "grafana" / "dashboard.py"))
-    assert DASHBOARD.read_text(encoding="utf-8") == program["text"]()
+    for uid in program["DASHBOARDS"]:
+        assert (DASHBOARDS / f"{uid}.json").read_text(encoding="utf-8") == program["text"](uid)
 
 
-@pytest.mark.parametrize("panel", panels(), ids=lambda panel: panel["title"])
+@pytest.mark.parametrize("panel", [*panels(), *panels("hlfast-companion")], ids=lambda panel: panel["title"])
 def test_dashboard_panel_has_unit_description_and_room(panel) -> None:
     assert panel["fieldConfig"]["defaults"]["unit"]
     assert panel["description"].endswith(".")
@@ -56,9 +62,10 @@ def test_dashboard_panel_has_unit_description_and_room(panel) -> None:
     assert place["x"] + place["w"] <= 24
 
 
-def test_dashboard_panels_do_not_overlap() -> None:
+@pytest.mark.parametrize("dashboard", ["hlfast", "hlfast-companion"])
+def test_dashboard_panels_do_not_overlap(dashboard: str) -> None:
     taken: dict[tuple[int, int], str] = {}
-    for panel in panels():
+    for panel in panels(dashboard):
         place = panel["gridPos"]
         for x in range(place["x"], place["x"] + place["w"]):
             for y in range(place["y"], place["y"] + place["h"]):
@@ -73,3 +80,10 @@ def test_compose_has_no_default_secret_and_publishes_on_loopback_only() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
     assert ":?" in compose["services"]["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"]
     assert any(volume.startswith("${HLFAST_AGENTS:?") for volume in compose["services"]["hlfast"]["volumes"])
+
+
+def test_companion_pictures_and_alerts_read_what_it_shows() -> None:
+    shown = {name for text in (render_projector(Progress()), render_fitness({})) for name in names(text.decode())}
+    shown |= set(COMPANION_COUNTERS)
+    read = [target["expr"] for panel in panels("hlfast-companion") for target in panel["targets"]]
+    assert {name for expression in (*read, *alerts("companion").values()) for name in names(expression)} <= shown
