@@ -25,6 +25,7 @@ _PLACES = {
     "receipts": "hlfast.cli.records:receipts",
     "explain": "hlfast.cli.records:explain",
     "earnings": "hlfast.cli.earnings:earnings",
+    "strategies": "hlfast.cli.strategies:strategies",
     "tracking": "hlfast.cli.earnings:tracking",
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
@@ -222,6 +223,11 @@ def _explain() -> None:
 
 @app.command("earnings", help="What each leader, follower and coin earned: trades, fees, funding.")
 def _earnings() -> None:
+    pass
+
+
+@app.command("strategies", help="What each strategy earned, and its leaders' parts of that.")
+def _strategies() -> None:
     pass
 
 

@@ -13,6 +13,7 @@ from hlfast.config.follows import check_follows
 from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.portions import check_portions
 from hlfast.config.problems import Problem, redact
+from hlfast.config.strategies import bound, in_its_words, unfold
 from hlfast.config.values import Problems, venue_network
 from hlfast.config.zones import zone_tables
 
@@ -36,16 +37,21 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     leaders = tuple(_leader(problems, f"leaders[{at}]", leader) for at, leader in enumerate(config.leaders))
     followers = tuple(_follower(problems, f"followers[{at}]", one) for at, one in enumerate(config.followers))
     _check_identities(problems, leaders, followers)
-    check_follows(problems, config.follows, leaders, followers)
+    follows, places = unfold(problems, config)
+    check_follows(problems, follows, leaders, followers, places)
+    followers = tuple(bound(one, config.strategies) for one in followers) if not problems else followers
     check_beside(problems, config)
     check_execution(problems, config)
     if config.zones:
         what = "is worked out from hours_zone and the tz database"
         problems.append(Problem("zones", what, "leave it out"))
-    zones = zone_tables(config.follows)
+    zones = zone_tables(follows)
     builder = config.builder and msgspec.structs.replace(config.builder, address=config.builder.address.lower())
-    config = msgspec.structs.replace(config, leaders=leaders, followers=followers, zones=zones, builder=builder)
-    return config, problems
+    config = msgspec.structs.replace(
+        config, leaders=leaders, followers=followers, follows=follows, zones=zones, builder=builder
+    )
+    # Each part of a strategy has the same policy: what is wrong with that is told once.
+    return config, list(dict.fromkeys(in_its_words(problem) for problem in problems))
 
 
 def _check_venue(problems: Problems, config: Config) -> None:

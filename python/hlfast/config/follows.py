@@ -15,16 +15,20 @@ _MAX_BAND_BPS = 8_000
 
 
 def check_follows(
-    problems: Problems, follows: tuple[Follow, ...], leaders: tuple[Leader, ...], followers: tuple[Follower, ...]
+    problems: Problems,
+    follows: tuple[Follow, ...],
+    leaders: tuple[Leader, ...],
+    followers: tuple[Follower, ...],
+    places: tuple[str, ...] | None = None,
 ) -> None:
-    """Check every edge by itself, then against the others."""
+    """Check every edge by itself, then against the others. `places`: where each is written, if not under `follows`."""
+    places = places or tuple(f"follows[{at}]" for at in range(len(follows)))
     if not follows:
-        fix = "write at least one [[follows]] with leader, follower and mode"
+        fix = "write at least one [[follows]] with leader, follower and mode, or one of [[strategies]]"
         problems.append(Problem("follows", "is empty, so nothing would be copied", fix))
     leader_by_name = {leader.name: leader for leader in leaders}
     follower_by_name = {follower.name: follower for follower in followers}
-    for at, follow in enumerate(follows):
-        setting = f"follows[{at}]"
+    for setting, follow in zip(places, follows, strict=True):
         if follow.leader not in leader_by_name:
             fix = suggestion(follow.leader, leader_by_name)
             problems.append(Problem(f"{setting}.leader", f'"{follow.leader[:70]}" names no leader', fix))
@@ -37,7 +41,7 @@ def check_follows(
         _check_coins(problems, setting, follow)
         check_filters(problems, setting, follow)
         _check_limits(problems, setting, follow)
-    pairs = [(f"follows[{at}]", f"{follow.leader}\0{follow.follower}") for at, follow in enumerate(follows)]
+    pairs = [(place, f"{follow.leader}\0{follow.follower}") for place, follow in zip(places, follows, strict=True)]
     values.no_repeats(problems, pairs, "is the same pair", "keep one policy for the pair")
     _check_cycles(problems, leaders, followers)
 

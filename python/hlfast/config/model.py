@@ -135,19 +135,9 @@ class Follower(Frozen, frozen=True):
     execution: Execution | None = None  # None: openings go at once
 
 
-class Follow(Frozen, frozen=True):
-    """The edge leader → follower with its policy. Filters gate increases only."""
+class Policy(Frozen, frozen=True, kw_only=True):
+    """What a follow obeys besides its sizing. Filters gate increases only."""
 
-    leader: str  # Leader.name
-    follower: str  # Follower.name
-    mode: Literal["ratio", "equity", "notional", "risk"]
-    ratio: str | None = None  # mode ratio: share of the leader's size
-    weight: str | None = None  # mode equity: multiplies follower equity ÷ leader equity
-    notional_usd: str | None = None  # mode notional: value per leader position
-    risk_bps: int | None = None  # mode risk: what a usual day may move of the follower's equity, per position
-    volatility_days: int | None = None  # mode risk: the usual day is that of so many; None: 30
-    risk_max_leverage: str | None = None  # mode risk: position value ÷ equity at most; None: 3
-    scale_adds: bool = False  # modes notional and risk: later adds use the same r
     inverse: bool = False  # the follower takes the other side
     round_up: bool = False  # an entry below the venue's minimum is raised to it
     round_up_max_usd: str | None = None  # for round_up: by at most this
@@ -174,6 +164,43 @@ class Follow(Frozen, frozen=True):
     entry_band_bps: int = 30
     reduce_band_bps: int = 100
     emergency_band_bps: int = 300
+
+
+class Follow(Policy, frozen=True, kw_only=True):
+    """The edge leader → follower with its policy."""
+
+    leader: str  # Leader.name
+    follower: str  # Follower.name
+    mode: Literal["ratio", "equity", "notional", "risk"]
+    ratio: str | None = None  # mode ratio: share of the leader's size
+    weight: str | None = None  # mode equity: multiplies follower equity ÷ leader equity
+    notional_usd: str | None = None  # mode notional: value per leader position
+    risk_bps: int | None = None  # mode risk: what a usual day may move of the follower's equity, per position
+    volatility_days: int | None = None  # mode risk: the usual day is that of so many; None: 30
+    risk_max_leverage: str | None = None  # mode risk: position value ÷ equity at most; None: 3
+    scale_adds: bool = False  # modes notional and risk: later adds use the same r
+
+
+class Part(Frozen, frozen=True):
+    """A leader of a strategy."""
+
+    leader: str  # Leader.name
+    allocation: str  # mirror: share of the leader's size; else part of the follower's equity
+
+
+class Strategy(Frozen, frozen=True):
+    """Several leaders copied into one account by one rule. The loader makes a follow of each part."""
+
+    name: str
+    follower: str  # Follower.name
+    kind: Literal["mirror", "proportional", "risk_adjusted"]
+    parts: tuple[Part, ...]
+    max_risk_usd: str | None = None  # Σ |position| of the account, whatever its leaders do
+    risk_bps: int | None = None  # risk_adjusted: what a usual day may move of a part's equity, per position
+    volatility_days: int | None = None  # risk_adjusted: the usual day is that of so many; None: 30
+    risk_max_leverage: str | None = None  # risk_adjusted: position value ÷ a part's equity at most; None: 3
+    scale_adds: bool = False  # risk_adjusted: later adds use the same r
+    policy: Policy = Policy()  # of each of its follows
 
 
 class Store(Frozen, frozen=True):
@@ -247,7 +274,8 @@ class Config(Frozen, frozen=True):
     journal: Journal
     leaders: tuple[Leader, ...]
     followers: tuple[Follower, ...]
-    follows: tuple[Follow, ...]
+    follows: tuple[Follow, ...] = ()  # with those of strategies, once loaded
+    strategies: tuple[Strategy, ...] = ()
     zones: tuple[Zone, ...] = ()
     engine: EngineSettings = EngineSettings()
     keys: Keys = Keys()
@@ -261,7 +289,7 @@ class Config(Frozen, frozen=True):
 
 
 # What runs beside the engine: the core decides nothing by it and refuses what it does not know.
-_BESIDE: Final = ("store", "discovery", "control", "companion", "fitness")
+_BESIDE: Final = ("strategies", "store", "discovery", "control", "companion", "fitness")
 
 
 def for_core(config: Config) -> bytes:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hlfast._core import read_journal
 from hlfast.config.model import Config
 from hlfast.control.roster import Roster
-from hlfast.control.rows import Translator
+from hlfast.control.rows import Translator, strategies_of
 from hlfast.errors import JournalError
 from hlfast.store.writes import Batch, Writer
 
@@ -78,7 +78,7 @@ class Projector:
         # A new one for each run: what it carries between batches must begin where the cursor stands.
         kept = await self._writer.roster()
         roster = None if kept is None else msgspec.convert(kept, Roster)
-        translator = Translator(self._journal, self._config, roster)
+        translator, is_first = Translator(self._journal, self._config, roster), True
         while await asyncio.to_thread(self._is_there):
             objects = await asyncio.to_thread(self._read, self._directory, after, chunk)
             if not objects:
@@ -86,10 +86,13 @@ class Projector:
             batch = translator.batch(objects, after)
             if after == 0 and not batch.people:
                 batch.people = translator.people()
+            if is_first:
+                # The engine is told follows alone: strategies are in the settings, and in no journal.
+                batch.people = batch.people | {"strategies": strategies_of(self._config, translator.now_ms)}
             if await self._writer.write(batch, after=after, now_ms=self._clock_ms()):
                 self._count(batch, translator.now_ms)
                 self._seen(batch)
-                after = batch.sequence
+                after, is_first = batch.sequence, False
             else:
                 after = await self._writer.cursor()
         self.progress.sequence, self.progress.lag_ms = after, 0

@@ -144,6 +144,14 @@ _objects: msgspec.json.Decoder[_Known] = msgspec.json.Decoder(_Known)
 _frames = msgspec.json.Decoder(_Frame)
 
 
+def strategies_of(config: Config, since_ms: int) -> list[dict[str, Any]]:
+    """Rows of strategies, as the settings have them."""
+    return [
+        {"name": one.name, "kind": one.kind, "settings": msgspec.to_builtins(one), "since_ms": since_ms}
+        for one in config.strategies
+    ]
+
+
 class Translator:
     """Turns indices into names and objects into rows.
 

@@ -9,7 +9,19 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import alerts, attempts, equity, fills, followers, follows, funding, orders, quotes, receipts
+from hlfast.store.tables import (
+    alerts,
+    attempts,
+    equity,
+    fills,
+    followers,
+    follows,
+    funding,
+    orders,
+    quotes,
+    receipts,
+    strategies,
+)
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +109,12 @@ async def read_policies(connection: AsyncConnection) -> dict[tuple[str, str], di
     """Return the settings of each follow, by leader and follower."""
     rows = (await connection.execute(sa.select(follows.c.leader, follows.c.follower, follows.c.policy))).all()
     return {(leader, follower): dict(policy) for leader, follower, policy in rows}
+
+
+async def read_strategies(connection: AsyncConnection) -> list[dict[str, Any]]:
+    """Return the settings of each strategy, by name."""
+    rows = await connection.scalars(sa.select(strategies.c.settings).order_by(strategies.c.name))
+    return [dict(settings) for settings in rows]
 
 
 async def last_prices(connection: AsyncConnection) -> dict[str, Any]:

@@ -18,7 +18,9 @@ from hlfast.store.tables import EVENTS
 # In the order of the table's columns, money as text.
 Row = tuple[Any, ...]
 # Few and with JSON in them: given as mappings, and replaced when their settings change.
-PEOPLE = ("leaders", "followers", "follows")
+PEOPLE = ("leaders", "followers", "follows", "strategies")
+# Told by the first row of a key; a later one leaves it.
+_FIRST = ("since_ms",)
 
 
 class Batch(msgspec.Struct):
@@ -113,5 +115,5 @@ def _insert(table: sa.Table, dialect: str) -> Any:
     """An insert that replaces what has the same key: the few rows that the settings give."""
     insert = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
     keys = [column.name for column in table.primary_key]
-    others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in keys}
+    others = {column.name: insert.excluded[column.name] for column in table.c if column.name not in (*keys, *_FIRST)}
     return insert.on_conflict_do_update(index_elements=keys, set_=others)

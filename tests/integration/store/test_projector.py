@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from tests.fakes import journal
 
+from hlfast.config.model import Config, Part, Strategy
 from hlfast.control.projector import Projector, render
 from hlfast.store import tables
 from hlfast.store.database import opened
@@ -103,3 +105,19 @@ async def test_database_that_is_away_is_waited_for(tmp_path: Path) -> None:
     assert projector.progress.failures == 2
     assert [line.rpartition(": ")[2] for line in said] == ["disk is away"] * 2
     assert b"hlfast_projector_failures_total 2" in render(projector.progress)
+
+
+@pytest.mark.asyncio
+async def test_strategies_are_those_of_the_settings_and_keep_their_first_time(url: str) -> None:
+    def config(allocation: str) -> Config:
+        part = Part(leader="lead", allocation=allocation)
+        strategy = Strategy(name="one", follower="f0", kind="mirror", parts=(part,))
+        return msgspec.structs.replace(journal.config(), strategies=(strategy,))
+
+    async with opened(url) as engine:
+        for records, allocation in ((3, "0.1"), (9, "0.4")):
+            await Projector(engine, Path("/"), config(allocation), read=journal.reader(records)).catch_up()
+        async with engine.connect() as connection:
+            [row] = (await connection.execute(sa.select(tables.strategies))).all()
+    assert (row.name, row.kind, row.settings["parts"]) == ("one", "mirror", [{"leader": "lead", "allocation": "0.4"}])
+    assert row.since_ms == journal.START_MS + 3 * 5_000
