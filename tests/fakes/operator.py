@@ -43,9 +43,9 @@ class Operator:
 class Market:
     """A leader whose fills of one coin follow each other."""
 
-    def __init__(self, sim: Sim, number: int = 0) -> None:
+    def __init__(self, sim: Sim, number: int = 0, *, address: str | None = None) -> None:
         self._sim = sim
-        self._leader = leader(number)
+        self._leader = address or leader(number)
         self.held = 0.0
 
     def trades(self, size: float) -> None:

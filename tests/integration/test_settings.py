@@ -97,6 +97,10 @@ def test_limits_are_shown_and_changed_for_the_next_entry(tmp_path: Path, sim: Si
         hlfast("limits", "f0", "--set", "max_position_usd=none")
         assert ("f0", "max_position_usd") not in {(row["of"], row["setting"]) for row in hlfast.json("limits")}
         assert "no such setting" in hlfast("limits", "f0", "--set", "max_position=5", code=2)
+        hlfast(
+            "limits", "f1", "-l", "l0", "--set", "hours_zone=Europe/Berlin", "--set", "hours=00:00-12:00,12:00-24:00"
+        )
+        hlfast("limits", "f1", "-l", "l0", "--set", "hours_zone=none", "--set", "hours=none")
 
 
 def test_plan_shows_every_order_of_a_first_start_without_keys(tmp_path: Path, sim: Sim) -> None:

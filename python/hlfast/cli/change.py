@@ -16,8 +16,9 @@ from hlfast.cli.engine import AsJson, SocketPath, request_or_exit
 from hlfast.cli.line import EXIT_CANNOT, refuse
 from hlfast.cli.settings import DEFAULT_PATH, ConfigPath
 from hlfast.config.checks import check
-from hlfast.config.model import Config, Follow, Follower, Leader, for_core
+from hlfast.config.model import Config, Follow, Follower, Leader
 from hlfast.config.problems import suggestion
+from hlfast.control.settings import configure, in_force
 
 Settings = Annotated[
     list[str] | None,
@@ -149,7 +150,7 @@ def limits(
 
 def _in_force(config: Path, socket: Path | None) -> tuple[Config, int]:
     answer = request_or_exit(config, socket, {"do": "settings"}, as_json=False)
-    return msgspec.convert(answer["settings"], Config), answer["revision"]
+    return in_force(answer)
 
 
 def _checked(wanted: Config) -> Config:
@@ -164,9 +165,7 @@ def _checked(wanted: Config) -> Config:
 def _put(
     wanted: Config, revision: int, config: Path, socket: Path | None, *, as_json: bool, parting: str = "reduce"
 ) -> None:
-    settings = msgspec.Raw(for_core(wanted))
-    request = {"do": "configure", "config": settings, "revision": revision, "parting": parting}
-    answer = request_or_exit(config, socket, request, as_json=as_json)
+    answer = request_or_exit(config, socket, configure(wanted, revision, parting=parting), as_json=as_json)
     if not as_json:
         for line in answer["said"]:
             typer.echo(line)

@@ -125,6 +125,7 @@ class Companion:
                     self._log.warning("discovery ended early", error=str(found))
                     continue
                 self._judged += len(found.judged)
+                follows = () if plan is None else plan.follows
                 self._log.info(
                     "discovery",
                     judged=len(found.judged),
@@ -132,7 +133,8 @@ class Companion:
                     failed=len(found.failed),
                     notes=list(found.notes),
                     best=[f"{one.address} {one.graded.grade}" for one in found.judged[:3]],
-                    auto_follow=[] if plan is None else [one.address for one in plan.follows],
+                    followed=[one.address for one in follows if one.refused is None],
+                    not_followed=[f"{one.address}: {one.refused}" for one in follows if one.refused],
                 )
 
     def _want(self, coin: str) -> None:

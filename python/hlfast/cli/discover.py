@@ -13,6 +13,7 @@ import msgspec
 import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from hlfast.cli.following import plan_and_follow
 from hlfast.cli.found import show_judged
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
@@ -23,9 +24,9 @@ from hlfast.config.problems import Problem
 from hlfast.engine.limits import BESIDE_BURST
 from hlfast.errors import HlfastError
 from hlfast.research.discovery import Search, Searched
-from hlfast.research.following import FollowPlan, judged_of, plan_follows
+from hlfast.research.following import FollowPlan
 from hlfast.store.database import opened
-from hlfast.store.traders import AutoFollowed, builtins_of, find_auto_follows, find_traders, save_auto_follow
+from hlfast.store.traders import builtins_of
 from hlfast.venue.http import HttpRoad
 from hlfast.venue.info import Info
 from hlfast.venue.limits import WeightBudget
@@ -129,7 +130,7 @@ async def searching(config: Config, engine: AsyncEngine, tell: Callable[[str], N
 async def search_until(
     search: Search, config: Config, engine: AsyncEngine, stop: asyncio.Event
 ) -> AsyncIterator[tuple[Searched | HlfastError, FollowPlan | None]]:
-    """Search at once and then every `discovery.every_s`, until `stop`; each time with the plan that the caps allow."""
+    """Search at once and then every `discovery.every_s`, until `stop`; each time the caps' follows are begun."""
     loop = asyncio.get_running_loop()
     while not stop.is_set():
         begun = loop.time()
@@ -138,7 +139,7 @@ async def search_until(
         except HlfastError as error:
             found = error
         planned = config.discovery.auto_follow.enabled and not isinstance(found, HlfastError)
-        yield found, await _plan(config, engine) if planned else None
+        yield found, await plan_and_follow(config, engine) if planned else None
         pause = max(0.0, config.discovery.every_s - (loop.time() - begun))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), pause)
@@ -146,31 +147,6 @@ async def search_until(
 
 def _now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-async def _plan(config: Config, engine: AsyncEngine) -> FollowPlan:
-    """Decide which follows the caps allow, and write the plan down."""
-    now_ms = _now_ms()
-    async with engine.begin() as connection:
-        kept = [judged_of(trader.judgement) for trader in await find_traders(connection)]
-        followed = {one.address for one in await find_auto_follows(connection) if one.applied_ms is not None}
-        plan = plan_follows([one for one in kept if one is not None], config, followed, now_ms)
-        for one in plan.follows:
-            await save_auto_follow(
-                connection,
-                AutoFollowed(
-                    address=one.address,
-                    follower=one.follow.follower,
-                    leader=one.follow.leader,
-                    planned_ms=now_ms,
-                    policy=builtins_of(one.follow),
-                    refused=NOT_APPLIED,
-                ),
-            )
-    return plan
-
-
-NOT_APPLIED = "this release plans follows and does not apply them: write them into the settings and start again"
 
 
 def show_searched(found: Searched) -> None:
@@ -194,10 +170,11 @@ def show_searched(found: Searched) -> None:
 def _show_plan(plan: FollowPlan) -> None:
     for one in plan.follows:
         follow = one.follow
+        begun = "follows" if one.refused is None else "would follow"
         sized = f"{follow.notional_usd} USD a position, at most {follow.max_position_usd}"
-        typer.echo(f"auto-follow  {follow.follower} would follow {one.address} as {follow.leader}, {sized}: {one.why}")
-    if plan.follows:
-        typer.echo(f"auto-follow  {NOT_APPLIED}")
-    else:
+        typer.echo(f"auto-follow  {follow.follower} {begun} {one.address} as {follow.leader}, {sized}: {one.why}")
+        if one.refused is not None:
+            typer.echo(f"auto-follow  not begun: {one.refused}")
+    if not plan.follows:
         first = f"; {plan.passed_over[0][0]} {plan.passed_over[0][1]}" if plan.passed_over else ""
         typer.echo(f"auto-follow  nobody within the caps ({len(plan.passed_over)} passed over{first})")

@@ -1,4 +1,4 @@
-"""Which discovered traders would be followed without being asked, within the settings' caps. Does nothing itself."""
+"""Which discovered traders are followed without being asked, within the settings' caps. Does nothing itself."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class PlannedFollow(Figures, frozen=True):
     address: str
     follow: Follow
     why: str
+    refused: str | None = None  # why it was not begun, once it was tried
 
 
 class FollowPlan(Figures, frozen=True):
@@ -36,7 +37,9 @@ def leader_name(address: str) -> str:
     return f"auto-{address[2 : 2 + _NAMED_DIGITS]}"
 
 
-def plan_follows(judged: Iterable[Judged], config: Config, followed: Iterable[str], now_ms: int) -> FollowPlan:
+def plan_follows(
+    judged: Iterable[Judged], config: Config, followed: Iterable[str], now_ms: int, *, ended: Iterable[str] = ()
+) -> FollowPlan:
     """Choose from judged traders, best score first.
 
     Args:
@@ -44,9 +47,10 @@ def plan_follows(judged: Iterable[Judged], config: Config, followed: Iterable[st
         config: its `discovery.auto_follow` has the caps; its leaders and accounts are never chosen.
         followed: addresses followed this way already; they count against the cap.
         now_ms: judgements older than `discovery.refresh_s` are not acted upon.
+        ended: addresses that were followed this way until an operator ended it: they are not followed again.
     """
     auto = config.discovery.auto_follow
-    taken = set(followed)
+    taken, over = set(followed), set(ended)
     room = auto.most_leaders - len(taken)
     own = {leader.address.lower() for leader in config.leaders}
     own |= {address.lower() for one in config.followers for address in (one.account, one.agent)}
@@ -55,7 +59,8 @@ def plan_follows(judged: Iterable[Judged], config: Config, followed: Iterable[st
     for one in sorted(judged, key=lambda one: (-one.graded.score, one.address)):
         if one.address in taken:
             continue
-        against = next(_against(one, config, own, now_ms), None)
+        against = "was followed this way until it was ended" if one.address in over else None
+        against = against or next(_against(one, config, own, now_ms), None)
         if against is None and room <= 0:
             against = f"{auto.most_leaders} leaders are followed this way already"
         if against is not None:

@@ -194,6 +194,9 @@ async def test_auto_follow_stays_within_its_caps(judged: list[Judged]) -> None:
     assert dict(one.passed_over)[address(7)] == "1 leaders are followed this way already"
     none = plan_follows(judged, settings(most_risk="high", least_grade="B", most_leaders=1), [address(99)], NOW_MS)
     assert none.follows == ()
+    over = plan_follows(judged, settings(most_risk="high", least_grade="B"), (), NOW_MS, ended=[GOOD])
+    assert [planned.address for planned in over.follows] == [address(7)]
+    assert dict(over.passed_over)[GOOD] == "was followed this way until it was ended"
 
 
 @pytest.mark.asyncio
