@@ -71,6 +71,13 @@ impl Signer {
     /// # Errors
     /// `BadPresignature` when a result fails its check; then the signer must not be used any more.
     pub fn presign(&self, refill: &Refill, count: usize, out: &mut Vec<Presignature>) -> Result<(), SignError> {
+        let made = self.make(refill, count, out);
+        wipe_stack();
+        made
+    }
+
+    #[inline(never)]
+    fn make(&self, refill: &Refill, count: usize, out: &mut Vec<Presignature>) -> Result<(), SignError> {
         let nonces = self.nonces(refill, count.min(BATCH_MAX));
         let inverses = invert_all(&nonces);
         let d = Zeroizing::new(self.scalar());
@@ -147,6 +154,15 @@ impl Signer {
         let [tag, x @ ..] = point;
         Ok((x, tag == 3))
     }
+}
+
+/// Overwrites what the calls before it left below: a compiler moves scalars through slots of the stack that no `Drop` wipes, and
+/// which ones depends on its flags.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0u8; 16 * 1024];
+    below.zeroize();
+    std::hint::black_box(&below);
 }
 
 /// The same point from a second implementation: a fault in one of them shows.
