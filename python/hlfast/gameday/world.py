@@ -380,11 +380,9 @@ class World:
         """Every object of the journal; of inputs only what they are. What was read before is not read again."""
         objects = self._objects
         after = objects[-1]["sequence"] if objects else 0
-        here = str(self.directory).encode()
         while rows := read_journal(self.config.journal.directory, after, 20_000):
             for row in rows:
-                # The settings in a start record name the run's own directory, which is another one each time.
-                self._journal_hash.update(row.replace(here, b""))
+                self._journal_hash.update(row)
                 head = _HEAD.decode(row)
                 objects.append(asdict(head) if head.kind == "input" else msgspec.json.decode(row))
             after = objects[-1]["sequence"]
