@@ -73,6 +73,12 @@ def parts(form: Form) -> list[Part]:
         driven = sum(followers in copier.drives for copier in taking_part)
         return Part(f"tick_to_trade_{followers}", rounds * driven, run)
 
+    def before_send(work: Path, advance: Advance) -> dict[str, Any]:
+        # Every event also in the short form: a p99 needs them.
+        modes = [copier for copier in copiers.products() if copier.name in {gates.BEST, gates.DURABLE}]
+        table = tick_to_trade.run(modes, 100, form.fan_out_rounds, 1.0, work, advance)
+        return {**table, "gates": [gate.result() for gate in gates.of_journal_before_send(table)]}
+
     def scripted(name: str, script: str, *arguments: str) -> Part:
         """A bench that is a program of its own and writes one JSON object."""
 
@@ -97,6 +103,7 @@ def parts(form: Form) -> list[Part]:
         tick(1, form.rounds),
         tick(100, form.fan_out_rounds),
         tick(1_000, form.fan_out_rounds),
+        Part("journal_before_send", 2 * form.fan_out_rounds, before_send),
         Part(
             "throughput",
             2 * few,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from e2e import identity, service
 from e2e.copiers import FAST, Copier, environment, hlfast
 from e2e.gates import REFERENCE_SIGNATURE_US, Gate
-from e2e.sink_process import BenchError, SinkProcess, bare_signature_ns
+from e2e.sink_process import SinkProcess, bare_signature_ns
 from e2e.tick_to_trade import Row
 
 if TYPE_CHECKING:
@@ -29,8 +27,7 @@ RECEIPTS = "hlfast_copy_receipts_total"
 # Receipts of a fill that waits for an order's answer come a round trip later.
 PATIENCE_SECONDS = 3.0
 CPU = "process_cpu_seconds_total"
-SCRAPE_SECONDS = 0.1
-LEAST_PAGE = 10_000
+SCRAPE_US = 100_000
 # A write holds about 64 kB: the copier's socket is never empty, and one read of it is many frames.
 FRAMES_PER_WRITE = 160
 
@@ -100,37 +97,6 @@ def _flood(copier: Copier, seconds: float, work: Path) -> tuple[int, float, floa
     return fills, decided, elapsed, max(after.value(CPU) - before.value(CPU), 1e-9)
 
 
-class Scraper(threading.Thread):
-    """Reads the metrics ten times a second, as an impatient monitor would.
-
-    A monitor is another machine's work. Here it shares two cores with two processes that never sleep, so it takes as
-    little of them as a reader can: a whole HTTP client took 2 ms a scrape, and that was what the tail showed.
-    """
-
-    def __init__(self, url: str) -> None:
-        super().__init__(daemon=True)
-        host, port = url.removeprefix("http://").partition("/")[0].split(":")
-        self._address, self._stop_asked = (host, int(port)), threading.Event()
-        self._room = bytearray(1 << 20)
-        self.durations_s: list[float] = []
-
-    def run(self) -> None:
-        while not self._stop_asked.wait(SCRAPE_SECONDS):
-            started = time.monotonic()
-            with socket.create_connection(self._address, timeout=5) as connection:
-                connection.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
-                length = 0
-                while got := connection.recv_into(memoryview(self._room)[length:]):
-                    length += got
-            if not self._room.startswith(b"HTTP/1.1 200") or length < LEAST_PAGE:
-                raise BenchError(f"no metrics: {bytes(self._room[:100])!r}")
-            self.durations_s.append(time.monotonic() - started)
-
-    def stop(self) -> None:
-        self._stop_asked.set()
-        self.join()
-
-
 def scraping(rounds: int, share: float, work: Path, advance: Callable[[str], None]) -> dict[str, Any]:
     """Tick-to-trade of one follower with a scrape every 100 ms, and without."""
     copier = hlfast("hlfast relaxed, busy_poll", FAST, service.Options("relaxed", busy_poll=True))
@@ -157,19 +123,21 @@ def scraping(rounds: int, share: float, work: Path, advance: Callable[[str], Non
 
 
 def _scraped_round(copier: Copier, drive: Drive, work: Path, *, scraped: bool) -> tuple[dict[str, Any], list[float]]:
+    """One round's report, and how long each scrape took in seconds. The sink reads the metrics: a monitor is another machine's work."""
     accounts = identity.followers(1)
     work.mkdir(parents=True)
     identity.write_agents(work / "agents", accounts)
     with SinkProcess(identity.LEADER, work / "agents") as sink, copier.running(sink, accounts, work / "copier"):
-        scraper = Scraper(service.metrics_url(work / "copier"))
-        if scraped:
-            scraper.start()
+        address = service.metrics_url(work / "copier").removeprefix("http://").partition("/")[0]
         report = sink.command(
-            op="run", events=drive.events, warmup=drive.warmup, interval_us=drive.interval_us, followers=1
+            op="run",
+            events=drive.events,
+            warmup=drive.warmup,
+            interval_us=drive.interval_us,
+            followers=1,
+            scrape={"address": address, "every_us": SCRAPE_US} if scraped else None,
         )
-        if scraped:
-            scraper.stop()
-        return report, scraper.durations_s
+        return report, [took_ns / 1e9 for took_ns in report["scrapes_ns"]]
 
 
 def footprint(rounds: int, work: Path, advance: Callable[[str], None], count: int = 1_000) -> dict[str, Any]:

@@ -6,7 +6,7 @@ use std::time::Instant;
 use mio::net::TcpStream;
 
 /// One read never takes more than this.
-const READ: usize = 1 << 18;
+pub const READ: usize = 1 << 18;
 
 pub struct Connection {
     pub stream: TcpStream,

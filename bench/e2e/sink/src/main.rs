@@ -12,6 +12,7 @@
 mod connection;
 mod http;
 mod schedule;
+mod scrape;
 mod server;
 mod venue;
 mod ws;
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use schedule::{MAX_PAIRS, Plan, Run};
+use scrape::Scraper;
 use server::Server;
 
 /// Polling without sleep starts this long before an intended send …
@@ -118,6 +120,7 @@ fn run(server: &mut Server, plan: Plan) -> std::io::Result<String> {
     let interval = Duration::from_micros(plan.interval_us);
     let mut run = Run::new(plan, server.fills_sent, Instant::now() + Duration::from_millis(50));
     let end = run.events.last().map_or_else(Instant::now, |event| event.intended) + interval + GRACE;
+    server.scraper = plan.scrape.map(|scrape| Scraper::new(scrape, Instant::now()));
     let mut frame = None;
     loop {
         let now = Instant::now();
@@ -132,7 +135,8 @@ fn run(server: &mut Server, plan: Plan) -> std::io::Result<String> {
         } else if !run.is_open() || now > end {
             break;
         }
-        server.turn(patience(&mut run, interval))?;
+        server.scrape()?;
+        server.turn(Some(patience(&mut run, interval).min(server.until_scrape())))?;
         let waiting = server.posts.len();
         let quiet = server.posts.last().is_some_and(|post| post.arrived.elapsed() > QUIET);
         if waiting >= plan.followers || quiet {
@@ -140,19 +144,20 @@ fn run(server: &mut Server, plan: Plan) -> std::io::Result<String> {
         }
         server.answer_requests(Some(&mut run));
     }
-    Ok(run.report())
+    let scraper = server.scraper.take();
+    Ok(run.report(scraper.as_ref().map_or(&[], |scraper| &scraper.took_ns)))
 }
 
 /// How long the next poll may sleep: not at all around an event, else until shortly before the next one.
-fn patience(run: &mut Run, interval: Duration) -> Option<Duration> {
+fn patience(run: &mut Run, interval: Duration) -> Duration {
     let now = Instant::now();
     let since_sent = run.next.checked_sub(1).map(|last| now.saturating_duration_since(run.events[last].intended));
     if since_sent.is_some_and(|since| since < SPIN.min(interval)) && run.is_open() {
-        return Some(Duration::ZERO);
+        return Duration::ZERO;
     }
     let until = run.events.get(run.next).map_or(QUIET, |event| event.intended.saturating_duration_since(now));
     // The poll counts whole milliseconds and rounds up: round down here, and spin the rest.
-    Some(Duration::from_millis(until.saturating_sub(LEAD).min(QUIET).as_millis() as u64))
+    Duration::from_millis(until.saturating_sub(LEAD).min(QUIET).as_millis() as u64)
 }
 
 fn flood(server: &mut Server, limit: Duration, frames_per_write: usize) -> std::io::Result<String> {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use crate::scrape;
 use crate::venue::{COIN, Order, PRICE};
 
 /// Lots of 0.0001: the smallest leader size is 1, and a run may hold this many open/close pairs before sizes repeat.
@@ -20,6 +21,9 @@ pub struct Plan {
     pub interval_us: u64,
     /// Orders that make an event complete.
     pub followers: usize,
+    /// Metrics to be read meanwhile.
+    #[serde(default)]
+    pub scrape: Option<scrape::Plan>,
 }
 
 #[derive(Clone, Copy)]
@@ -122,7 +126,7 @@ impl Run {
     }
 
     /// One JSON line: latencies of each measured event in nanoseconds, and what went wrong.
-    pub fn report(&self) -> String {
+    pub fn report(&self, scrapes_ns: &[u64]) -> String {
         let (mut first, mut last, mut late, mut incomplete) = (Vec::new(), Vec::new(), Vec::new(), 0_usize);
         for event in &self.events[self.plan.warmup..] {
             late.push(event.sent_late.as_nanos() as u64);
@@ -136,7 +140,7 @@ impl Run {
         }
         let surplus: usize = self.events.iter().map(|event| event.orders.saturating_sub(self.plan.followers)).sum();
         serde_json::json!({"first_ns": first, "last_ns": last, "sent_late_ns": late, "incomplete": incomplete,
-            "surplus": surplus, "unattributed": self.unattributed})
+            "surplus": surplus, "unattributed": self.unattributed, "scrapes_ns": scrapes_ns})
         .to_string()
     }
 }
@@ -146,7 +150,7 @@ mod tests {
     use super::*;
 
     fn run(base: u64) -> Run {
-        let plan = Plan { events: 4, warmup: 2, interval_us: 1_000, followers: 2 };
+        let plan = Plan { events: 4, warmup: 2, interval_us: 1_000, followers: 2, scrape: None };
         let mut run = Run::new(plan, base, Instant::now());
         run.next = run.events.len();
         run
@@ -170,12 +174,12 @@ mod tests {
         let (begin, size) = (run.events[2].intended, size_text(1));
         let order = Order { is_buy: true, size: &size, cloid: None };
         run.book(Some(&order), begin + Duration::from_micros(5));
-        assert!(run.report().contains(r#""incomplete":4"#));
+        assert!(run.report(&[]).contains(r#""incomplete":4"#));
         run.book(Some(&order), begin + Duration::from_micros(9));
-        let report = run.report();
+        let report = run.report(&[]);
         assert!(report.contains(r#""first_ns":[5000]"#) && report.contains(r#""last_ns":[9000]"#), "{report}");
         run.book(Some(&order), begin);
-        assert!(run.report().contains(r#""surplus":1"#));
+        assert!(run.report(&[]).contains(r#""surplus":1"#));
     }
 
     #[test]
@@ -183,7 +187,7 @@ mod tests {
         let mut run = run(0);
         run.book(Some(&Order { is_buy: true, size: "7", cloid: None }), Instant::now());
         run.book(Some(&Order { is_buy: true, size: "junk", cloid: None }), Instant::now());
-        assert!(run.report().contains(r#""unattributed":2"#));
+        assert!(run.report(&[]).contains(r#""unattributed":2"#));
     }
 
     #[test]

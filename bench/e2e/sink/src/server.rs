@@ -8,15 +8,17 @@ use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, READ};
 use crate::http;
 use crate::schedule::{Run, fill_frame, opens, size_text};
+use crate::scrape::Scraper;
 use crate::venue::{Accounts, Body, Inbound, Subscription, settle};
 use crate::ws::{self, Frame};
 
 const LISTENER: Token = Token(0);
 const STDIN: Token = Token(1);
-const FIRST_CONNECTION: usize = 2;
+const SCRAPE: Token = Token(2);
+const FIRST_CONNECTION: usize = 3;
 
 /// One action that was wholly read and waits for its answer.
 pub struct Arrival {
@@ -40,6 +42,7 @@ pub struct Server {
     pub posts: Vec<Arrival>,
     /// HTTP requests; answered at once, since their senders wait.
     requests: Vec<Arrival>,
+    pub scraper: Option<Scraper>,
     pub fills_sent: u64,
     pub orders_seen: u64,
 }
@@ -64,6 +67,7 @@ impl Server {
             stdin_ready: false,
             posts: Vec::new(),
             requests: Vec::new(),
+            scraper: None,
             fills_sent: 0,
             orders_seen: 0,
         })
@@ -84,10 +88,36 @@ impl Server {
             match token {
                 LISTENER => self.accept()?,
                 STDIN => self.stdin_ready = true,
+                SCRAPE => self.read_scrape()?,
                 Token(number) => self.serve(number, writable),
             }
         }
         Ok(())
+    }
+
+    /// Asks for the copier's metrics when that is due.
+    pub fn scrape(&mut self) -> std::io::Result<()> {
+        if let Some(scraper) = &mut self.scraper
+            && scraper.begin(Instant::now())?
+            && let Some(stream) = &mut scraper.stream
+        {
+            self.poll.registry().register(stream, SCRAPE, Interest::READABLE)?;
+        }
+        Ok(())
+    }
+
+    /// How long the poll may sleep for the next scrape's sake, in whole milliseconds.
+    pub fn until_scrape(&self) -> Duration {
+        let until = self.scraper.as_ref().map_or(Duration::MAX, |scraper| scraper.patience(Instant::now()));
+        Duration::from_millis(u64::try_from(until.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn read_scrape(&mut self) -> std::io::Result<()> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        scratch.resize(READ, 0);
+        let read = self.scraper.as_mut().map_or(Ok(()), |scraper| scraper.read(&mut scratch));
+        self.scratch = scratch;
+        read
     }
 
     fn accept(&mut self) -> std::io::Result<()> {
