@@ -10,6 +10,7 @@ from hlfast.config import values
 from hlfast.config.beside import check_beside
 from hlfast.config.execution import check_execution
 from hlfast.config.follows import check_follows
+from hlfast.config.markets import check_watched
 from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.portions import check_portions
 from hlfast.config.problems import Problem, redact
@@ -39,6 +40,7 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     _check_identities(problems, leaders, followers)
     follows, places = unfold(problems, config)
     check_follows(problems, follows, leaders, followers, places)
+    check_watched(problems, config, follows, places)
     followers = tuple(bound(one, config.strategies) for one in followers) if not problems else followers
     check_beside(problems, config)
     check_execution(problems, config)

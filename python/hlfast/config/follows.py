@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hlfast.config import values
 from hlfast.config.filters import check_filters
+from hlfast.config.markets import check_markets
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import MIN_ORDER_USD, Problems
@@ -39,6 +40,7 @@ def check_follows(
         _check_round_up(problems, setting, follow)
         _check_existing(problems, setting, follow)
         _check_coins(problems, setting, follow)
+        check_markets(problems, setting, follow)
         check_filters(problems, setting, follow)
         _check_limits(problems, setting, follow)
     pairs = [(place, f"{follow.leader}\0{follow.follower}") for place, follow in zip(places, follows, strict=True)]

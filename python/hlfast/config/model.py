@@ -141,6 +141,7 @@ class Policy(Frozen, frozen=True, kw_only=True):
     inverse: bool = False  # the follower takes the other side
     round_up: bool = False  # an entry below the venue's minimum is raised to it
     round_up_max_usd: str | None = None  # for round_up: by at most this
+    markets: Literal["perps", "spot", "all"] = "perps"  # which kinds of the leader's markets are copied
     existing: Literal["ignore", "adopt", "adopt_within"] = "ignore"
     adopt_band_bps: int | None = None  # for adopt_within: leader's entry price ± this
     coins_allow: tuple[str, ...] | None = None  # None: every coin

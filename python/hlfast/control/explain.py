@@ -12,7 +12,10 @@ import msgspec
 REASONS = {
     "none": "nothing stood in the way",
     "unknown_coin": "the coin is not in the market table",
-    "not_a_perp": "spot and outcome coins are not copied",
+    "not_a_perp": "the follow copies perps alone (markets)",
+    "not_spot": "the follow copies spot alone (markets)",
+    "spot_pair": "the pair is not its token's own against dollars",
+    "outcome_market": "outcome markets are not copied",
     "delisted": "the coin is delisted: nothing new is opened",
     "coin_filtered": "the follow's coin list excludes it",
     "below_min_value": "the leader's position is below the follow's min_value_usd",

@@ -45,6 +45,18 @@ def parse_live_coins(perps: bytes, dexs: Sequence[str]) -> list[str]:
     return coins
 
 
+def parse_spot_pairs(spot: bytes) -> list[str]:
+    """Spot pairs by their names in feeds.
+
+    Args:
+        spot: answer of `spotMeta`.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return [pair.name for pair in msgspec.json.decode(spot, type=_Meta).universe]
+
+
 def _is_wanted(coin: str, dexs: Sequence[str]) -> bool:
     dex, colon, _ = coin.partition(":")
     return not colon or dex in dexs

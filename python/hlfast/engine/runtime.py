@@ -18,7 +18,7 @@ from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import refusal
 from hlfast.engine.door import Door
 from hlfast.engine.limits import beside_weight_a_second
-from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins
+from hlfast.engine.markets import META_WEIGHT, meta_requests, parse_live_coins, parse_spot_pairs
 from hlfast.engine.port import EnginePort
 from hlfast.engine.timers import BusyPoll, Ticker
 from hlfast.engine.watchdog import LOOKS_PER_STALL, Watchdog
@@ -132,7 +132,7 @@ class Runtime:
             self.engine.load_meta(body, self.clock.now_ms())
         self._door.start()
         self.ways.watch(self.engine.watched())
-        self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs))
+        self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs), parse_spot_pairs(metadata[1]))
         self._ticker.start()
         if self.config.engine.busy_poll:
             self._busy.start()
@@ -312,7 +312,7 @@ class Runtime:
                     await self._until_stopping(asyncio.sleep(_RETRY_S))
                     continue
                 status, body = await self._venue.info(request)
-                if status == 200 and (place > 0 or self._has_coins(body)):
+                if status == 200 and self._is_understood(place, body):
                     bodies.append(body)
                     break
                 answer = body[:200].decode("utf-8", "replace")
@@ -320,9 +320,14 @@ class Runtime:
                 await self._until_stopping(asyncio.sleep(_RETRY_S))
         return bodies
 
-    def _has_coins(self, body: bytes) -> bool:
+    def _is_understood(self, place: int, body: bytes) -> bool:
         try:
-            return bool(parse_live_coins(body, self.config.venue.dexs))
+            # A venue without spot is one; without perps it is none.
+            return (
+                bool(parse_live_coins(body, self.config.venue.dexs))
+                if place == 0
+                else parse_spot_pairs(body) is not None
+            )
         except msgspec.DecodeError:
             return False
 
@@ -340,6 +345,8 @@ class Runtime:
                 if place == 0:
                     coins = parse_live_coins(body, self.config.venue.dexs)
                     self.ways.tape.add_coins(coins, trades=self.config.engine.tape)
+                else:
+                    self.ways.tape.add_coins(parse_spot_pairs(body), trades=False)
             except (ValueError, msgspec.DecodeError) as error:
                 self._log.error("metadata not understood", request=request, error=str(error))
 

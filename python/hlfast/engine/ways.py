@@ -71,10 +71,16 @@ class Ways:
         for lane in self.lanes:
             lane.start()
 
-    def start_feeds(self, coins: list[str]) -> None:
-        """Dial the feeds and want everything that leaders need; the leaders' own channels first."""
+    def start_feeds(self, coins: list[str], pairs: list[str]) -> None:
+        """Dial the feeds and want everything that leaders need; the leaders' own channels first.
+
+        Args:
+            coins: live perps.
+            pairs: spot pairs; of these the core may ask for quotes.
+        """
         self.user_fills.subscribe()
         self.tape.add_coins(coins, trades=self._config.engine.tape)
+        self.tape.add_coins(pairs, trades=False)
         for feed in self.feeds:
             if coins:
                 # The first coin of the universe is the busiest market of the venue: several quotes a second.

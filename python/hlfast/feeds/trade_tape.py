@@ -23,16 +23,16 @@ class TradeTape:
         self._feeds = list(feeds)
         self._most = most_subscriptions
         self._place: dict[str, FeedSource] = {}
-        self._coins: dict[str, None] = {}  # in the order learnt
+        self._coins: dict[str, bool] = {}  # in the order learnt: whether its trades are wanted
         self.uncovered: list[str] = []  # coins that found no room
         self.refused_asks = 0
 
     def add_coins(self, coins: Iterable[str], *, trades: bool) -> None:
-        """Learn live coins and, if `trades`, subscribe the trades of those that are new."""
+        """Learn live coins and, if `trades`, subscribe the trades of new ones; else quotes alone are."""
         for coin in coins:
             if coin in self._coins:
                 continue
-            self._coins[coin] = None
+            self._coins[coin] = trades
             if trades and not self._carry({"type": "trades", "coin": coin}):
                 self.uncovered.append(coin)
 
@@ -46,14 +46,11 @@ class TradeTape:
 
     def is_whole(self) -> bool:
         """Whether the trades of every known coin are confirmed now: then a leader seen nowhere else is seen here."""
+        traded = [coin for coin, trades in self._coins.items() if trades]
         return (
-            bool(self._coins)
+            bool(traded)
             and not self.uncovered
-            and all(
-                self._place[coin].is_acknowledged(("trades", coin.lower()))
-                for coin in self._coins
-                if coin in self._place
-            )
+            and all(self._place[coin].is_acknowledged(("trades", coin.lower())) for coin in traded)
         )
 
     def _carry(self, subscription: Subscription) -> bool:

@@ -42,7 +42,7 @@ _CAUSE_OF_REASON: Final = {
         (
             *("unknown_coin", "not_a_perp", "delisted", "coin_filtered", "below_min_value", "above_max_value"),
             *("side_filtered", "outside_hours", "leader_leverage", "leader_quality", "leader_left"),
-            *("market_too_young", "low_volume", "low_open_interest"),
+            *("market_too_young", "low_volume", "low_open_interest", "not_spot", "spot_pair", "outcome_market"),
         ),
         "filter",
     ),

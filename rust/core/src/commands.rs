@@ -243,7 +243,7 @@ reasons! {
     None = "none",
     /// The coin is not in the market table.
     UnknownCoin = "unknown_coin",
-    /// Spot and outcome coins are not copied.
+    /// `markets` leaves spot out.
     NotAPerp = "not_a_perp",
     /// The coin is delisted: nothing new is opened.
     Delisted = "delisted",
@@ -341,6 +341,12 @@ reasons! {
     LeverageRefused = "leverage_refused",
     /// The follow was ended; what it holds goes as the leader reduces it.
     Unfollowed = "unfollowed",
+    /// `markets` leaves perpetuals out.
+    NotSpot = "not_spot",
+    /// The pair is not its token's own against dollars.
+    SpotPair = "spot_pair",
+    /// Outcome markets are not copied.
+    OutcomeMarket = "outcome_market",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -151,6 +151,14 @@ pub(crate) enum RawMargin {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
+pub(crate) enum RawMarkets {
+    Perps,
+    Spot,
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum RawManual {
     Block,
     Allow,
@@ -266,6 +274,7 @@ pub(crate) struct RawFollow {
     pub scale_adds: bool,
     #[serde(default)]
     pub inverse: bool,
+    pub markets: Option<RawMarkets>,
     #[serde(default)]
     pub round_up: bool,
     pub round_up_max_usd: Option<String>,

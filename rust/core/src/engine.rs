@@ -28,6 +28,7 @@ mod setup;
 mod silence;
 mod slices;
 mod snapshot;
+mod spot;
 mod status;
 mod stops;
 mod surcharges;

@@ -37,6 +37,10 @@ pub struct Asset {
     pub max_leverage: u32,
     /// Cross margin is not allowed.
     pub isolated_only: bool,
+    /// Of a spot pair: the token that is traded. Pairs share a token's balance.
+    pub base: u32,
+    /// Quoted in dollars (token 0).
+    pub in_dollars: bool,
 }
 
 /// One coin.
@@ -148,6 +152,14 @@ impl Market {
         self.coin(id)?.asset
     }
 
+    /// The pair that a spot token's balance is counted as: its oldest one against dollars.
+    #[must_use]
+    pub fn pair_of(&self, token: u32) -> Option<CoinId> {
+        let asset = |coin: &Coin| coin.asset.filter(|a| a.kind == Kind::Spot && a.in_dollars && a.base == token);
+        let pairs = (0..).zip(&self.coins).filter_map(|(coin, entry)| Some((asset(entry)?.id, coin)));
+        pairs.min().map(|(_, coin)| coin)
+    }
+
     /// The number of coins.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -223,7 +235,10 @@ fn spots(meta: &Value, assets: &mut Vec<(String, Asset)>) -> Result<(), &'static
         let token = tokens.iter().find(|t| t.get("index").and_then(Value::as_u64) == Some(base));
         let size_decimals = decimals(token.ok_or("pair of an unknown token")?, 8)?;
         let id = u32::try_from(index.saturating_add(10_000)).map_err(|_| "pair id out of range")?;
-        assets.push((name.to_owned(), Asset::new(id, size_decimals, Kind::Spot)));
+        let quote = pair.pointer("/tokens/1").and_then(Value::as_u64);
+        let base = u32::try_from(base).map_err(|_| "token out of range")?;
+        let asset = Asset { base, in_dollars: quote == Some(0), ..Asset::new(id, size_decimals, Kind::Spot) };
+        assets.push((name.to_owned(), asset));
     }
     Ok(())
 }
@@ -237,7 +252,16 @@ impl Asset {
     /// A listed one of which nothing more is known.
     #[must_use]
     pub const fn new(id: u32, size_decimals: u32, kind: Kind) -> Asset {
-        Asset { id, size_decimals, kind, delisted: false, max_leverage: 0, isolated_only: false }
+        Asset {
+            id,
+            size_decimals,
+            kind,
+            delisted: false,
+            max_leverage: 0,
+            isolated_only: false,
+            base: 0,
+            in_dollars: true,
+        }
     }
 
     /// The smallest step of a size, in units of 10^-8.
@@ -270,4 +294,16 @@ impl Asset {
         let price = if is_buy || floor == units { floor } else { floor.saturating_add(tick) };
         Px::from_raw(price)
     }
+}
+
+/// Whether a name is a spot pair's: of a feed's names these alone begin with `@` or hold a slash.
+#[must_use]
+pub fn is_spot_name(name: &str) -> bool {
+    name.starts_with('@') || name.contains('/')
+}
+
+/// Whether a name is an outcome's.
+#[must_use]
+pub fn is_outcome_name(name: &str) -> bool {
+    name.starts_with('#')
 }

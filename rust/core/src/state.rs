@@ -33,6 +33,8 @@ pub struct Leader {
     pub had_snapshot: bool,
     /// Per dex: positions were read at least once.
     pub seeded: Vec<bool>,
+    /// Spot balances were read at least once.
+    pub spot_seeded: bool,
     /// Per dex: when the ledger was last known to miss nothing, by the leader's own channel or a read.
     pub whole_ms: Vec<u64>,
     /// The chain broke; entries wait until fills and positions were read again.
@@ -130,6 +132,8 @@ pub struct Follower {
     pub purse: Purse,
     /// Per dex: positions were read since the process started.
     pub read: Vec<bool>,
+    /// Spot balances were.
+    pub spot_read: bool,
     /// Attempts of a former process whose outcome is unknown.
     pub unresolved: u32,
     /// Why nothing more is sent.
@@ -165,6 +169,8 @@ pub struct Lot {
     pub own: i64,
     /// The rest of the account's position: somebody else's doing.
     pub manual: i64,
+    /// Of a spot token: what the venue may have kept of the last buys as its fee; the next read tells.
+    pub withheld: i64,
     /// The most that the account's caps let the target be, either way, in 10^-20; set by leader events only.
     pub ceiling: Option<i128>,
     /// The action in flight.
@@ -408,6 +414,8 @@ pub struct State {
     pub preparations: VecDeque<(u32, CoinId)>,
     /// Leaders' leverages to be read: time, leader, coin.
     pub leverage_reads: BTreeSet<(u64, u32, CoinId)>,
+    /// When spot prices were read; 0: never.
+    pub mids_ms: u64,
     /// Leaders whose missing fills are to be read once the budget has room.
     pub backfills: BTreeSet<u32>,
     /// When an account is read next: time, leader (otherwise follower), which.

@@ -67,6 +67,9 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
             "one leader (the record's), one follower and one follow are replayed".into(),
         ));
     }
+    if config.follows.iter().any(|follow| follow.markets.has_spot()) {
+        return Err(ReplayError::Settings("markets: perpetuals alone are replayed, write \"perps\"".into()));
+    }
     let assets = Assets::new(record, &config.venue.dexs)?;
     // Portions, delays and stops have things to do between the leader's fills.
     let lively = config.followers.iter().any(|one| one.disaster_stop_bps.is_some() || one.execution.is_sliced());

@@ -14,9 +14,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 import pytest
 
+from hlfast.config import markets
 from hlfast.config.careful import merged
 from hlfast.config.load import SettingsRefusedError, load
 from hlfast.config.model import Config
+from hlfast.feeds import user_fills
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "docs" / "hlfast.example.toml"
@@ -126,6 +128,30 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("builder without address", put("builder", {"fee_tenths_bps": 5}), "builder.address", "is missing"),
     ("builder no address", put("builder", {"address": "0x1", "fee_tenths_bps": 5}), "builder.address", "40 hexa"),
     ("priority too high", put("followers.1.max_priority_bps", 9), "followers[1].max_priority_bps", "write 1 to 8"),
+    ("an outcome market", put("follows.0.coins_allow", ["#10"]), "follows[0].coins_allow", "outcome market"),
+    (
+        "a spot pair among perps",
+        put("follows.0.coins_allow", ["@107"]),
+        "follows[0].coins_allow",
+        'write markets = "spot"',
+    ),
+    (
+        "shorts on spot",
+        all_of(put("follows.0.markets", "spot"), put("follows.0.inverse", value=True)),
+        "follows[0].inverse",
+        "sell what is not held",
+    ),
+    (
+        "spot of a ninth leader",
+        all_of(
+            put("leaders", [{"name": f"l{n}", "address": f"0x{n:040x}"} for n in range(1, 10)]),
+            put("follows.0.leader", "l8"),
+            put("follows.1.leader", "l9"),
+            put("follows.1.markets", "spot"),
+        ),
+        "follows[1].markets",
+        '"l9" is not among the first 8 leaders',
+    ),
     ("leverage misspelt", put("followers.0.leverage", "miror"), "followers[0].leverage", 'did you mean "mirror"?'),
     ("leverage of zero", put("followers.0.leverage", 0), "followers[0].leverage", "write 1 to 100"),
     ("leverage no whole number", put("followers.0.leverage", 2.5), "followers[0].leverage", "must be"),
@@ -489,3 +515,7 @@ def _sections() -> dict[str, dict[str, str]]:
 
     walk(Config, "")
     return found
+
+
+def test_spot_is_told_of_as_many_leaders_as_feeds_watch() -> None:
+    assert markets.WATCHED_USERS == user_fills.WATCHED_USERS

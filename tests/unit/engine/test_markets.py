@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from hlfast.engine.markets import meta_requests, parse_live_coins
+from hlfast.engine.markets import meta_requests, parse_live_coins, parse_spot_pairs
 
 MAIN = {"universe": [{"name": "BTC", "szDecimals": 5}, {"name": "OLD", "isDelisted": True}, {"name": "ETH"}]}
 XYZ = {"universe": [{"name": "xyz:TSLA"}]}
@@ -27,3 +27,10 @@ def test_markets_reads_all_dexs_in_both_shapes_that_sources_name(answer: list) -
 def test_markets_refuses_what_is_no_metadata(answer: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         parse_live_coins(answer, ())
+
+
+def test_spot_pairs_are_named_as_in_feeds() -> None:
+    pairs = [{"name": "PURR/USDC", "tokens": [1, 0], "index": 0}, {"name": "@107", "tokens": [150, 0], "index": 107}]
+    assert parse_spot_pairs(json.dumps({"universe": pairs, "tokens": []}).encode()) == ["PURR/USDC", "@107"]
+    with pytest.raises(msgspec.DecodeError):
+        parse_spot_pairs(b"[]")

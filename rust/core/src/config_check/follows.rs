@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::filters::{Filters, check_filters};
 use super::hours::Zone;
+use super::markets::{Markets, check_markets};
 use super::mode::{Mode, check_mode, check_round_up};
 use super::values::{band, limit, within};
 use crate::config::{ConfigError, RawExisting, RawFollow};
@@ -30,6 +31,8 @@ pub struct CheckedFollow {
     pub mode: Mode,
     /// The follower takes the other side.
     pub inverse: bool,
+    /// Which kinds of markets.
+    pub markets: Markets,
     /// Positions from before.
     pub existing: Existing,
     /// What an increase must pass.
@@ -72,6 +75,7 @@ pub(super) fn check_follow(
         follower,
         mode: check_mode(at, raw)?,
         inverse: raw.inverse,
+        markets: check_markets(at, raw)?,
         existing: check_existing(at, raw)?,
         filters: check_filters(at, raw, zones)?,
         round_up_max: check_round_up(at, raw)?,

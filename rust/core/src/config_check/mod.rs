@@ -6,6 +6,7 @@ mod follows;
 mod hours;
 mod leaders;
 mod lending;
+mod markets;
 mod mode;
 mod register;
 mod surcharges;
@@ -15,11 +16,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::config::{Config, ConfigError, RawConfig};
+use crate::config::{Config, ConfigError, Limits, RawConfig};
 use followers::check_follower;
 use follows::check_follow;
 use hours::check_zones;
 use leaders::check_leader;
+use markets::check_watched;
 use register::Register;
 use surcharges::check_builder;
 use values::{find, index};
@@ -30,6 +32,7 @@ pub use follows::{CheckedFollow, Existing};
 pub use hours::{Hours, Zone};
 pub use leaders::CheckedLeader;
 pub use lending::Lending;
+pub use markets::Markets;
 pub use mode::Mode;
 pub use values::RATIO_SCALE;
 
@@ -68,7 +71,12 @@ pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigErr
                 format!("repeats follows[{first}]: keep one edge per leader and follower"),
             ));
         }
-        follows.push(check_follow(&at, follow, leader, follower, &zones)?);
+        let follow = check_follow(&at, follow, leader, follower, &zones)?;
+        if raw.venue.limits == Limits::Venue && !follow.removed {
+            let before = raw.leaders.iter().take(leader as usize).filter(|leader| !leader.removed).count();
+            check_watched(&at, follow.markets, before)?;
+        }
+        follows.push(follow);
     }
     Ok(Config {
         network: raw.network,

@@ -34,6 +34,8 @@ pub struct SpotMoney {
     pub dollars: i64,
     /// What else counts as collateral, in 10^-6 dollars; `None`: it can't be told.
     pub collateral: Option<i64>,
+    /// All tokens but dollars, in 10^-6 dollars: what is known of them, and whether that is all.
+    pub tokens: (i64, bool),
     /// When it was read; 0: never.
     pub read_ms: u64,
 }
@@ -100,11 +102,8 @@ impl Purse {
         let dexs = self.sum(oldest_ms, |money| money.value)?;
         match self.mode? {
             AccountMode::Standard => Some(dexs),
-            AccountMode::Unified => self.spot_dollars(oldest_ms)?.checked_add(self.unrealised(oldest_ms)?),
-            AccountMode::Portfolio => {
-                let money = self.spot_dollars(oldest_ms)?.checked_add(self.unrealised(oldest_ms)?)?;
-                money.checked_add(self.spot.collateral?)
-            }
+            AccountMode::Unified => self.pooled(oldest_ms, i64::max),
+            AccountMode::Portfolio => self.pooled(oldest_ms, i64::max)?.checked_add(self.spot.collateral?),
             AccountMode::Unnamed => dexs.checked_add(self.spot_dollars(oldest_ms)?),
         }
     }
@@ -113,7 +112,7 @@ impl Purse {
     #[must_use]
     pub fn of_follower(&self, dex: u32, oldest_ms: u64) -> Option<i64> {
         let own = self.dexs.get(dex as usize).filter(|money| is_fresh(money.read_ms, oldest_ms)).map(|m| m.value);
-        let shared = || self.spot_dollars(oldest_ms)?.checked_add(self.unrealised(oldest_ms)?);
+        let shared = || self.pooled(oldest_ms, i64::min);
         match self.mode? {
             AccountMode::Standard => own,
             AccountMode::Unified | AccountMode::Portfolio => shared(),
@@ -123,6 +122,19 @@ impl Purse {
                 if in_dexs >= self.spot_dollars(oldest_ms)? { own } else { shared() }
             }
         }
+    }
+
+    /// A leader's worth on spot. `None`: not read since `oldest_ms`, or a token's price is missing.
+    #[must_use]
+    pub fn of_spot_leader(&self, oldest_ms: u64) -> Option<i64> {
+        let (tokens, whole) = self.spot.tokens;
+        self.spot_dollars(oldest_ms).filter(|_| whole)?.checked_add(tokens)
+    }
+
+    /// A follower's worth on spot: what has a price.
+    #[must_use]
+    pub fn of_spot_follower(&self, oldest_ms: u64) -> Option<i64> {
+        self.spot_dollars(oldest_ms)?.checked_add(self.spot.tokens.0)
     }
 
     /// The main dex's account value: what to show where no edge asks for more.
@@ -135,8 +147,13 @@ impl Purse {
         is_fresh(self.spot.read_ms, oldest_ms).then_some(self.spot.dollars)
     }
 
-    fn unrealised(&self, oldest_ms: u64) -> Option<i64> {
-        self.sum(oldest_ms, |money| money.unrealised)
+    /// Dollars that all dexs share. Their total holds what is unrealised on the main dex: in the recorded account of 2026-07
+    /// total less `supplied` is the dex's account value to the last digit. Of other dexs that was not seen, so `bound` with
+    /// zero takes theirs high or low.
+    fn pooled(&self, oldest_ms: u64, bound: fn(i64, i64) -> i64) -> Option<i64> {
+        let all = self.sum(oldest_ms, |money| money.unrealised)?;
+        let main = self.dexs.first().map_or(0, |money| money.unrealised);
+        self.spot_dollars(oldest_ms)?.checked_add(bound(all.checked_sub(main)?, 0))
     }
 
     fn sum(&self, oldest_ms: u64, of: impl Fn(&DexMoney) -> i64) -> Option<i64> {
@@ -159,7 +176,7 @@ mod tests {
     }
 
     fn purse(mode: AccountMode) -> Purse {
-        let spot = SpotMoney { dollars: 700, collateral: Some(9_000), read_ms: 10 };
+        let spot = SpotMoney { dollars: 700, collateral: Some(9_000), tokens: (50, true), read_ms: 10 };
         Purse { mode: Some(mode), mode_ms: 10, dexs: vec![dex(1_000, 30), dex(200, -5)], spot }
     }
 
@@ -171,15 +188,25 @@ mod tests {
     }
 
     #[test]
-    fn a_unified_account_is_its_spot_dollars_and_what_is_unrealised_on_every_dex() {
-        let purse = purse(AccountMode::Unified);
-        assert_eq!((purse.of_leader(10), purse.of_follower(1, 10)), (Some(725), Some(725)));
+    fn a_unified_account_is_its_spot_dollars_which_hold_the_main_dexs_profit() {
+        let mut purse = purse(AccountMode::Unified);
+        assert_eq!((purse.of_leader(10), purse.of_follower(1, 10)), (Some(700), Some(695)), "another dex's loss of 5");
+        purse.dexs[1].unrealised = 40;
+        assert_eq!((purse.of_leader(10), purse.of_follower(1, 10)), (Some(740), Some(700)), "a profit of 40");
+    }
+
+    #[test]
+    fn the_recorded_portfolio_account_is_worth_its_dollars_once() {
+        // 894.08996004 dollars, of which 746.67710305 are lent out; the dex's account value of 147.412857 is the rest.
+        let spot = SpotMoney { dollars: 894_089_960, collateral: Some(0), tokens: (0, true), read_ms: 10 };
+        let purse = Purse { mode: Some(AccountMode::Portfolio), mode_ms: 10, dexs: vec![dex(147_412_857, 40)], spot };
+        assert_eq!((purse.of_leader(10), purse.of_follower(0, 10)), (Some(894_089_960), Some(894_089_960)));
     }
 
     #[test]
     fn a_portfolio_leader_counts_its_collateral_and_a_portfolio_follower_does_not() {
         let mut purse = purse(AccountMode::Portfolio);
-        assert_eq!((purse.of_leader(10), purse.of_follower(0, 10)), (Some(9_725), Some(725)));
+        assert_eq!((purse.of_leader(10), purse.of_follower(0, 10)), (Some(9_700), Some(695)));
         purse.spot.collateral = None;
         assert_eq!(purse.of_leader(10), None, "collateral without a price is no leader without collateral");
     }
@@ -189,7 +216,16 @@ mod tests {
         let mut purse = purse(AccountMode::Unnamed);
         assert_eq!((purse.of_leader(10), purse.of_follower(0, 10)), (Some(1_900), Some(1_000)));
         purse.spot.dollars = 1_176;
-        assert_eq!(purse.of_follower(0, 10), Some(1_201), "more than the 1,175 in the dexs");
+        assert_eq!(purse.of_follower(0, 10), Some(1_171), "more than the 1,175 in the dexs");
+    }
+
+    #[test]
+    fn spot_is_dollars_and_tokens_and_a_leader_with_a_token_of_no_price_can_not_be_told() {
+        let mut purse = purse(AccountMode::Standard);
+        assert_eq!((purse.of_spot_leader(10), purse.of_spot_follower(10)), (Some(750), Some(750)));
+        purse.spot.tokens.1 = false;
+        assert_eq!((purse.of_spot_leader(10), purse.of_spot_follower(10)), (None, Some(750)));
+        assert_eq!(purse.of_spot_follower(11), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 use super::pace::Pace;
 use super::price::{Quote, bounded, is_beyond, reduction};
 use super::sizing::worth;
-use crate::market::Asset;
+use crate::market::{Asset, Kind};
 use crate::num::{Px, Usd};
 use crate::planted::{Bug, planted};
 
@@ -27,8 +27,10 @@ pub struct Opening {
 pub struct Job {
     /// How the coin is traded.
     pub asset: Asset,
-    /// What the engine holds, in 10^-8.
+    /// What the engine holds for certain, in 10^-8.
     pub own: i64,
+    /// What it holds beside that if no fee was taken of it, in 10^-8: neither sold nor bought again.
+    pub unsure: i64,
     /// That is the account's whole position on the coin, for certain.
     pub is_whole: bool,
     /// What the account holds beside it, in 10^-8: somebody else's.
@@ -98,7 +100,7 @@ pub fn plan(job: &Job) -> Plan {
     let same_side = target == 0 || job.own == 0 || (target > 0) == (job.own > 0);
     let keep = if same_side { target.abs().min(job.own.abs()) } else { 0 };
     let excess = job.own.abs() - keep;
-    let missing = target.abs() - keep;
+    let missing = target.abs() - keep - job.unsure;
     let reduce = if excess > 0 { plan_reduction(job, excess) } else { Half::Nothing };
     // The other side opens only behind a full close: otherwise the venue would net it against what is left.
     let closed = job.own == 0 || same_side || matches!(reduce, Half::Order(draft) if draft.size.abs() == job.own.abs());
@@ -120,13 +122,15 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
         // The venue judges the account's whole position: where somebody else's part turns it round, or leaves less of it
         // than is to go, it would refuse the exit or cut it.
         let account = job.own.saturating_add(job.manual);
-        let plain = job.manual != 0 && (account.signum() != job.own.signum() || account.abs() < size);
+        let turned = job.manual != 0 && (account.signum() != job.own.signum() || account.abs() < size);
+        // Venue rule: there is no reduce-only on spot, and no way below zero.
+        let plain = turned || job.asset.kind == Kind::Spot;
         let size = if buys { size } else { -size };
         Half::Order(Draft { size, price, reduce_only: true, plain, passive: false })
     };
     let own = job.own.abs();
-    // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only.
-    let exempt = job.is_whole;
+    // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only, and on perps.
+    let exempt = job.is_whole && job.asset.kind != Kind::Spot;
     let reference = reference_price(job, price);
     if (excess == own && exempt) || worth(excess, reference) >= MIN_VALUE {
         return order(excess);
@@ -190,7 +194,6 @@ pub fn least_size(asset: &Asset, price: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::Kind;
     use proptest::prelude::*;
 
     const ONE: i64 = 100_000_000;
@@ -200,6 +203,7 @@ mod tests {
         Job {
             asset: ASSET,
             own,
+            unsure: 0,
             is_whole: true,
             manual: 0,
             target,

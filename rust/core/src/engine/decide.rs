@@ -265,8 +265,15 @@ impl Engine {
     }
 
     fn ratio(&self, edge: &CheckedFollow, change: &Change, now_ms: u64) -> Result<i64, Reason> {
-        let leader = || self.leader_equity(self.state.leaders.get(edge.leader as usize)?, now_ms);
-        let follower = || self.follower_equity(edge.follower, change.coin, now_ms);
+        let spot = self.needs.spot && self.is_spot(change.coin);
+        let leader = || match self.state.leaders.get(edge.leader as usize)? {
+            leader if spot => leader.purse.of_spot_leader(self.oldest_ms(now_ms)),
+            leader => self.leader_equity(leader, now_ms),
+        };
+        let follower = || match self.state.follower(edge.follower)? {
+            state if spot => state.purse.of_spot_follower(self.oldest_ms(now_ms)),
+            _ => self.follower_equity(edge.follower, change.coin, now_ms),
+        };
         let basis = match edge.mode {
             Mode::Ratio(_) | Mode::Notional { .. } => Basis::default(),
             Mode::Equity(_) => Basis { leader_equity: leader(), follower_equity: follower(), ..Basis::default() },

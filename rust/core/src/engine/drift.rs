@@ -37,6 +37,10 @@ impl Engine {
             self.doubt_stop(follower, coin, read_ms);
             return true;
         }
+        if self.take_fee(follower, coin, actual) {
+            return false;
+        }
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
         let before = (lot.own, lot.manual);
         // Less than the engine holds, on the same side: somebody reduced or closed it. Anything else is not ours.
         let shrunk = lot.own != 0

@@ -38,6 +38,8 @@ pub(super) struct Needs {
     past: Vec<bool>,
     /// A leader's leverage gates an edge.
     pub leverage: bool,
+    /// An edge copies spot.
+    pub spot: bool,
 }
 
 impl Needs {
@@ -47,6 +49,7 @@ impl Needs {
             let filters = &edge.filters;
             needs.contexts |= filters.min_day_volume.is_some() || filters.min_open_interest.is_some();
             needs.leverage |= filters.max_leader_leverage.is_some();
+            needs.spot |= edge.markets.has_spot();
             if let Some(past) = needs.past.get_mut(edge.leader as usize) {
                 *past |= filters.quality.is_some();
             }

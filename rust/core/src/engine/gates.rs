@@ -5,7 +5,7 @@ use crate::commands::{CoinId, Outcome, Reason};
 use crate::config_check::{CheckedFollow, DAY_MS, Filters, LEVERAGE_SCALE, Quality, Side};
 use crate::copy::sizing::worth;
 use crate::feed::figures::Past;
-use crate::market::Kind;
+use crate::market::{Kind, is_outcome_name};
 use crate::num::{Round, Usd, mul_div};
 use crate::state::{Change, Leader};
 
@@ -15,7 +15,8 @@ pub(super) type Refusal = (Outcome, Reason);
 /// What the gates of every edge ask of one change: looked up once, compared a thousand times. Valid within a step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View {
-    market: Result<(), Reason>,
+    market: Result<Kind, Reason>,
+    is_own_pair: bool,
     /// Of the leader's position after the change.
     value: Usd,
     is_long: bool,
@@ -84,11 +85,12 @@ impl Engine {
     pub(super) fn view(&self, leader: u32, change: &Change, now_ms: u64) -> View {
         let coin = self.state.market.coin(change.coin);
         let market = match coin.and_then(|coin| coin.asset) {
+            None if coin.is_some_and(|coin| is_outcome_name(&coin.name)) => Err(Reason::OutcomeMarket),
             None => Err(Reason::UnknownCoin),
-            Some(asset) if asset.kind != Kind::Perp => Err(Reason::NotAPerp),
             Some(asset) if asset.delisted => Err(Reason::Delisted),
-            Some(_) => Ok(()),
+            Some(asset) => Ok(asset.kind),
         };
+        let is_own_pair = market != Ok(Kind::Spot) || self.is_own_pair(change.coin);
         let state = self.state.leaders.get(leader as usize);
         let leverage = match state {
             Some(state) if self.needs.leverage => self.leverage(state, now_ms),
@@ -98,6 +100,7 @@ impl Engine {
         let past = state.filter(|state| is_past_fresh(state.past_ms, now_ms)).map(|state| state.past);
         View {
             market,
+            is_own_pair,
             value: worth(change.after, change.price),
             is_long: change.after > 0,
             leverage,
@@ -130,7 +133,13 @@ impl Engine {
         change: &Change,
         view: &View,
     ) -> Result<(), Refusal> {
-        view.market.map_err(skipped)?;
+        match view.market.map_err(skipped)? {
+            Kind::Perp if !edge.markets.has_perps() => return Err(skipped(Reason::NotSpot)),
+            Kind::Spot if !edge.markets.has_spot() => return Err(skipped(Reason::NotAPerp)),
+            Kind::Spot if !view.is_own_pair => return Err(skipped(Reason::SpotPair)),
+            Kind::Outcome => return Err(skipped(Reason::OutcomeMarket)),
+            Kind::Perp | Kind::Spot => {}
+        }
         if !self.lists.allow(follow, change.coin) {
             return Err(skipped(Reason::CoinFiltered));
         }

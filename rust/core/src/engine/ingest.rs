@@ -5,6 +5,7 @@ use crate::event::{FrameClass, SourceId};
 use crate::feed::frame::{FillRow, TapeRow};
 use crate::feed::scan::FrameError;
 use crate::feed::seen::identity;
+use crate::market::{Kind, is_spot_name};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Fanout, Gap, LeaderCoin};
@@ -150,7 +151,13 @@ impl Engine {
             return;
         }
         entry.subscribed = true;
-        for kind in ["bbo", "trades"] {
+        let kinds: &[&str] = match entry.asset.map(|asset| asset.kind) {
+            // A balance is moved by its owner's fills alone: fees are in no trade.
+            Some(Kind::Spot) if self.needs.spot => &["bbo"],
+            Some(Kind::Spot) => &[],
+            _ => &["bbo", "trades"],
+        };
+        for kind in kinds {
             let body = format!("{{\"type\":\"{kind}\",\"coin\":\"{}\"}}", entry.name).into_bytes();
             out.asks.push(Ask::Subscribe { body });
         }
@@ -169,16 +176,23 @@ impl Engine {
         let listed = self.state.leaders.get(leader as usize)?.coins.get(&coin).map(|entry| entry.position);
         // Once all positions were read, a coin without one is flat.
         let known = listed.or_else(|| self.is_seeded(leader, coin).then_some(0));
+        let spot = is_spot_name(self.coin_name(coin));
         let fresh = self.take_fresh(leader, coin, rows, now_ms, out);
         let fresh = rows.get_mut(..fresh)?;
         out.changed |= !fresh.is_empty();
         if fresh.is_empty() {
-            self.confirm(leader, coin, rows, now_ms, out);
+            // Fees and transfers move a spot balance between fills.
+            if !spot {
+                self.confirm(leader, coin, rows, now_ms, out);
+            }
             return None;
         }
         let behind = gather(fresh, |row| self.is_behind(leader, coin, row));
         let (behind, fresh) = fresh.split_at_mut(behind);
         self.late_rows(leader, coin, behind, now_ms, out);
+        if spot {
+            return self.apply_spot(leader, coin, fresh, known);
+        }
         let chained = order_by_chain(fresh, known);
         let (first, last) = (*fresh.first()?, *fresh.last()?);
         let (start, end) = (first.start?.raw(), end_of(&last)?);
@@ -272,7 +286,7 @@ impl Engine {
     }
 
     /// A coin met before all positions were read: what it starts with is from before copying began.
-    fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, price: i64) {
+    pub(super) fn first_seen(&mut self, leader: u32, coin: CoinId, start: i64, price: i64) {
         if let Some(state) = self.state.leader_mut(leader) {
             state.coins.insert(coin, LeaderCoin { position: start, ..LeaderCoin::default() });
         }
@@ -282,6 +296,9 @@ impl Engine {
     }
 
     pub(super) fn is_seeded(&self, leader: u32, coin: CoinId) -> bool {
+        if is_spot_name(self.coin_name(coin)) {
+            return self.state.leaders.get(leader as usize).is_some_and(|leader| leader.spot_seeded);
+        }
         let dex = self.dex_of(coin);
         let leader = self.state.leaders.get(leader as usize);
         leader.zip(dex).is_some_and(|(leader, dex)| leader.seeded.get(dex).copied().unwrap_or(false))
@@ -289,7 +306,7 @@ impl Engine {
 
     /// Moves the ledger and makes the change that all edges will decide on.
     #[expect(clippy::too_many_arguments, reason = "one row of facts, each from another place")]
-    fn record(
+    pub(super) fn record(
         &mut self,
         leader: u32,
         coin: CoinId,

@@ -100,7 +100,9 @@ impl Engine {
             super::figures::is_context_fresh(facts.context_ms, now_ms).then_some(Px::from_raw(facts.mark))
         };
         let Ok((dollars, collateral)) = parse_spot(body, mark) else { return false };
-        let money = SpotMoney { dollars: dollars.raw(), collateral: collateral.map(|usd| usd.raw()), read_ms: now_ms };
+        let tokens = self.worth_of_tokens(body);
+        let collateral = collateral.map(|usd| usd.raw());
+        let money = SpotMoney { dollars: dollars.raw(), collateral, tokens, read_ms: now_ms };
         let Some(purse) = self.purse_mut(leader, account) else { return true };
         let known = purse.mode.is_some();
         purse.note_spot(money);
@@ -111,7 +113,7 @@ impl Engine {
     }
 
     /// An equity of long ago is none: two reads were due since.
-    fn oldest_ms(&self, now_ms: u64) -> u64 {
+    pub(super) fn oldest_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.config.engine.reconcile_ms.saturating_mul(2))
     }
 

@@ -6,6 +6,7 @@ use crate::event::FrameClass;
 use crate::feed::account::{
     AccountState, parse_backfill, parse_margin, parse_order_status, parse_state, parse_stop_status,
 };
+use crate::market::{is_outcome_name, is_spot_name};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
@@ -102,6 +103,7 @@ impl Engine {
             self.ask_requests(account, now_ms, out);
         }
         self.ask_money(leader, account, now_ms, out);
+        self.ask_balances(leader, account, now_ms, out);
     }
 
     pub(super) fn address(&self, leader: bool, account: u32) -> Option<Address> {
@@ -191,7 +193,11 @@ impl Engine {
                 true
             }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
-            Asked::Spot { leader, account } => good && self.on_spot(leader, account, body, now_ms),
+            Asked::Spot { leader, account } => {
+                good && self.on_spot(leader, account, body, now_ms)
+                    && self.on_balances(leader, account, body, now_ms, out)
+            }
+            Asked::Mids => good && self.on_mids(body, now_ms, out),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
             Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
             Asked::Leverage { leader, coin } => {
@@ -231,7 +237,7 @@ impl Engine {
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
             Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
-            Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } => false,
+            Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
         };
     }
 
@@ -268,9 +274,12 @@ impl Engine {
         true
     }
 
-    /// The dex that lists a coin, by its place in the settings.
+    /// The dex that lists a perp, by its place in the settings.
     pub(super) fn dex_of(&self, coin: CoinId) -> Option<usize> {
         let name = self.coin_name(coin);
+        if is_spot_name(name) || is_outcome_name(name) {
+            return None;
+        }
         let dex = name.split_once(':').map_or("", |(dex, _)| dex);
         self.dexs.iter().position(|known| known == dex)
     }
@@ -519,12 +528,17 @@ impl Engine {
             let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
             self.read_at(now_ms.saturating_add(wait), false, follower);
         }
+        self.welcome(follower, was_read, now_ms);
+        true
+    }
+
+    /// What begins once an account's positions are known.
+    pub(super) fn welcome(&mut self, follower: u32, was_read: bool, now_ms: u64) {
         if !was_read && self.is_read(follower) {
             self.state.waiting.insert(follower);
             self.adopt_for(follower, now_ms);
             self.prepare_for(follower);
         }
-        true
     }
 }
 

@@ -250,6 +250,7 @@ impl Engine {
         }
         for follower in &mut state.followers {
             follower.read.iter_mut().for_each(|read| *read = false);
+            follower.spot_read = false;
             follower.unresolved = 0;
             follower.hold_until_ms = 0;
             // A key may have been mended since: whoever still can't sign is stopped again.

@@ -243,6 +243,7 @@ impl Engine {
         let mut own = before;
         for (_, result) in attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin) {
             own = own.saturating_add(result.filled);
+            self.withhold(attempt.follower, coin, result.filled);
             self.move_own(attempt.follower, coin, own, result.price.raw());
         }
         let Some(lot) = self.state.lot_mut(attempt.follower, coin) else { return };

@@ -7,7 +7,7 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 21;
+const VERSION: u8 = 22;
 /// A quote without sizes, as written before they were used.
 const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;

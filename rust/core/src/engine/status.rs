@@ -59,8 +59,8 @@ impl Engine {
         let recovering = self.state.followers.iter().filter(|follower| follower.unresolved > 0).count();
         let followers = (0..).take(self.state.followers.len());
         let read = followers.filter(|at| self.is_awake_follower(*at)).all(|follower| self.is_read(follower));
-        let leaders = (0..).zip(&self.state.leaders).filter(|(at, _)| self.is_awake_leader(*at));
-        let seeded = leaders.map(|(_, leader)| leader).all(|leader| leader.seeded.iter().all(|seeded| *seeded));
+        let leaders = (0..).take(self.state.leaders.len());
+        let seeded = leaders.filter(|at| self.is_awake_leader(*at)).all(|leader| self.is_whole_seeded(leader));
         let (weight, messages) = self.budget.left(now_ms);
         let leaders: Vec<Value> = (0..)
             .zip(self.config.leaders.iter().zip(&self.state.leaders))

@@ -9,6 +9,7 @@ use crate::copy::sizing::to_position;
 use crate::event::FrameClass;
 use crate::feed::account::StopFate;
 use crate::feed::answer::{Answer, Status};
+use crate::market::Kind;
 use crate::num::{Pos, Px, Sz};
 use crate::order::attempt::{LOOKUP_LAG_MS, backoff_ms};
 use crate::order::identity::{next_nonce, stop_cloid};
@@ -163,7 +164,7 @@ impl Engine {
         let bps = self.config.followers.get(follower as usize)?.disaster_stop_bps?;
         let state = self.state.follower(follower)?;
         let lot = state.coins.get(&coin)?;
-        let asset = self.state.market.asset(coin).filter(|asset| !asset.delisted)?;
+        let asset = self.state.market.asset(coin).filter(|asset| !asset.delisted && asset.kind == Kind::Perp)?;
         let size = asset.floor_size(Sz::from_raw(lot.own.saturating_abs()));
         if size.is_zero() || lot.own.saturating_add(lot.manual).signum() != lot.own.signum() {
             return None;

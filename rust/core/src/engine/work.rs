@@ -7,11 +7,12 @@ use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::copy::plan::{Half, Job, Opening, Plan, plan};
 use crate::copy::price::{QUOTE_AGE_MS, Quote};
 use crate::copy::sizing::{UNIT, to_position};
+use crate::market::Kind;
 use crate::order::attempt::{MAX_IN_FLIGHT, Phase, backoff_ms};
 use crate::planted::{Bug, planted};
 use crate::risk::budget::{MAX_POSTS, Purpose};
 use crate::risk::pause::Pause;
-use crate::state::{Entry, Lot, Pending};
+use crate::state::{Entry, Follower, Lot, Pending};
 
 /// What may be sent for a follower now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +68,14 @@ impl Engine {
         own != 0 && ((net > 0) != (own > 0) || net.unsigned_abs() < own.unsigned_abs())
     }
 
-    /// What the engine still holds of a coin whatever became of its unknown orders: never more than `own`, never past zero.
+    /// What the engine still holds of a coin whatever became of its unknown orders: never more than `own`, never past zero. Of a
+    /// spot token also whatever the venue kept as its fee, and in whole lots: less can't be sold.
     fn certain(&self, lot: &Lot, coin: CoinId) -> i64 {
         let [sold, bought] = self.flying(lot, coin);
+        if let Some(asset) = self.state.market.asset(coin).filter(|asset| asset.kind == Kind::Spot) {
+            let sure = lot.own.saturating_sub(lot.withheld).saturating_add(sold).max(0);
+            return sure.saturating_sub(sure % asset.lot());
+        }
         if lot.own > 0 { lot.own.saturating_add(sold).max(0) } else { lot.own.saturating_add(bought).min(0) }
     }
 
@@ -106,7 +112,9 @@ impl Engine {
     }
 
     pub(super) fn is_read(&self, follower: u32) -> bool {
-        self.state.follower(follower).is_some_and(|follower| follower.read.iter().all(|read| *read))
+        let spot = self.needs.spot && self.trades_spot(false, follower);
+        let is_read = |state: &Follower| state.read.iter().all(|read| *read) && (!spot || state.spot_read);
+        self.state.follower(follower).is_some_and(is_read)
     }
 
     /// Plans one coin. True: something outside holds it back.
@@ -138,6 +146,7 @@ impl Engine {
         let job = Job {
             asset,
             own: certain,
+            unsure: if asset.kind == Kind::Spot { lot.own.saturating_sub(certain) } else { 0 },
             is_whole: lot.manual == 0 && !doubted,
             manual: lot.manual,
             target,
@@ -316,10 +325,12 @@ impl Engine {
     /// difference while something larger, now given back, stood before it. It is opened like everything an exit uncovers.
     pub(super) fn uncover_rest(&mut self, follower: u32, coin: CoinId) {
         let (target, left) = (self.target(follower, coin), self.is_left_to_others(follower, coin));
+        let spot = self.is_spot(coin);
         let newest = self.follows_of_follower.get(follower as usize).and_then(|follows| follows.last()).copied();
         let (Some(lot), Some(follow)) = (self.state.lot_mut(follower, coin), newest) else { return };
         let waits = !lot.entries.is_empty() || lot.in_flight.is_some() || !lot.doubted.is_empty();
-        if !waits && !left && is_beyond(target, lot.own) {
+        // What a fee took of a spot token is not bought again.
+        if !waits && !left && !spot && is_beyond(target, lot.own) {
             let price = lot.leader_price;
             lot.entries.push(Entry::uncovered(follow, price));
         }
@@ -367,7 +378,7 @@ impl Engine {
     pub(super) fn is_left_to_others(&self, follower: u32, coin: CoinId) -> bool {
         let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
         let shares = self.config.followers.get(follower as usize).is_some_and(|account| account.allows_manual);
-        !shares && lot.is_some_and(|lot| lot.manual != 0)
+        !shares && lot.is_some_and(|lot| lot.manual != 0 && !self.is_dust(coin, lot.manual))
     }
 
     /// The widest bands of a follower's edges: an exit of one must not wait for the other's.

@@ -8,3 +8,4 @@ mod leader;
 pub mod money;
 pub mod scan;
 pub mod seen;
+pub mod spot;

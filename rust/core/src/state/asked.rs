@@ -73,6 +73,8 @@ pub enum Asked {
         /// The coin.
         coin: CoinId,
     },
+    /// Prices of everything.
+    Mids,
     /// The dollars of a unified account.
     Spot {
         /// Leader, otherwise follower.

@@ -96,8 +96,9 @@ impl World {
             }
             "clearinghouseState" => {
                 let all = self.positions.iter().chain(&self.leader_positions);
+                let dex = request["dex"].as_str().unwrap_or_default().to_owned();
                 let rows: Vec<Value> = all
-                    .filter(|((account, _), size)| *account == user && **size != 0)
+                    .filter(|((account, coin), size)| *account == user && **size != 0 && self.is_on_dex(coin, &dex))
                     .map(|((_, coin), size)| {
                         let worth = Pos::from_raw(size.abs()).to_string().parse::<f64>().unwrap() * 100.0;
                         let (kind, times) = self.lent(&user, coin, 10);
@@ -105,11 +106,12 @@ impl World {
                             "positionValue": format!("{worth:.4}"), "unrealizedPnl": "0.0", "leverage": {"type": kind, "value": times}}})
                     })
                     .collect();
-                let dex = request["dex"].as_str().unwrap_or_default().to_owned();
                 let of_dex = self.figures.dex_equity.get(&(user.clone(), dex)).map(|equity| (*equity).to_owned());
                 let equity = of_dex.or_else(|| self.equity.get(&user).cloned()).unwrap_or_else(|| "10000.0".into());
                 json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
             }
+            "spotClearinghouseState" if self.balances(&user).is_some() => self.balances(&user).unwrap(),
+            "allMids" => json!({"@107": "30.0", "@230": "30.0", "PURR/USDC": "0.2", "BTC": "97000.0"}),
             "activeAssetData" => {
                 let (kind, times) = self.lent(&user, request["coin"].as_str().unwrap(), 20);
                 json!({"leverage": {"type": kind, "value": times}})
@@ -136,6 +138,11 @@ impl World {
                 self.figures.answer(request, &self.coins, self.now).unwrap_or_else(|| panic!("unexpected read {other}"))
             }
         }
+    }
+
+    /// The answer to a read that was not answered when it was asked.
+    pub fn read_again(&self, request: &Value) -> Value {
+        self.info(request)
     }
 
     /// The venue lists a coin.

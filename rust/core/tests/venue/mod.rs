@@ -18,6 +18,7 @@
 mod answers;
 pub mod crowd;
 mod digest;
+mod markets;
 mod operator;
 mod restart;
 mod resting;
@@ -140,6 +141,10 @@ pub struct World {
     pub equity: BTreeMap<String, String>,
     /// (account, coin) → margin mode and leverage; others have the venue's own.
     pub leverages: BTreeMap<(String, String), (&'static str, u64)>,
+    /// Asset id → coin, beyond the main dex.
+    pub listed: BTreeMap<u64, String>,
+    /// Account → its dollars on spot.
+    pub dollars: BTreeMap<String, &'static str>,
     pub answer_reads: bool,
     /// What the venue says of leaders' fills; `None`: it fails to.
     pub history: Option<Vec<Value>>,
@@ -193,6 +198,8 @@ impl World {
             passive: BTreeMap::new(),
             equity: BTreeMap::new(),
             leverages: BTreeMap::new(),
+            listed: BTreeMap::new(),
+            dollars: BTreeMap::new(),
             answer_reads: true,
             history: Some(Vec::new()),
             requests_left: 9_000,
@@ -384,7 +391,7 @@ impl World {
     fn take_setup(&mut self, sent: &Sent) -> Value {
         if sent.attempt.kind == AttemptKind::Setup {
             let (kind, value) = (&sent.action["isCross"], sent.action["leverage"].as_u64().unwrap());
-            let coin = self.coins[sent.action["asset"].as_u64().unwrap() as usize].clone();
+            let coin = self.coin_of(sent.action["asset"].as_u64().unwrap());
             let account = self.account(sent.attempt.follower);
             assert_eq!(
                 self.positions.get(&(account.clone(), coin.clone())).copied().unwrap_or(0),
@@ -416,8 +423,11 @@ impl World {
             }
             size = size.min(position.abs());
         }
+        if let Some(fault) = World::spot_fault(order, *position) {
+            return fault;
+        }
         let before = *position;
-        *position += if order.is_buy { size } else { -size };
+        *position += markets::moved(&order.coin, order.is_buy, size);
         if order.reduce_only {
             assert!(position.abs() <= before.abs(), "a reduction that grows");
         }
@@ -479,7 +489,7 @@ impl World {
         let start = self.leader_positions.get(&key).copied().unwrap_or(0);
         let row = self.fill_row(coin, side, px, sz, &Pos::from_raw(start).to_string());
         let size = pos(sz);
-        self.leader_positions.insert(key, start + if side == "B" { size } else { -size });
+        self.leader_positions.insert(key, start + markets::moved(coin, side == "B", size));
         row
     }
 

@@ -42,7 +42,7 @@ impl World {
                 assert!(matches!(tif, "Ioc" | "Alo"), "{tif}");
                 let passive = tif == "Alo";
                 SentOrder {
-                    coin: self.coins[o["a"].as_u64().unwrap() as usize].clone(),
+                    coin: self.coin_of(o["a"].as_u64().unwrap()),
                     is_buy: o["b"].as_bool().unwrap(),
                     price: px(o["p"].as_str().unwrap()),
                     size: pos(o["s"].as_str().unwrap()),
@@ -61,7 +61,7 @@ impl World {
         let read = |cancel: &Value| {
             let mut sent = self.sent.iter().flat_map(|sent| &sent.orders);
             let order = sent.find(|order| order.cloid == cancel["cloid"]).expect("a cancel of nothing").clone();
-            assert_eq!(self.coins[cancel["asset"].as_u64().unwrap() as usize], order.coin);
+            assert_eq!(self.coin_of(cancel["asset"].as_u64().unwrap()), order.coin);
             order
         };
         action["cancels"].as_array().unwrap().iter().map(read).collect()
@@ -73,7 +73,7 @@ impl World {
         let trigger = &row["t"]["trigger"];
         assert_eq!((&row["r"], &trigger["isMarket"], &trigger["tpsl"]), (&json!(true), &json!(true), &json!("sl")));
         SentOrder {
-            coin: self.coins[row["a"].as_u64().unwrap() as usize].clone(),
+            coin: self.coin_of(row["a"].as_u64().unwrap()),
             is_buy: row["b"].as_bool().unwrap(),
             price: px(row["p"].as_str().unwrap()),
             size: pos(row["s"].as_str().unwrap()),
