@@ -3,7 +3,7 @@
     python -m tests.gameday.killers [NAME …]
 
 Needs `cargo`. Defects of the core and of the runtime stand in `rust/core/src/planted.rs`, those of the shell in
-`tests/gameday/planted.py`; `killers.toml` names one test for each. The tests of the core and the host are built once with the
+`tests/gameday/planted.py`; `killers.toml` names one test for each. The test programs that it names are built once with the
 feature `planted`; each named test runs in a process of its own, with its defect and without. Exit code 1 if a defect lives, if
 a test fails without its defect, or if a defect has no test.
 """
@@ -40,6 +40,11 @@ class Killer:
     defect: str
     test: str  # core/TARGET::NAME, host/TARGET::NAME, or a node id of pytest
 
+    @property
+    def program(self) -> str | None:
+        """core/TARGET or host/TARGET; None if pytest runs it."""
+        return None if self.test.startswith("tests/") else self.test.partition("::")[0]
+
 
 def core_defects() -> list[str]:
     """Names in the core's list."""
@@ -52,36 +57,37 @@ def table() -> list[Killer]:
     return [Killer(row["defect"], row["test"]) for row in tomllib.loads(TABLE.read_text())["killer"]]
 
 
-def programs(packages: list[str]) -> dict[str, Path]:
-    """Build the test programs with the feature on; "package/target" → program."""
-    found = {}
-    for package in packages:
-        command = ["cargo", "test", "--locked", "--no-run", "--message-format=json", "--features", "planted"]
-        built = subprocess.run(
-            [*command, "--package", f"hlfast-{package}"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
-        )
-        for line in built.stdout.splitlines():
-            row = json.loads(line)
-            if row.get("executable") and row.get("profile", {}).get("test"):
-                found[f"{package}/{row['target']['name']}"] = Path(row["executable"])
-    return found
+def programs(wanted: set[str]) -> dict[str, Path]:
+    """Build test programs with the feature on, these and no others; "package/target" → program."""
+    command = ["cargo", "test", "--locked", "--no-run", "--message-format=json"]
+    for package in sorted({name.partition("/")[0] for name in wanted}):
+        command += ["--package", f"hlfast-{package}", "--features", f"hlfast-{package}/planted"]
+    for target in sorted({name.partition("/")[2] for name in wanted}):
+        command += ["--test", target]
+    built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    rows = [json.loads(line) for line in built.stdout.splitlines()]
+    tests = [row for row in rows if row.get("executable") and row.get("profile", {}).get("test")]
+    # A package's folder in rust/ has its name.
+    return {
+        f"{Path(row['manifest_path']).parent.name}/{row['target']['name']}": Path(row["executable"]) for row in tests
+    }
 
 
 class Court:
     """Runs a killer with its defect and without."""
 
     def __init__(self, killers: list[Killer]) -> None:
-        packages = sorted({killer.test.partition("/")[0] for killer in killers if not killer.test.startswith("tests/")})
-        self._programs = programs(packages)
+        wanted = {killer.program for killer in killers if killer.program}
+        self._programs = programs(wanted) if wanted else {}
 
     def judge(self, killer: Killer) -> str | None:
         """What is wrong; None if the test fails with the defect and passes without it."""
-        if killer.test.startswith("tests/"):
+        if killer.program is None:
             command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "tests.gameday.planted", killer.test]
             failed = PYTEST_FAILED
         else:
-            target, _, name = killer.test.partition("::")
-            command = [str(self._programs[target]), "--exact", name]
+            name = killer.test.partition("::")[2]
+            command = [str(self._programs[killer.program]), "--exact", name]
             failed = RUST_FAILED
         sound, output = self._run(command, None)
         if sound != 0 or "0 passed" in output:

@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from hlfast._core import Engine
 from hlfast.config.model import Config, for_core
@@ -35,6 +36,12 @@ class _VenueRoad:
 
     async def info(self, body: dict[str, Any]) -> tuple[int, bytes]:
         return await self._info.raw(body, deadline_ms=_INFO_MS)
+
+
+def _placeless(config: Config) -> Config:
+    """The settings as every run of a seed has them: the journal holds them, and its bytes are compared."""
+    journal = replace(config.journal, directory="journal")
+    return replace(config, journal=journal, keys=replace(config.keys, credentials_directory="keys"))
 
 
 class Host:
@@ -94,8 +101,9 @@ class Host:
             JournalError: as from `hlfast run`: in use, damaged, or of other decisions.
         """
         clock = VenueClock(self.ports.monotonic_ns, self.ports.wall_ns)
-        settings = for_core(self.config)
-        self.engine = Engine.simulated(settings, self.config.journal.directory, clock.now_ms(), self._seed)
+        self.engine = Engine.simulated(
+            for_core(_placeless(self.config)), self.config.journal.directory, clock.now_ms(), self._seed
+        )
         load_keys(self.engine, self.config.keys)
         log = EventLog(self.lines, _LOG_EVENTS)
         loop = self.network.loop
