@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -36,19 +37,27 @@ SUMMED = ("seeds", "simulated_hours", "faults", "orders", "executions", "receipt
 Row = dict[str, Any]
 
 
+def commit() -> str:
+    """The commit of the engine and of its world; what this program writes does not change it."""
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "python", "rust"], cwd=machine.ROOT, check=False)
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(asked, cwd=machine.ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    return f"{found}-dirty" if changed.returncode else found
+
+
 def kept() -> list[Row]:
     """What was seen so far, a row for each commit."""
     path = BENCH / "results" / f"{NAME}.json"
     return json.loads(path.read_text(encoding="utf-8"))["commits"] if path.exists() else []
 
 
-def begin(rows: list[Row], commit: str, first: int) -> Row:
+def begin(rows: list[Row], of: str, first: int) -> Row:
     """The row of a commit, made on its first seed."""
     for row in rows:
-        if row["commit"] == commit:
+        if row["commit"] == of:
             return row
     rows.append(
-        {"commit": commit, "first_seed": first, **dict.fromkeys(SUMMED, 0)}
+        {"commit": of, "first_seed": first, **dict.fromkeys(SUMMED, 0)}
         | {"faults_by_kind": {}, "failed_seeds": [], "run_twice": 0, "not_repeatable": [], "processor_s": 0.0}
     )
     return rows[-1]
@@ -115,7 +124,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=1)
     arguments = parser.parse_args()
     rows = kept()
-    row = begin(rows, machine.commit(), arguments.first)
+    row = begin(rows, commit(), arguments.first)
     kept_s = time.monotonic()
     for result in seen(row, arguments.seeds, arguments.jobs):
         wrong = bool(result.violations) or result.seed in row["not_repeatable"]
