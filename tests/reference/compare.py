@@ -53,7 +53,8 @@ def differences(
     held: dict[tuple[str, str], tuple[Decimal, Decimal]] | None = None,
 ) -> tuple[list[str], int]:
     """What differs, in words, and how many positions were compared. `held`: leader, coin: position and entry price at the start."""
-    ideal, reference = Ideal(config, directory, coins, equities), Reference(config, equities)
+    ideal = Ideal(config, directory, coins, equities)
+    reference = Reference(config, equities, {coin.name: coin.closes for coin in coins})
     address = {leader.name: leader.address for leader in config.leaders}
     for (leader, coin), (position, entry) in (held or {}).items():
         ideal.leaders[address[leader], coin] = (position, entry)

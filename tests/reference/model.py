@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,9 +37,15 @@ class Account:
 
 
 class Reference:
-    """All edges of a configuration. `equities` are account values by name, leaders' and followers'."""
+    """All edges of a configuration.
 
-    def __init__(self, config: Config, equities: dict[str, Decimal]) -> None:
+    `equities` are account values by name, leaders' and followers'; `closes` each coin's prices at the end of the last days.
+    """
+
+    def __init__(
+        self, config: Config, equities: dict[str, Decimal], closes: dict[str, list[Decimal]] | None = None
+    ) -> None:
+        self.closes = closes or {}
         self.follows = config.follows
         self.followers = {one.name: one for one in config.followers}
         self.equities = equities
@@ -87,10 +94,10 @@ class Reference:
             return False
         opens = part.ratio is None
         if opens:
-            part.ratio = self._ratio(follow, after, price)
+            part.ratio = self._ratio(follow, coin, after, price)
         if not _passes(follow, coin, abs(after) * price):
             return False
-        if follow.mode == "notional" and not follow.scale_adds and (before != 0 or not opens):
+        if follow.mode in ("notional", "risk") and not follow.scale_adds and (before != 0 or not opens):
             return False
         wanted = part.ratio * (after - before) if part.ratio is not None else ZERO
         size = abs(wanted)
@@ -101,14 +108,27 @@ class Reference:
         part.entitled += size if wanted > 0 else -size
         return size > 0
 
-    def _ratio(self, follow: Follow, after: Decimal, price: Decimal) -> Decimal:
+    def _ratio(self, follow: Follow, coin: str, after: Decimal, price: Decimal) -> Decimal:
+        """Rule 9: the follower's part of the leader's position, fixed when that opens."""
         if follow.mode == "ratio":
             ratio = Decimal(follow.ratio or 0)
         elif follow.mode == "equity":
             ratio = self.equities[follow.follower] / self.equities[follow.leader] * Decimal(follow.weight or 0)
+        elif follow.mode == "risk":
+            leverage = min(
+                Decimal(follow.risk_bps or 0) / 10_000 / self._usual_move(coin, follow.volatility_days or 30),
+                Decimal(follow.risk_max_leverage or 3),
+            )
+            ratio = self.equities[follow.follower] * leverage / (price * abs(after))
         else:
             ratio = Decimal(follow.notional_usd or 0) / (price * abs(after))
-        return -ratio if getattr(follow, "inverse", False) else ratio
+        return -ratio if follow.inverse else ratio
+
+    def _usual_move(self, coin: str, days: int) -> Decimal:
+        """The root of the mean square of the last daily returns."""
+        closes = self.closes[coin][-days - 1 :]
+        squares = [(after / before - 1) ** 2 for before, after in pairwise(closes)]
+        return (sum(squares, ZERO) / len(squares)).sqrt()
 
     def _net(self, follower: str, coin: str) -> Decimal:
         mine = (at for at, follow in enumerate(self.follows) if follow.follower == follower)

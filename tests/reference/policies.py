@@ -23,6 +23,13 @@ POLICIES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
         {"max_position_usd": "2000", "max_gross_usd": "3000"},
         {"mode": "notional", "notional_usd": "700", "scale_adds": True},
     ),
+    ("risk", {}, {"mode": "risk", "risk_bps": 500, "volatility_days": 14}),
+    (
+        "bound risk with adds",
+        {"max_gross_usd": "9000"},
+        {"mode": "risk", "risk_bps": 300, "risk_max_leverage": "0.9", "scale_adds": True},
+    ),
+    ("inverse", {"max_position_usd": "4000"}, {"mode": "ratio", "ratio": "0.15", "inverse": True, "existing": "adopt"}),
 )
 LEADER_EQUITY, FOLLOWER_EQUITY = Decimal(250_000), Decimal(5_000)
 

@@ -1,200 +1,27 @@
-//! Random histories: whatever leaders do and the venue answers, receipts are complete, caps hold, replay agrees, and at rest every
-//! follower holds what its edges are entitled to.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
+//! Random histories, as many as fit into a test; `examples/histories.rs` runs as many as one asks for.
 
+mod histories;
 mod venue;
 
-use hlfast_core::num::Pos;
+use histories::{Terms, act, run};
 use proptest::prelude::*;
-use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, leader_address, pos};
-
-const COINS: [&str; 3] = ["SOL", "ETH", "BTC"];
-
-/// What happens next.
-#[derive(Debug, Clone)]
-enum Act {
-    Trade {
-        leader: usize,
-        coin: usize,
-        lots: i64,
-        again: bool,
-        tape_first: bool,
-    },
-    Answer(usize),
-    Pass(u64),
-    Quote(usize, i64),
-    LoseLane(u32),
-    Restart,
-    /// Somebody trades with what waits in the book.
-    Take(usize, i64),
-}
-
-/// Two ways out: what one loses may go out once more over the other.
-const LANES: [u32; 2] = [1, 4];
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        6 => (0usize..2, 0usize..3, -40i64..=40, any::<bool>(), any::<bool>())
-            .prop_map(|(leader, coin, lots, again, tape_first)| Act::Trade { leader, coin, lots, again, tape_first }),
-        3 => (0usize..5).prop_map(Act::Answer),
-        3 => (20u64..4_000).prop_map(Act::Pass),
-        3 => (0usize..3, 1i64..80).prop_map(|(coin, distance)| Act::Quote(coin, distance)),
-        1 => (0usize..2).prop_map(|lane| Act::LoseLane(LANES[lane])),
-        1 => Just(Act::Restart),
-        1 => (0usize..3, 1i64..30).prop_map(|(coin, lots)| Act::Take(coin, lots)),
-    ]
-}
-
-fn world(limits: &str, executions: [Value; 2]) -> World {
-    let follows = [
-        follow(0, 0, json!({"ratio": "0.37"})),
-        follow(1, 0, json!({"ratio": "1"})),
-        follow(0, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
-        follow(1, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
-    ];
-    let [first, second] = executions;
-    let followers = [
-        json!({"leverage": "mirror", "max_leverage": 6, "execution": first}),
-        json!({"max_position_usd": "900", "max_gross_usd": "1500", "execution": second}),
-    ];
-    let mut world = World::cold(2, &followers, &follows, limits);
-    world.boot(2);
-    world.step(OwnedEvent::Up(LANES[1], hlfast_core::event::SourceKind::Lane));
-    world
-}
-
-fn trade(world: &mut World, leader: usize, coin: &str, lots: i64, again: bool, tape_first: bool) -> usize {
-    if lots == 0 {
-        return 0;
-    }
-    // All coins trade at 100, so that the venue double values positions alike.
-    let size = Pos::from_raw(lots.abs() * 10_000_000).to_string();
-    let row = world.leader_trades(leader, coin, if lots > 0 { "B" } else { "A" }, "100", &size);
-    let frame = World::fills_frame(leader, std::slice::from_ref(&row), false);
-    if tape_first {
-        let mut trade = row.clone();
-        let (me, other) = (leader_address(leader), venue::account_address(99));
-        trade["users"] = if lots > 0 { json!([me, other]) } else { json!([other, me]) };
-        let tape = json!({"channel": "trades", "data": [trade]}).to_string().into_bytes();
-        world.step(OwnedEvent::Frame(3, tape));
-    }
-    world.step(OwnedEvent::Frame(2, frame.clone()));
-    if again {
-        world.step(OwnedEvent::Frame(2, frame));
-    }
-    1
-}
-
-fn restart(world: &mut World) {
-    world.queue.clear();
-    world.pending_info.clear();
-    world.step(OwnedEvent::Reopen);
-    for lane in LANES {
-        world.step(OwnedEvent::Up(lane, hlfast_core::event::SourceKind::Lane));
-    }
-    world.step(OwnedEvent::Up(3, hlfast_core::event::SourceKind::Tape));
-    world.step(OwnedEvent::Start);
-}
-
-fn run(acts: &[Act], limits: &str, executions: [Value; 2]) {
-    let mut world = world(limits, executions);
-    let mut fills = 0;
-    for act in acts {
-        world.now += 7;
-        match act {
-            Act::Trade { leader, coin, lots, again, tape_first } => {
-                fills += trade(&mut world, *leader, COINS[*coin], *lots, *again, *tape_first);
-            }
-            Act::Answer(kind) => {
-                world.reply = match kind {
-                    0 => Reply::Part(0.5),
-                    1 => Reply::Text("Order could not immediately match against any resting orders."),
-                    2 => Reply::Lost,
-                    3 => Reply::Silence,
-                    _ => Reply::Fill,
-                };
-                world.settle();
-                world.reply = Reply::Fill;
-            }
-            Act::Pass(ms) => world.pass(*ms),
-            Act::Quote(coin, distance) => {
-                let price = |ticks: i64| Pos::from_raw(10_000_000_000 + ticks * 1_000_000).to_string();
-                world.quote(COINS[*coin], &price(-distance), &price(*distance));
-            }
-            Act::LoseLane(lane) => {
-                // What was on its way is lost with it; what the engine sends because of it is not.
-                let (lost, kept) = std::mem::take(&mut world.queue).into_iter().partition(|s| s.attempt.lane == *lane);
-                world.queue = kept;
-                drop::<Vec<_>>(lost);
-                world.step(OwnedEvent::Down(*lane));
-                world.step(OwnedEvent::Up(*lane, hlfast_core::event::SourceKind::Lane));
-            }
-            Act::Restart => restart(&mut world),
-            Act::Take(coin, lots) => {
-                world.take_resting(COINS[*coin], &Pos::from_raw(lots * 10_000_000).to_string());
-            }
-        }
-        caps_hold(&world);
-        assert_eq!(world.engine.contradiction(), None);
-    }
-    world.reply = Reply::Fill;
-    world.pass(30_000);
-    world.assert_receipts(fills, 2);
-    at_rest(&world);
-    world.assert_replay();
-    if limits == "venue" {
-        world.assert_budget();
-    }
-}
-
-/// The account's caps at the traded price, counting nothing but what the venue executed.
-fn caps_hold(world: &World) {
-    let held: Vec<i64> = COINS.iter().map(|coin| world.position(1, coin).abs()).collect();
-    for position in &held {
-        assert!(*position <= pos("9"), "900 dollars at 100: {position}");
-    }
-    assert!(held.iter().sum::<i64>() <= pos("15"), "1,500 dollars at 100: {held:?}");
-}
-
-/// Nothing in flight, every position at its target but for a lot and the ten dollars.
-fn at_rest(world: &World) {
-    let mut bytes = Vec::new();
-    world.engine.write_status(world.now, &mut bytes);
-    let status: Value = serde_json::from_slice(&bytes).unwrap();
-    assert_eq!(
-        (&status["in_flight"], &status["unresolved"], &status["waiting"]),
-        (&json!(0), &json!(0), &json!(0)),
-        "{status}"
-    );
-    for (at, follower) in status["followers"].as_array().unwrap().iter().enumerate() {
-        for (coin, lot) in follower["positions"].as_object().unwrap() {
-            let own = pos(lot["own"].as_str().unwrap());
-            assert_eq!(own, world.position(at, coin), "the engine knows what the venue holds");
-            let target = pos(lot["target"].as_str().unwrap());
-            assert!((own - target).abs() < pos("0.12"), "{coin}: {own} for {target}");
-        }
-    }
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, max_shrink_iters: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn any_history_ends_complete_capped_and_replayable(acts in proptest::collection::vec(act(), 1..25)) {
-        run(&acts, "off", [json!(null), json!(null)]);
+        run(&acts, Terms::Plain);
     }
 
     #[test]
     fn the_same_within_the_venues_limits(acts in proptest::collection::vec(act(), 1..12)) {
-        run(&acts, "venue", [json!(null), json!(null)]);
+        run(&acts, Terms::VenueLimits);
     }
 
     #[test]
     fn the_same_in_portions(acts in proptest::collection::vec(act(), 1..20)) {
-        let smart = json!({"style": "smart", "seconds": 8, "depth_percent": 60, "passive_ms": 1_500});
-        let twap = json!({"style": "twap", "seconds": 5, "slices": 3, "jitter_percent": 30});
-        run(&acts, "off", [smart.clone(), twap.clone()]);
-        run(&acts, "off", [twap, smart]);
+        run(&acts, Terms::Portions);
+        run(&acts, Terms::PortionsTurned);
     }
 }
