@@ -1,6 +1,7 @@
 # make demo   sets everything up and copies recorded traders on the embedded simulated exchange
 # make test   sets everything up, lints, and runs every test
 # make fuzz   feeds everything that reads bytes from outside with coverage-guided nonsense; RUNS=100000000 for more
+# make mistakes puts in each mistake of tests/mistakes.toml and runs the test that is named for it
 # make planted  plants defects one by one and runs the test that finds each
 # make gameday  runs the engine through simulated disasters: the long form, 20,000 seeds
 # make bench  sets everything up and measures; BENCH=--short for the form that CI runs
@@ -14,7 +15,7 @@ PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo gameday planted hunt test lint rust-test py-test bench fmt clean setup oracle fuzz
+.PHONY: demo gameday planted mistakes hunt test lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -47,6 +48,10 @@ GAMEDAY ?= --seeds 20000 --hours 3200
 gameday: setup
 	$(BIN)/hlfast gameday $(GAMEDAY)
 	$(BIN)/hlfast gameday --drill
+
+# Changes files of the tree and puts them back.
+mistakes: setup
+	$(BIN)/python -m tests.mistakes
 
 # Each planted defect must be found by the test that is named for it (tests/gameday/killers.toml).
 planted: setup
