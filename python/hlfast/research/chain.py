@@ -128,15 +128,28 @@ def _reordered(fills: pl.DataFrame, broken: pl.DataFrame) -> pl.DataFrame:
     groups = fills.join(broken, on=["coin", "time_ms"], how="semi").select("row", "coin", "time_ms", "start", "end")
     order = np.arange(fills.height)
     coins, begins, ends = fills["coin"], fills["start"], fills["end"]
-    for rows in groups.group_by(["coin", "time_ms"], maintain_order=True).agg("row", "start", "end").iter_rows():
-        coin, _, places, starts, stops = rows
-        first = places[0]
+    rows = groups.group_by(["coin", "time_ms"], maintain_order=True).agg("row", "start", "end").iter_rows()
+    edges_at = {places[0]: (coin, list(zip(starts, stops, strict=True))) for coin, _, places, starts, stops in rows}
+    for first, (coin, edges) in edges_at.items():
         held = ends[int(order[first - 1])] if first and coins[first - 1] == coin else None
-        after = places[-1] + 1
+        after = first + len(edges)
         follows = begins[after] if after < fills.height and coins[after] == coin else None
-        path = path_through(list(zip(starts, stops, strict=True)), held, follows)
-        order[first : first + len(places)] = [places[at] for at in path]
+        # The rows behind may be in a wrong order themselves: what counts is where they can begin.
+        if follows is not None and after in edges_at:
+            follows = _begin(edges_at[after][1])
+        path = path_through(edges, held, follows)
+        order[first : first + len(edges)] = [first + at for at in path]
     return fills[order].drop("row")
+
+
+def _begin(edges: list[tuple[Hashable, Hashable]]) -> Hashable:
+    """Where a path over these edges begins: at a position left more often than reached, else flat, else anywhere."""
+    surplus: dict[Hashable, int] = defaultdict(int)
+    for start, end in edges:
+        surplus[start] += 1
+        surplus[end] -= 1
+    starts = [start for start, _ in edges]
+    return next((start for start in starts if surplus[start] > 0), 0 if 0 in starts else starts[0])
 
 
 def path_through(
