@@ -7,6 +7,7 @@ mod venue;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use hlfast_core::commands::Outcome;
+use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -221,7 +222,7 @@ fn crowd(leaders: usize) -> World {
     let followers = [json!({}), json!({"max_position_usd": "900", "max_gross_usd": "1500"})];
     let mut world = World::cold(leaders, &followers, &follows, "off");
     world.boot(leaders);
-    world.step(OwnedEvent::Up(LANES[1], hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Up(LANES[1], SourceKind::Lane));
     world
 }
 
@@ -240,18 +241,7 @@ fn play(world: &mut World, act: &Act, leaders: usize) -> usize {
             world.step(OwnedEvent::Frame(2, World::fills_frame(leader, &[row], false)));
             return 1;
         }
-        Act::Answer(kind) => {
-            let replies = [
-                Reply::Part(0.5),
-                Reply::Text("Order could not immediately match against any resting orders."),
-                Reply::Lost,
-                Reply::Silence,
-                Reply::Fill,
-            ];
-            world.reply = replies[*kind].clone();
-            world.settle();
-            world.reply = Reply::Fill;
-        }
+        Act::Answer(way) => world.answer_by(*way),
         Act::Pass(ms) => world.pass(*ms),
         Act::Manual { follower, coin, lots } => {
             // The owner trades when nothing is on its way: what crossed an order on its way can't be told apart.
@@ -276,14 +266,8 @@ fn play(world: &mut World, act: &Act, leaders: usize) -> usize {
             world.pass(40_000);
         }
         Act::Restart => {
-            world.queue.clear();
-            world.pending_info.clear();
-            world.step(OwnedEvent::Reopen);
-            for lane in LANES {
-                world.step(OwnedEvent::Up(lane, hlfast_core::event::SourceKind::Lane));
-            }
-            world.step(OwnedEvent::Up(3, hlfast_core::event::SourceKind::Tape));
-            world.step(OwnedEvent::Start);
+            let [one, other] = LANES.map(|lane| (lane, SourceKind::Lane));
+            world.restart_on(&[one, other, (3, SourceKind::Tape)]);
         }
     }
     0

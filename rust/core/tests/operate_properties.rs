@@ -8,7 +8,7 @@ use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, Sent, World, follow, leader_address, pos};
+use venue::{OwnedEvent, Sent, World, follow, leader_address, pos};
 
 const COINS: [&str; 2] = ["SOL", "ETH"];
 const LANES: [u32; 2] = [1, 4];
@@ -107,28 +107,6 @@ fn leader_position(world: &World, leader: usize, coin: &str) -> i64 {
     world.leader_positions.get(&(leader_address(leader), coin.to_owned())).copied().unwrap_or(0)
 }
 
-fn answer(world: &mut World, kind: usize) {
-    world.reply = match kind {
-        0 => Reply::Part(0.5),
-        1 => Reply::Text("Order could not immediately match against any resting orders."),
-        2 => Reply::Lost,
-        3 => Reply::Silence,
-        _ => Reply::Fill,
-    };
-    world.settle();
-    world.reply = Reply::Fill;
-}
-
-fn restart(world: &mut World) {
-    world.queue.clear();
-    world.pending_info.clear();
-    world.step(OwnedEvent::Reopen);
-    for lane in LANES {
-        world.step(OwnedEvent::Up(lane, SourceKind::Lane));
-    }
-    world.step(OwnedEvent::Start);
-}
-
 fn toggle(world: &mut World, leader: usize, follower: usize, parting: usize) {
     let edge = (json!(format!("L{leader}")), json!(format!("F{follower}")));
     let mut config = world.engine.live_settings();
@@ -152,9 +130,9 @@ fn perform(world: &mut World, act: &Act) -> usize {
             let held = leader_position(world, *leader, COINS[*coin]);
             return trade(world, *leader, COINS[*coin], -held);
         }
-        Act::Answer(kind) => answer(world, *kind),
+        Act::Answer(way) => world.answer_by(*way),
         Act::Pass(ms) => world.pass(*ms),
-        Act::Restart => restart(world),
+        Act::Restart => world.restart_on(&LANES.map(|lane| (lane, SourceKind::Lane))),
         Act::Operate(request) => {
             world.step(OwnedEvent::Operate(request.to_string().into_bytes()));
         }

@@ -8,6 +8,7 @@
     reason = "test code"
 )]
 
+use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -88,7 +89,7 @@ fn world(terms: Terms) -> World {
     ];
     let mut world = World::cold(2, &followers, &follows, limits);
     world.boot(2);
-    world.step(OwnedEvent::Up(LANES[1], hlfast_core::event::SourceKind::Lane));
+    world.step(OwnedEvent::Up(LANES[1], SourceKind::Lane));
     world
 }
 
@@ -112,17 +113,6 @@ fn trade(world: &mut World, leader: usize, coin: &str, lots: i64, again: bool, t
         world.step(OwnedEvent::Frame(2, frame));
     }
     1
-}
-
-fn restart(world: &mut World) {
-    world.queue.clear();
-    world.pending_info.clear();
-    world.step(OwnedEvent::Reopen);
-    for lane in LANES {
-        world.step(OwnedEvent::Up(lane, hlfast_core::event::SourceKind::Lane));
-    }
-    world.step(OwnedEvent::Up(3, hlfast_core::event::SourceKind::Tape));
-    world.step(OwnedEvent::Start);
 }
 
 /// Runs a history and checks whatever must hold of any: after each act, and at its end at rest.
@@ -151,17 +141,7 @@ fn perform(world: &mut World, act: &Act) -> usize {
         Act::Trade { leader, coin, lots, again, tape_first } => {
             return trade(world, *leader, COINS[*coin], *lots, *again, *tape_first);
         }
-        Act::Answer(kind) => {
-            world.reply = match kind {
-                0 => Reply::Part(0.5),
-                1 => Reply::Text("Order could not immediately match against any resting orders."),
-                2 => Reply::Lost,
-                3 => Reply::Silence,
-                _ => Reply::Fill,
-            };
-            world.settle();
-            world.reply = Reply::Fill;
-        }
+        Act::Answer(way) => world.answer_by(*way),
         Act::Pass(ms) => world.pass(*ms),
         Act::Quote(coin, distance) => {
             let price = |ticks: i64| Pos::from_raw(10_000_000_000 + ticks * 1_000_000).to_string();
@@ -173,9 +153,12 @@ fn perform(world: &mut World, act: &Act) -> usize {
             world.queue = kept;
             drop::<Vec<_>>(lost);
             world.step(OwnedEvent::Down(*lane));
-            world.step(OwnedEvent::Up(*lane, hlfast_core::event::SourceKind::Lane));
+            world.step(OwnedEvent::Up(*lane, SourceKind::Lane));
         }
-        Act::Restart => restart(world),
+        Act::Restart => {
+            let [one, other] = LANES.map(|lane| (lane, SourceKind::Lane));
+            world.restart_on(&[one, other, (3, SourceKind::Tape)]);
+        }
         Act::Take(coin, lots) => {
             world.take_resting(COINS[*coin], &Pos::from_raw(lots * 10_000_000).to_string());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use hlfast_core::num::Pos;
 use serde_json::{Value, json};
 
-use super::{OwnedEvent, World};
+use super::{OwnedEvent, Reply, World};
 
 /// A day.
 pub const DAY: u64 = 86_400_000;
@@ -83,6 +83,19 @@ impl Figures {
 }
 
 impl World {
+    /// Answers what is on its way in one of the ways that a random history draws, 0 to 4; then as usual again.
+    pub fn answer_by(&mut self, way: usize) {
+        self.reply = match way {
+            0 => Reply::Part(0.5),
+            1 => Reply::Text("Order could not immediately match against any resting orders."),
+            2 => Reply::Lost,
+            3 => Reply::Silence,
+            _ => Reply::Fill,
+        };
+        self.settle();
+        self.reply = Reply::Fill;
+    }
+
     fn lent(&self, account: &str, coin: &str, otherwise: u64) -> (&'static str, u64) {
         let known = self.leverages.get(&(account.to_owned(), coin.to_owned()));
         known.copied().unwrap_or(("cross", otherwise))
