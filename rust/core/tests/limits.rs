@@ -92,6 +92,26 @@ fn missing_fills_are_read_when_there_is_room() {
 }
 
 #[test]
+fn fills_before_a_full_snapshot_are_read_though_its_chain_fits() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.now += 1_000;
+    let missed = [world.leader_trades(0, "SOL", "B", "100", "4"), world.leader_trades(0, "SOL", "A", "100", "4")];
+    world.now += 1_000;
+    let side = |at| if at % 2 == 0 { "B" } else { "A" };
+    let shown: Vec<_> = (0..2_000).map(|at| world.leader_trades(0, "SOL", side(at), "100", "1")).collect();
+    world.history = Some(missed.iter().chain(&shown).cloned().collect());
+    world.snapshot(0, &shown);
+    world.settle();
+    assert!(world.alerts.iter().all(|alert| alert.code != "chain_broken"), "out and back: nothing to be seen");
+    world.assert_receipts(2_003, 1);
+    world.assert_replay();
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(world.outcomes().last().unwrap().0, Outcome::Filled, "the ledger is whole again");
+}
+
+#[test]
 fn a_crowd_of_orders_never_exceeds_a_minute() {
     let mut world = limited(40);
     for _ in 0..40 {

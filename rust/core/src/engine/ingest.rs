@@ -12,6 +12,8 @@ use crate::state::{Change, Fanout, Gap, LeaderCoin};
 
 /// Unknown fills this much older than the cursor are for the audit, never for trading.
 const TOO_OLD_MS: u64 = 600_000;
+/// Venue rule: a snapshot holds no more than the newest of so many fills (2026-08).
+const SNAPSHOT_ROWS: usize = 2_000;
 
 impl Engine {
     #[expect(clippy::too_many_arguments, reason = "a frame's parts, each from another place")]
@@ -31,6 +33,11 @@ impl Engine {
         if snapshot && self.take_baseline(leader, rows, out) {
             self.note_habits(leader, frame, rows, now_ms);
             return FrameClass::Taken;
+        }
+        let known_ms = self.known_until(leader);
+        // What came before a full snapshot may have ended where it began: no chain breaks, and its fills are owed a receipt.
+        if snapshot && rows.len() >= SNAPSHOT_ROWS && rows.iter().all(|row| row.time_ms > known_ms) {
+            self.begin_gap(leader, known_ms, out);
         }
         self.apply_news(leader, Some(source), frame, rows, now_ms, out);
         self.mark_whole(leader, now_ms, out);
