@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from hlfast.config.model import Config, Follow, Follower
 
 ZERO = Decimal(0)
+# Shares are quotients: a sum of them may lie this far beside what was shared out.
+ROUNDING = Decimal("1e-18")
 
 
 @dataclass
@@ -162,7 +164,7 @@ class Reference:
             most = abs(net)
         elif not same_side:
             most = room
-        elif abs(net) > abs(net_before):
+        elif abs(net) > abs(net_before) + ROUNDING:
             most = max(room, held)
         else:
             most = held

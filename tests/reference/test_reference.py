@@ -62,6 +62,32 @@ MOVES = st.lists(
 )
 
 
+# Histories that once parted the two.
+KEPT = {
+    # A flip beside an opposing edge is cut to exactly the net of before: that is no way outward.
+    "a net as before": [
+        (0, 0, -1, 5000),
+        (0, 0, -3, 5000),
+        (0, 1, -195, 5000),
+        (0, 0, 1, 5944),
+        (0, 1, 218, 16759),
+        (0, 1, 240, 5000),
+        (0, 0, 1, 5000),
+        (0, 1, -1, 5000),
+        (1, 1, -1, 5000),
+        (1, 1, 2, 12762),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_kept_histories_are_copied_as_the_rules_say(name: str, tmp_path: Path) -> None:
+    leaders = ["L0", "L1"]
+    config = configuration(leaders, tmp_path)
+    found, _ = differences(config, COINS, equities(config), history(KEPT[name], leaders), tmp_path)
+    assert found == []
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES, count=st.integers(1, 5))
 def test_made_up_histories_are_copied_as_the_rules_say(
