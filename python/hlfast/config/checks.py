@@ -9,6 +9,7 @@ import msgspec
 from hlfast.config import values
 from hlfast.config.beside import check_beside
 from hlfast.config.execution import check_execution
+from hlfast.config.filters import MOST_PERCENT
 from hlfast.config.follows import check_follows
 from hlfast.config.markets import check_watched
 from hlfast.config.model import Config, Follower, Keys, Leader
@@ -130,6 +131,8 @@ def _check_keys(problems: Problems, keys: Keys, network: str) -> None:
 def _leader(problems: Problems, at: str, leader: Leader) -> Leader:
     values.name(problems, f"{at}.name", leader.name)
     lower = values.address(problems, f"{at}.address", leader.address)
+    if leader.impact_percent is not None:
+        values.whole(problems, f"{at}.impact_percent", leader.impact_percent, 1, MOST_PERCENT)
     return msgspec.structs.replace(leader, address=lower)
 
 

@@ -12,6 +12,7 @@ from hlfast.config.zones import is_zone
 
 _WINDOW = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])-(?:([01][0-9]|2[0-3]):([0-5][0-9])|24:00)")
 _MAX_DELAY_MS = 3_600_000
+MOST_PERCENT = 1_000  # of what the best price offers; beyond it the number bounds nothing
 
 
 def check_filters(problems: Problems, setting: str, follow: Follow) -> None:
@@ -30,6 +31,9 @@ def check_filters(problems: Problems, setting: str, follow: Follow) -> None:
     values.factor(problems, f"{setting}.max_leader_leverage", follow.max_leader_leverage)
     values.usd(problems, f"{setting}.min_day_volume_usd", follow.min_day_volume_usd)
     values.usd(problems, f"{setting}.min_open_interest_usd", follow.min_open_interest_usd)
+    values.usd(problems, f"{setting}.min_depth_usd", follow.min_depth_usd)
+    if follow.max_depth_percent is not None:
+        values.whole(problems, f"{setting}.max_depth_percent", follow.max_depth_percent, 1, MOST_PERCENT)
 
 
 def _check_hours(problems: Problems, setting: str, follow: Follow) -> None:

@@ -41,6 +41,10 @@ def check_follows(
         _check_existing(problems, setting, follow)
         _check_coins(problems, setting, follow)
         check_markets(problems, setting, follow)
+        leader = leader_by_name.get(follow.leader)
+        if follow.delay_ms and leader is not None and leader.impact_percent is not None:
+            what = "can't wait: its leader's impact_percent bounds what one event takes at once"
+            problems.append(Problem(f"{setting}.delay_ms", what, "leave one of the two out"))
         check_filters(problems, setting, follow)
         _check_limits(problems, setting, follow)
     pairs = [(place, f"{follow.leader}\0{follow.follower}") for place, follow in zip(places, follows, strict=True)]

@@ -100,6 +100,7 @@ class Leader(Frozen, frozen=True):
 
     name: str
     address: str  # 0x + 40 hex, any case
+    impact_percent: int | None = None  # all increases of one event together: of what the best price offers
 
 
 class Execution(Frozen, frozen=True):
@@ -156,6 +157,8 @@ class Policy(Frozen, frozen=True, kw_only=True):
     min_listed_days: int | None = None
     min_day_volume_usd: str | None = None
     min_open_interest_usd: str | None = None
+    min_depth_usd: str | None = None  # what the book offers at its best price
+    max_depth_percent: int | None = None  # one increase: of what the book offers at its best price
     quality_window: Literal["day", "week", "month", "all"] | None = None  # the leader is judged over this
     only_profitable: bool = False
     max_leader_drawdown_bps: int | None = None

@@ -35,7 +35,7 @@ _DUST: Final = Decimal("0.00000004")
 _CAUSE_OF_REASON: Final = {
     **dict.fromkeys(("none", "existing_position", "add_ignored", "no_change", "nothing_held"), ""),
     "below_minimum": "minimum",
-    "cap": "caps",
+    **dict.fromkeys(("cap", "impact"), "caps"),
     **dict.fromkeys(("margin", "leverage_refused"), "margin"),
     **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded", "delayed"), "latency"),
     **dict.fromkeys(
@@ -43,6 +43,7 @@ _CAUSE_OF_REASON: Final = {
             *("unknown_coin", "not_a_perp", "delisted", "coin_filtered", "below_min_value", "above_max_value"),
             *("side_filtered", "outside_hours", "leader_leverage", "leader_quality", "leader_left"),
             *("market_too_young", "low_volume", "low_open_interest", "not_spot", "spot_pair", "outcome_market"),
+            "thin_book",
         ),
         "filter",
     ),
@@ -55,7 +56,7 @@ _CAUSE_OF_REASON: Final = {
     ),
     **dict.fromkeys(
         (
-            *("quality_unread", "market_unread", "volatility_unread"),
+            *("quality_unread", "market_unread", "volatility_unread", "book_unread"),
             *("equity_unreadable", "leader_dirty", "leader_paused", "manual_position", "signer_stopped"),
             *("breaker", "request_budget", "paused", "frozen", "killed", "flattened", "unfollowed"),
         ),

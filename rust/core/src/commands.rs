@@ -347,6 +347,12 @@ reasons! {
     SpotPair = "spot_pair",
     /// Outcome markets are not copied.
     OutcomeMarket = "outcome_market",
+    /// The book offers less than `min_depth_usd`.
+    ThinBook = "thin_book",
+    /// `max_depth_percent` or the leader's `impact_percent` left no room.
+    Impact = "impact",
+    /// There is no fresh book to judge by.
+    BookUnread = "book_unread",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

@@ -177,6 +177,7 @@ pub(crate) struct RawBuilder {
 pub(crate) struct RawLeader {
     pub name: String,
     pub address: String,
+    pub impact_percent: Option<u32>,
     #[serde(default)]
     pub removed: bool,
 }
@@ -293,6 +294,8 @@ pub(crate) struct RawFollow {
     pub min_listed_days: Option<u32>,
     pub min_day_volume_usd: Option<String>,
     pub min_open_interest_usd: Option<String>,
+    pub min_depth_usd: Option<String>,
+    pub max_depth_percent: Option<u32>,
     pub quality_window: Option<RawWindow>,
     #[serde(default)]
     pub only_profitable: bool,

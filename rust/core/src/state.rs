@@ -458,6 +458,8 @@ pub struct State {
     pub next_decision: u64,
     /// Receipts written.
     pub receipts: u64,
+    /// What the edges of the front event took of the book, by coin, in 10^-20; only where its leader bounds it.
+    pub taken: Vec<(CoinId, i128)>,
 }
 
 macro_rules! as_units {

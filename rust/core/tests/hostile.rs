@@ -210,7 +210,7 @@ fn snapshots_of_another_kind_are_refused() {
     engine(1).encode_state(&mut bytes);
     assert_eq!(engine(2).decode_state(&bytes), Err(StateError::OtherConfig));
     assert_eq!(engine(1).decode_state(&[]), Err(StateError::Damaged));
-    assert_eq!(engine(1).decode_state(&[99, 0]), Err(StateError::Version(99)));
+    assert_eq!(engine(1).decode_state(&[99; 9]), Err(StateError::Version(99)));
     assert_eq!(engine(1).decode_state(&bytes[..bytes.len() - 1]), Err(StateError::Damaged));
     assert_eq!(engine(1).restore_context(&[7]), Err(StateError::Context));
     assert_eq!(engine(1).restore_context(&[1, 2, 3]), Err(StateError::Context));

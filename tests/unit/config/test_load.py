@@ -141,6 +141,15 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
         "follows[0].inverse",
         "sell what is not held",
     ),
+    ("a floor of nothing", put("follows.0.min_depth_usd", "0"), "follows[0].min_depth_usd", "is zero"),
+    ("no part of the book", put("follows.0.max_depth_percent", 0), "follows[0].max_depth_percent", "1 to 1000"),
+    ("no budget of an event", put("leaders.0.impact_percent", 1001), "leaders[0].impact_percent", "1 to 1000"),
+    (
+        "a delay beside an event's budget",
+        all_of(put("leaders.0.impact_percent", 50), put("follows.0.delay_ms", 100)),
+        "follows[0].delay_ms",
+        "impact_percent",
+    ),
     (
         "spot of a ninth leader",
         all_of(

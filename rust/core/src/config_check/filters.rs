@@ -83,6 +83,8 @@ pub struct Filters {
     pub min_open_interest: Option<Usd>,
     /// How good the leader must have been.
     pub quality: Option<Quality>,
+    /// Least value that the book offers at its best price.
+    pub min_depth: Option<Usd>,
 }
 
 pub(super) fn check_filters(at: &str, raw: &RawFollow, zones: &[Arc<Zone>]) -> Result<Filters, ConfigError> {
@@ -113,6 +115,7 @@ pub(super) fn check_filters(at: &str, raw: &RawFollow, zones: &[Arc<Zone>]) -> R
         min_day_volume: limit(at, "min_day_volume_usd", raw.min_day_volume_usd.as_deref())?,
         min_open_interest: limit(at, "min_open_interest_usd", raw.min_open_interest_usd.as_deref())?,
         quality: check_quality(at, raw)?,
+        min_depth: limit(at, "min_depth_usd", raw.min_depth_usd.as_deref())?,
     })
 }
 

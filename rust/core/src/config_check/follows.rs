@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use super::filters::{Filters, check_filters};
 use super::hours::Zone;
+use super::leaders::MAX_PERCENT;
 use super::markets::{Markets, check_markets};
 use super::mode::{Mode, check_mode, check_round_up};
 use super::values::{band, limit, within};
@@ -41,6 +42,8 @@ pub struct CheckedFollow {
     pub round_up_max: Option<Usd>,
     /// Cap of this edge's part of one order.
     pub max_order: Option<Usd>,
+    /// Cap of one increase: a part of what the book offers at its best price, in percent.
+    pub max_depth_percent: Option<u32>,
     /// Cap of this edge's part of one coin.
     pub max_position: Option<Usd>,
     /// An older entry expires.
@@ -80,6 +83,10 @@ pub(super) fn check_follow(
         filters: check_filters(at, raw, zones)?,
         round_up_max: check_round_up(at, raw)?,
         max_order: limit(at, "max_order_usd", raw.max_order_usd.as_deref())?,
+        max_depth_percent: raw
+            .max_depth_percent
+            .map(|percent| within(at, "max_depth_percent", percent, 1, MAX_PERCENT))
+            .transpose()?,
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_age_ms: within(at, "max_age_ms", raw.max_age_ms, 1, 3_600_000)?,
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,

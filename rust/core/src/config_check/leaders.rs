@@ -1,8 +1,11 @@
 //! Leaders: named once, each address once.
 use super::register::Register;
-use super::values::parse_address;
+use super::values::{parse_address, within};
 use crate::config::{ConfigError, RawLeader};
 use crate::wire::Address;
+
+/// Ten times what the best price offers: beyond it the number bounds nothing.
+pub(super) const MAX_PERCENT: u32 = 1_000;
 
 /// An address to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub struct CheckedLeader {
     pub name: String,
     /// Its account.
     pub address: Address,
+    /// What an event's increases of all followers may take together of the book's best price, in percent.
+    pub impact_percent: Option<u32>,
     /// It is not copied any more; its place stays.
     pub removed: bool,
 }
@@ -19,5 +24,7 @@ pub(super) fn check_leader(at: &str, raw: &RawLeader, names: &mut Register) -> R
     names.name(at, &raw.name)?;
     let address = parse_address(&format!("{at}.address"), &raw.address)?;
     names.account(&format!("{at}.address"), address)?;
-    Ok(CheckedLeader { name: raw.name.clone(), address, removed: raw.removed })
+    let impact_percent = raw.impact_percent.map(|percent| within(at, "impact_percent", percent, 1, MAX_PERCENT));
+    let (name, impact_percent) = (raw.name.clone(), impact_percent.transpose()?);
+    Ok(CheckedLeader { name, address, impact_percent, removed: raw.removed })
 }

@@ -76,6 +76,11 @@ pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigErr
             let before = raw.leaders.iter().take(leader as usize).filter(|leader| !leader.removed).count();
             check_watched(&at, follow.markets, before)?;
         }
+        let shares = leaders.get(leader as usize).is_some_and(|leader| leader.impact_percent.is_some());
+        if shares && follow.filters.delay_ms > 0 && !follow.removed {
+            let problem = "can't wait: its leader's impact_percent bounds what one event takes at once";
+            return Err(ConfigError::new(format!("{at}.delay_ms"), problem));
+        }
         follows.push(follow);
     }
     Ok(Config {

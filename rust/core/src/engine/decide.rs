@@ -52,6 +52,9 @@ impl Engine {
                 continue;
             };
             let fanout_begins = fanout.next == 0;
+            if fanout_begins {
+                self.state.taken.clear();
+            }
             fanout.next = fanout.next.saturating_add(1);
             let last = fanout.next == follows.len();
             // Borrowed out for the call: the change list is the fan-out's, the decision needs all of the engine.
@@ -59,6 +62,7 @@ impl Engine {
             out.changed = true;
             if left == size || fanout_begins {
                 self.look(leader, &changes, now_ms);
+                self.note_books(&changes, out);
             }
             for (at, change) in changes.iter().enumerate() {
                 if let Some(view) = self.views.get(at).copied() {
@@ -89,7 +93,7 @@ impl Engine {
             return;
         }
         let Some(edge) = self.config.follows.get(follow as usize) else { return };
-        let (follower, max_age_ms) = (edge.follower, edge.max_age_ms);
+        let (leader, follower, max_age_ms) = (edge.leader, edge.follower, edge.max_age_ms);
         let first = self.state.held(follow, change.coin);
         let net_before = self.net(follower, change.coin);
         let mut held = first;
@@ -114,7 +118,10 @@ impl Engine {
         };
         if let Some(from) = opens_from {
             match self.take_or_delay(follow, change, view, from, &mut held, verdict.reduces, now_ms) {
-                Ok(Some(added)) => verdict.added = verdict.added.saturating_add(added),
+                Ok(Some(added)) => {
+                    verdict.added = verdict.added.saturating_add(added);
+                    self.count_taken(leader, change.coin, added);
+                }
                 Ok(None) => verdict.delayed = true,
                 Err(refusal) => verdict.refusal = Some(refusal),
             }
@@ -145,12 +152,14 @@ impl Engine {
         if !held.adopting || !self.is_read(edge.follower) {
             return;
         }
+        let leader = edge.leader;
         let position = change.gap_from.unwrap_or(change.before);
         held.adopting = false;
         let adopted = Change { before: 0, after: position, time_ms: now_ms, gap_from: None, ..change.clone() };
         let view = view.at(position, change.price);
         match self.increase(follow, &adopted, &view, 0, held, now_ms) {
             Ok(added) => {
+                self.count_taken(leader, change.coin, added);
                 verdict.added = added;
                 verdict.deadline_ms = now_ms.saturating_add(ADOPTION_MS);
             }
@@ -260,6 +269,7 @@ impl Engine {
         let wanted = step(ratio, if edge.inverse { -delta } else { delta });
         let added = self.clip(edge, change, held.entitled, wanted)?;
         let added = self.raise(follow, edge, change, held.entitled, added);
+        let added = if self.needs.book { self.within_book(edge, change, added, now_ms)? } else { added };
         held.entitled = held.entitled.checked_add(added).ok_or(skipped(Reason::OutOfRange))?;
         Ok(added)
     }

@@ -115,6 +115,7 @@ impl Engine {
             out.changed = true;
             self.state.delay_dues.remove(&(due_ms, key));
             if let Some(change) = self.change_when_due(key) {
+                self.note_books(std::slice::from_ref(&change), out);
                 self.decide_due(key.0, &change, now_ms, out);
             } else {
                 self.end_delayed(key, Ending::new(Outcome::Skipped, Reason::LeaderLeft), now_ms, out);

@@ -40,16 +40,20 @@ pub(super) struct Needs {
     pub leverage: bool,
     /// An edge copies spot.
     pub spot: bool,
+    /// The book bounds an edge.
+    pub book: bool,
 }
 
 impl Needs {
     pub fn of(config: &Config) -> Needs {
         let mut needs = Needs { past: vec![false; config.leaders.len()], ..Needs::default() };
+        needs.book = config.leaders.iter().any(|leader| leader.impact_percent.is_some());
         for edge in &config.follows {
             let filters = &edge.filters;
             needs.contexts |= filters.min_day_volume.is_some() || filters.min_open_interest.is_some();
             needs.leverage |= filters.max_leader_leverage.is_some();
             needs.spot |= edge.markets.has_spot();
+            needs.book |= filters.min_depth.is_some() || edge.max_depth_percent.is_some();
             if let Some(past) = needs.past.get_mut(edge.leader as usize) {
                 *past |= filters.quality.is_some();
             }

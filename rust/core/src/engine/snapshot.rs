@@ -1,4 +1,6 @@
 //! The whole state as bytes, and the step's context: what a replay needs beside the events.
+use std::borrow::Cow;
+
 use super::Engine;
 use crate::commands::{CoinId, Commands};
 use crate::copy::price::Quote;
@@ -7,7 +9,11 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 22;
+const VERSION: u8 = 23;
+/// The version before, which is read as well: `State` was only added to at its end since.
+const FORMER: u8 = 22;
+/// What a former state lacks there: an empty list.
+const ADDED: &[u8] = &[0];
 /// A quote without sizes, as written before they were used.
 const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
@@ -20,7 +26,7 @@ const BARE_QUOTE_LEN: usize = 28;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Written by another version.
-    #[error("snapshot version {0} is unknown: this program writes version {VERSION}")]
+    #[error("snapshot version {0} is unknown: this program reads {FORMER} and writes {VERSION}")]
     Version(u8),
     /// Written with other leaders, followers or follows.
     #[error(
@@ -52,14 +58,16 @@ impl Engine {
     /// When the bytes are damaged, of another version, or of another configuration; nothing is changed then.
     pub fn decode_state(&mut self, bytes: &[u8]) -> Result<(), StateError> {
         let (version, rest) = bytes.split_first().ok_or(StateError::Damaged)?;
-        if *version != VERSION {
-            return Err(StateError::Version(*version));
-        }
         let (fingerprint, data) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
+        let data = match *version {
+            VERSION => Cow::Borrowed(data),
+            FORMER => Cow::Owned([data, ADDED].concat()),
+            other => return Err(StateError::Version(other)),
+        };
         if *fingerprint != self.fingerprint() {
             return Err(StateError::OtherConfig);
         }
-        let (state, left) = postcard::take_from_bytes::<State>(data).map_err(|_| StateError::Damaged)?;
+        let (state, left) = postcard::take_from_bytes::<State>(&data).map_err(|_| StateError::Damaged)?;
         if !left.is_empty() {
             return Err(StateError::Damaged);
         }
