@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import signal
 import sqlite3
 import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,9 +20,11 @@ from tests.fakes.service import Service, Sim, wait_for
 from tests.fakes.traders import NOW_MS, PublicData, trips
 
 from hlfast._core import read_journal
+from hlfast.cli import following
 from hlfast.cli.following import plan_and_follow
 from hlfast.config.load import load
 from hlfast.config.model import Discovery
+from hlfast.control.client import EngineAwayError, RequestRefusedError
 from hlfast.research.discovery import Search
 from hlfast.research.following import FollowPlan, leader_name
 from hlfast.store.database import opened
@@ -75,6 +80,40 @@ def follow(service: Service) -> FollowPlan:
     return asyncio.run(run())
 
 
+@contextlib.contextmanager
+def answering(answer: Callable[[Any, dict[str, Any]], dict[str, Any]]) -> Iterator[None]:
+    """Put something between the plan and the engine's socket; `answer` gets the real question and the request."""
+    real = following.ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(following, "ask", lambda path, request: answer(lambda: real(path, request), request))
+        yield
+
+
+def refusing(service: Service, follower: str) -> contextlib.AbstractContextManager[None]:
+    """An engine that takes no follow of one follower."""
+
+    def answer(ask: Any, request: dict[str, Any]) -> dict[str, Any]:
+        if request["do"] == "configure":
+            follows = json.loads(bytes(request["config"]))["follows"]
+            if any(edge["leader"].startswith("auto-") and edge["follower"] == follower for edge in follows):
+                raise RequestRefusedError(f"{follower} is refused", "later")
+        return dict(ask())
+
+    return answering(answer)
+
+
+def losing_answers() -> contextlib.AbstractContextManager[None]:
+    """An engine that does what it is asked, and ends before it says so."""
+
+    def answer(ask: Any, request: dict[str, Any]) -> dict[str, Any]:
+        found = dict(ask())
+        if request["do"] == "configure":
+            raise EngineAwayError("the answer was lost")
+        return found
+
+    return answering(answer)
+
+
 def kept(service: Service) -> list[tuple[str, bool, str | None]]:
     with closing(sqlite3.connect(service.directory / "found.db")) as connection:
         query = "SELECT address, applied_ms IS NOT NULL, refused FROM auto_follows ORDER BY planned_ms, address"
@@ -128,3 +167,42 @@ def test_without_an_engine_or_against_its_will_nothing_is_followed_and_all_is_to
         assert "name" in outcomes[_BEST], "the name is somebody else's"
         assert outcomes[_NEXT] is None
     assert {address: applied for address, applied, _ in kept(service)} == {_BEST: False, _NEXT: True}
+
+
+def test_follower_refused_is_asked_for_again_and_the_others_follow_meanwhile(tmp_path: Path, sim: Sim) -> None:
+    service = with_caps(Service(tmp_path, sim, followers=2), most_leaders=1, followers=["f0", "f1"])
+    asyncio.run(judge(service))
+    edges = [(_BEST, "f0"), (_BEST, "f1")]
+    with service, refusing(service, "f0"):
+        first = {(one.address, one.follow.follower): one.refused for one in follow(service).follows}
+        assert first == {edges[0]: "f0 is refused: later", edges[1]: None}
+        again = follow(service)
+        assert [(one.follow.follower, one.refused) for one in again.follows] == [("f0", "f0 is refused: later")]
+    with service:
+        (late,) = follow(service).follows
+        assert (late.address, late.follow.follower, late.refused) == (_BEST, "f0", None)
+        assert follow(service).follows == ()
+        assert dict(follow(service).passed_over)[_NEXT] == "1 leaders are followed this way already"
+    assert requests(service) == 2
+
+
+def test_trader_whom_nobody_may_follow_leaves_his_place_to_the_next(tmp_path: Path, sim: Sim) -> None:
+    service = with_caps(Service(tmp_path, sim, followers=1), most_leaders=1)
+    asyncio.run(judge(service))
+    with service:
+        Operator(service)("follow", leader_name(_BEST), "f0", "--ratio", "0.1", "--address", "0x" + "ab" * 20)
+        outcomes = {one.address: one.refused for one in follow(service).follows}
+        assert "name" in outcomes[_BEST]
+        assert outcomes[_NEXT] is None
+
+
+def test_follow_whose_answer_was_lost_counts_against_the_cap(tmp_path: Path, sim: Sim) -> None:
+    service = with_caps(Service(tmp_path, sim, followers=1), most_leaders=1)
+    asyncio.run(judge(service))
+    with service:
+        with losing_answers():
+            (unknown,) = follow(service).follows
+        assert (unknown.address, unknown.refused) == (_BEST, "the answer was lost")
+        assert kept(service) == [(_BEST, False, "the answer was lost")]
+        assert follow(service).follows == (), "the engine had begun it"
+        assert kept(service) == [(_BEST, True, None)]

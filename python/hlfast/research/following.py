@@ -38,36 +38,49 @@ def leader_name(address: str) -> str:
 
 
 def plan_follows(
-    judged: Iterable[Judged], config: Config, followed: Iterable[str], now_ms: int, *, ended: Iterable[str] = ()
+    judged: Iterable[Judged],
+    config: Config,
+    held: Iterable[tuple[str, str]],
+    now_ms: int,
+    *,
+    ended: Iterable[str] = (),
+    refused: Iterable[str] = (),
 ) -> FollowPlan:
     """Choose from judged traders, best score first.
+
+    A trader followed already takes no second place; whoever of the followers does not follow him yet is planned too.
 
     Args:
         judged: from the store.
         config: its `discovery.auto_follow` has the caps; its leaders and accounts are never chosen.
-        followed: addresses followed this way already; they count against the cap.
+        held: (address, follower) followed this way now; their addresses count against the cap.
         now_ms: judgements older than `discovery.refresh_s` are not acted upon.
         ended: addresses that were followed this way until an operator ended it: they are not followed again.
+        refused: addresses that could be followed for nobody just now: the next one has their place.
     """
     auto = config.discovery.auto_follow
-    taken, over = set(followed), set(ended)
+    edges = set(held)
+    taken, over, hopeless = {address for address, _ in edges}, set(ended), set(refused)
     room = auto.most_leaders - len(taken)
-    own = {leader.address.lower() for leader in config.leaders}
+    own = {leader.address.lower() for leader in config.leaders} - taken
     own |= {address.lower() for one in config.followers for address in (one.account, one.agent)}
     chosen: list[PlannedFollow] = []
     passed: list[tuple[str, str]] = []
     for one in sorted(judged, key=lambda one: (-one.graded.score, one.address)):
-        if one.address in taken:
+        missing = [follower for follower in auto.followers if (one.address, follower) not in edges]
+        if not missing:
             continue
         against = "was followed this way until it was ended" if one.address in over else None
+        against = against or ("could be followed for nobody" if one.address in hopeless else None)
         against = against or next(_against(one, config, own, now_ms), None)
-        if against is None and room <= 0:
+        is_new = one.address not in taken
+        if against is None and is_new and room <= 0:
             against = f"{auto.most_leaders} leaders are followed this way already"
         if against is not None:
             passed.append((one.address, against))
             continue
-        room -= 1
-        chosen += [_planned(one, auto, follower) for follower in auto.followers]
+        room -= is_new
+        chosen += [_planned(one, auto, follower) for follower in missing]
     return FollowPlan(follows=tuple(chosen), passed_over=tuple(passed))
 
 

@@ -169,7 +169,7 @@ def settings(**auto: Any) -> Config:
         leaders=(Leader(name="own", address=FAIR),),
         followers=(Follower(name="main", account=account, agent="0x" + "a1" * 20),),
         follows=(Follow(leader="own", follower="main", mode="ratio", ratio="1"),),
-        discovery=Discovery(auto_follow=AutoFollow(enabled=True, followers=("main",), **auto)),
+        discovery=Discovery(auto_follow=AutoFollow(**{"enabled": True, "followers": ("main",), **auto})),
     )
 
 
@@ -192,11 +192,26 @@ async def test_auto_follow_stays_within_its_caps(judged: list[Judged]) -> None:
     one = plan_follows(judged, settings(most_risk="high", least_grade="B", most_leaders=1), (), NOW_MS)
     assert [planned.address for planned in one.follows] == [GOOD]
     assert dict(one.passed_over)[address(7)] == "1 leaders are followed this way already"
-    none = plan_follows(judged, settings(most_risk="high", least_grade="B", most_leaders=1), [address(99)], NOW_MS)
+    held = [(address(99), "main")]
+    none = plan_follows(judged, settings(most_risk="high", least_grade="B", most_leaders=1), held, NOW_MS)
     assert none.follows == ()
     over = plan_follows(judged, settings(most_risk="high", least_grade="B"), (), NOW_MS, ended=[GOOD])
     assert [planned.address for planned in over.follows] == [address(7)]
     assert dict(over.passed_over)[GOOD] == "was followed this way until it was ended"
+
+
+@pytest.mark.asyncio
+async def test_auto_follow_plans_each_follower_who_lacks_the_leader(judged: list[Judged]) -> None:
+    caps = settings(most_risk="high", least_grade="B", most_leaders=1, followers=("main", "second"))
+    new = plan_follows(judged, caps, (), NOW_MS)
+    assert [(one.address, one.follow.follower) for one in new.follows] == [(GOOD, "main"), (GOOD, "second")]
+    later = plan_follows(judged, caps, [(GOOD, "second")], NOW_MS)
+    assert [(one.address, one.follow.follower) for one in later.follows] == [(GOOD, "main")], "the place is taken once"
+    assert plan_follows(judged, caps, [(GOOD, "second"), (GOOD, "main")], NOW_MS).follows == ()
+    over = plan_follows(judged, caps, [(GOOD, "second")], NOW_MS, ended=[GOOD])
+    assert over.follows == (), "an operator ended one of his follows"
+    hopeless = plan_follows(judged, caps, (), NOW_MS, refused=[GOOD])
+    assert {one.address for one in hopeless.follows} == {address(7)}, "the next one has the place"
 
 
 @pytest.mark.asyncio
