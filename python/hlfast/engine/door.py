@@ -60,7 +60,7 @@ class Door:
         """Name a lane's way out: called with (post id, bytes), it returns False when it could take nothing."""
         self._writers[lane] = writer
 
-    def frames(self, source: int, owner: FrameOwner) -> Callable[[memoryview, int], None]:
+    def frames(self, source: int, owner: FrameOwner) -> Callable[[bytes, int], None]:
         """Make the frame callback of one connection; everything it uses is bound here, once."""
         step = self.engine.on_frame
         clock = self.clock
@@ -70,13 +70,13 @@ class Door:
         notice = owner.notice
         monotonic_ns = self._monotonic_ns
 
-        def on_frame(payload: memoryview, recv_ns: int) -> None:
+        def on_frame(payload: bytes, recv_ns: int) -> None:
             try:
                 sends = step(source, payload, recv_ns, (recv_ns + clock.offset_ns) // _MS_NS)
                 if sends is None:
                     owner.data_ns = recv_ns
                 elif isinstance(sends, int):
-                    notice(sends, bytes(payload))
+                    notice(sends, payload)
                 else:
                     owner.data_ns = recv_ns
                     write(sends)

@@ -22,18 +22,9 @@ class Frame:
     def __init__(self, payload: bytes) -> None:
         self._payload = payload
 
-    @property
-    def payload_size(self) -> int:
-        """Bytes of the message."""
-        return len(self._payload)
-
     def get_payload_as_bytes(self) -> bytes:
         """Copy, as picows does."""
         return self._payload
-
-    def get_payload_as_memoryview(self) -> memoryview:
-        """Borrow, as picows does."""
-        return memoryview(self._payload)
 
 
 class Transport:

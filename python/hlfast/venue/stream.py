@@ -245,7 +245,7 @@ class Streams:
         if down.was_up and self._on_gap is not None:
             self._on_gap(down)
 
-    def _on_frame(self, payload: memoryview, _recv_ns: int) -> None:
+    def _on_frame(self, payload: bytes, _recv_ns: int) -> None:
         try:
             frame = _frames.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError):

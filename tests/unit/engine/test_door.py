@@ -37,7 +37,7 @@ def test_door_writes_every_chunk_of_a_fan_out_within_the_callback() -> None:
     core = FakeCore(followers=7, chunk=3)
     door, fatal, written = make(core)
     owner = Owner()
-    door.frames(9, owner)(memoryview(FILL), recv := monotonic_ns())
+    door.frames(9, owner)(FILL, recv := monotonic_ns())
     assert len(written) == 7
     assert {lane for lane, _, _ in written} == {1, 2}
     assert owner.data_ns == recv
@@ -51,8 +51,8 @@ def test_door_hands_what_the_core_does_not_take_to_the_owner() -> None:
     owner = Owner()
     on_frame = door.frames(9, owner)
     ack = b'{"channel":"subscriptionResponse","data":{}}'
-    on_frame(memoryview(ack), monotonic_ns())
-    on_frame(memoryview(b"nonsense"), monotonic_ns())
+    on_frame(ack, monotonic_ns())
+    on_frame(b"nonsense", monotonic_ns())
     assert owner.noticed == [(FRAME_ACK, ack), (FRAME_BAD, b"nonsense")]
     assert owner.data_ns == 0, "an acknowledgement is not data"
     assert not written
@@ -68,8 +68,8 @@ def test_door_tells_the_first_failure_of_the_core_and_lets_nothing_out(error: Ba
     door, fatal, written = make(core)
     on_frame = door.frames(9, Owner())
     core.broken = error
-    on_frame(memoryview(FILL), monotonic_ns())
-    on_frame(memoryview(FILL), monotonic_ns())
+    on_frame(FILL, monotonic_ns())
+    on_frame(FILL, monotonic_ns())
     door.tick()
     assert fatal == [error]
     assert door.failures == 3
@@ -80,7 +80,7 @@ def test_door_counts_a_write_that_the_lane_did_not_take() -> None:
     core = FakeCore(followers=2)
     door, fatal, _ = make(core)
     door.attach(1, lambda post, data: False)
-    door.frames(9, Owner())(memoryview(FILL), monotonic_ns())
+    door.frames(9, Owner())(FILL, monotonic_ns())
     assert door.unwritten == 1
     assert not fatal
 

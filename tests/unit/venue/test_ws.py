@@ -28,9 +28,8 @@ class Seen:
         self.ups = 0
         self.raise_on: bytes | None = None
 
-    def on_frame(self, payload: memoryview, recv_ns: int) -> None:
+    def on_frame(self, frame: bytes, recv_ns: int) -> None:
         assert recv_ns > 0
-        frame = bytes(payload)
         self.frames.append(frame)
         self.server.wake()
         if frame == self.raise_on:
