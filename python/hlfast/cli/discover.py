@@ -36,7 +36,7 @@ _MAINNET = "https://api.hyperliquid.xyz"
 
 def discover(  # noqa: PLR0913, PLR0917 # one parameter an option of the command line
     config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Settings file; its [discovery] gives what no option does.")
+        Path | None, typer.Option("--config", "-c", help=r"Settings file; its \[discovery] gives what no option does.")
     ] = None,
     venue: Annotated[str | None, typer.Option(help=f"Base URL; default {_MAINNET}, or the settings'.")] = None,
     database: Annotated[str | None, typer.Option("--database", "-d", help="Where results go.")] = None,

@@ -44,6 +44,15 @@ async def read_figures(connection: AsyncConnection) -> dict[str, Analysis]:
     return found
 
 
+async def kept_figures(database: str, address: str) -> Analysis | None:
+    """Return the newest figures that the store keeps of an address; None if it has none that this version reads."""
+    async with opened(database) as engine, engine.connect() as connection:
+        try:
+            return msgspec.convert(await latest_figures(connection, address), Analysis)
+        except msgspec.ValidationError:
+            return None
+
+
 def show_judged(judged: Sequence[Judged]) -> None:
     """Print one row a judged trader and, below it, the first thing to know of him."""
     if not judged:
@@ -61,7 +70,7 @@ def show_judged(judged: Sequence[Judged]) -> None:
             graded.style + (", bot" if graded.bot_like else ""),
             graded.role,
             f"{one.trips:,}",
-            f"{one.net_usd:,.0f}",
+            f"{one.net_usd:z,.0f}",
             percent(one.kept.kept_share),
             percent(one.max_drawdown),
         )

@@ -27,6 +27,7 @@ _PLACES = {
     "earnings": "hlfast.cli.earnings:earnings",
     "strategies": "hlfast.cli.strategies:strategies",
     "tracking": "hlfast.cli.earnings:tracking",
+    "trader": "hlfast.cli.traders:trader",
     "traders": "hlfast.cli.traders:traders",
     "discover": "hlfast.cli.discover:discover",
     "recommend": "hlfast.cli.recommend:recommend",
@@ -236,7 +237,12 @@ def _tracking() -> None:
     pass
 
 
-@app.command("traders", help="Analyse traders by their fills: addresses or files.")
+@app.command("trader", help="Show one trader by his fills: profit, risk, habits; an address or a file.")
+def _trader() -> None:
+    pass
+
+
+@app.command("traders", help="Compare traders by their fills, or list those that discover judged.")
 def _traders() -> None:
     pass
 

@@ -35,7 +35,7 @@ def history_from_file(path: Path) -> History:
     try:
         history = history_from_rows(_title(path), _rows(path), address=found.group().lower() if found else None)
     except (OSError, EOFError, zlib.error) as error:
-        raise FileRefusedError(f"{path}: can't be read: {error}") from error
+        raise FileRefusedError(_unreadable(path, error)) from error
     if not history.fills.height:
         said = "; ".join(issue.text for issue in history.issues)
         raise FileRefusedError(f"{path}: no fills in it ({said}). Expected rows of userFills or userFillsByTime")
@@ -51,7 +51,15 @@ def rows_of_file(path: Path) -> list[dict[str, Any]]:
     try:
         return [row for row in _rows(path) if isinstance(row, dict)]
     except (OSError, EOFError, zlib.error) as error:
-        raise FileRefusedError(f"{path}: can't be read: {error}") from error
+        raise FileRefusedError(_unreadable(path, error)) from error
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        digits = path.name.removeprefix("0x")
+        said = f", and no address: one has 40 digits behind 0x, not {len(digits)}" if digits != path.name else ""
+        return f"{path}: no such file{said}"
+    return f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"
 
 
 def _title(path: Path) -> str:

@@ -20,6 +20,11 @@ MINUTE_MS = 60_000
 _CHUNK_ROWS = 50_000
 _EXAMPLES = 3
 _TEXTS = ("px", "sz", "startPosition", "closedPnl", "fee", "builderFee")
+# Half of what 64 bits hold at the venue's eight places, so that the position after a fill fits too; and USD of which a
+# million may be summed without leaving 38 digits. Anything larger is damage.
+_MOST_SIZE = (1 << 62) // 10**8
+_MOST_SPOT = 10**15
+_MOST_USD = 10**12
 _TIMES = (1_500_000_000_000, 10_000_000_000_000)
 _RAW_SCHEMA = {
     "place": pl.Int64,
@@ -142,16 +147,29 @@ def _without_bad_rows(typed: pl.DataFrame, issues: list[Issue]) -> pl.DataFrame:
         & (pl.col("sz") > 0)
         & pl.col("startPosition").is_not_null()
     ).fill_null(value=False)
+    usable &= _within_bounds().fill_null(value=False)
     # `Net Child Vaults` moves money between a vault and its children: no trade, no position.
     internal = (pl.col("dir") == "Net Child Vaults").fill_null(value=False)
     bad = typed.filter(~usable & ~internal)
     if bad.height:
-        text = "rows without a usable coin, side, time, px, sz or startPosition; left out"
+        text = "rows without a usable coin, side, time, px, sz or startPosition, or beyond all bounds; left out"
         issues.append(_issue("bad_row", bad["place"], text))
     moved = typed.filter(internal)
     if moved.height:
         issues.append(_issue("vault_transfer", moved["place"], "rows that move money inside a vault; left out"))
     return typed.filter(usable & ~internal)
+
+
+def _within_bounds() -> pl.Expr:
+    """Numbers that the arithmetic holds; floats are exact enough to tell."""
+    size, start, price = (pl.col(name).cast(pl.Float64).abs() for name in ("sz", "startPosition", "px"))
+    spot = pl.col("coin").str.starts_with("@") | pl.col("coin").str.contains("/", literal=True)
+    most = pl.when(spot).then(_MOST_SPOT).otherwise(_MOST_SIZE)
+    within = (size < most) & (start < most) & (price < _MOST_USD)
+    within &= (size * price < _MOST_USD) & (start * price < _MOST_USD)
+    for name in ("closedPnl", "fee"):
+        within &= pl.col(name).cast(pl.Float64).abs().fill_null(0) < _MOST_USD
+    return within
 
 
 def _named(good: pl.DataFrame) -> pl.DataFrame:

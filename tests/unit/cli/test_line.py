@@ -32,6 +32,11 @@ def test_help_names_each_command_and_the_exit_codes() -> None:
     assert set(line._PLACES) == {command.name for command in app.registered_commands}
 
 
+def test_help_keeps_the_names_of_settings_tables() -> None:
+    """Rich takes [name] in a text for a style, and leaves it out."""
+    assert "its [discovery] gives" in runner.invoke(app, ["discover", "--help"], env={"COLUMNS": "200"}).output
+
+
 def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"

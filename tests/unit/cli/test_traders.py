@@ -12,6 +12,7 @@ import hlfast.demo
 from hlfast.cli.line import app
 from hlfast.control.projector import Projector
 from hlfast.store.database import opened
+from hlfast.store.traders import Trader, save_trader
 
 DATA = Path(hlfast.demo.__file__).parent / "data"
 
@@ -54,6 +55,43 @@ def test_traders_names_a_bad_file_and_shows_the_others(tmp_path: Path) -> None:
     assert done.exit_code == 1
     assert "none.jsonl: no fills" in done.output
     assert "5 closed" in done.output
+
+
+def test_trader_shows_one_whole_in_text_and_json(tmp_path: Path) -> None:
+    name = str(DATA / "leader_acc6.jsonl.gz")
+    told = run("trader", name, "--html", str(tmp_path / "page.html"))
+    assert told.exit_code == 0, told.output
+    assert "round trips  60 closed (46.7 % won)" in told.output
+    assert "markets      rising +54, falling +64, sideways -10" in told.output
+    assert "-0.0 %" not in told.output
+    assert (tmp_path / "page.html").read_text().startswith("<!doctype html>")
+    found = json.loads(run("trader", name, "--json").stdout)
+    assert found["trades"]["closed"] == 60
+
+
+@pytest.mark.parametrize("name", ["0x12", "nowhere.jsonl", "."])
+def test_trader_that_is_none_is_refused_with_what_to_name(name: str) -> None:
+    done = run("trader", name)
+    assert done.exit_code == 1
+    assert f"{name}: " in done.output
+    assert "→ name an address (0x and 40 digits)" in done.output
+
+
+def test_trader_kept_is_shown_without_the_venue_and_a_stranger_is_named(database: str) -> None:
+    known = json.loads(run("trader", "--json", str(DATA / "leader_acc2.jsonl.gz")).stdout)
+    address = "0x" + "ab" * 20
+
+    async def keep() -> None:
+        row = Trader(address=address, source="tape", why="", first_seen_ms=1, last_seen_ms=1, refreshed_ms=1)
+        async with opened(database) as engine, engine.begin() as connection:
+            await save_trader(connection, row, known)
+
+    asyncio.run(keep())
+    shown = run("trader", address, "--kept", "-d", database, "--json")
+    assert json.loads(shown.stdout) == known
+    stranger = run("trader", "0x" + "cd" * 20, "--kept", "-d", database)
+    assert stranger.exit_code == 1
+    assert "was not judged yet" in stranger.output
 
 
 @pytest.mark.parametrize("capital", ["0", "-1", "x", "nan"])

@@ -10,6 +10,7 @@ import orjson
 import pytest
 from tests.unit.research.rows import fill
 
+from hlfast.research.analysis import analyse
 from hlfast.research.files import FileRefusedError, history_from_file
 from hlfast.research.history import History, history_from_rows, horizon_issue
 
@@ -41,6 +42,11 @@ def test_history_keeps_every_digit() -> None:
         {"time": 1 << 70},
         {"startPosition": None},
         {"startPosition": "NaN"},
+        {"startPosition": "-46116860185"},
+        {"sz": "99999999999999999999999999.5"},
+        {"sz": "1000000000", "px": "1000001"},
+        {"closedPnl": "-1000000000000000"},
+        {"fee": "1000000000000000"},
         {"coin": ""},
         {"coin": "x" * 41},
         {"coin": 7},
@@ -164,6 +170,16 @@ def test_file_without_history_is_refused_by_name(tmp_path: Path, name: str, text
     assert name in str(refused.value)
 
 
-def test_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileRefusedError, match="can't be read"):
-        history_from_file(tmp_path / "none.jsonl")
+@pytest.mark.parametrize(
+    ("name", "said"), [("none.jsonl", "no such file$"), ("0x12ab", "no such file, and no address: .* not 4")]
+)
+def test_missing_file_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    with pytest.raises(FileRefusedError, match=said):
+        history_from_file(tmp_path / name)
+
+
+def test_history_of_the_largest_numbers_is_analysed() -> None:
+    """Nothing that the bounds let through leaves the arithmetic."""
+    most, dear = str((1 << 62) // 10**8 - 1), "21.684"
+    rows = [fill("BTC", most, dear, "0"), fill("BTC", f"-{most}", dear, most, at=1)]
+    assert analyse(history_from_rows("a", rows)).fills == 2
