@@ -21,7 +21,9 @@ def is_timescale(connection: sa.Connection) -> bool:
 
 def hypertables(connection: sa.Connection) -> None:
     """Turn the event tables into hypertables of 30-day chunks."""
-    statement = sa.text("SELECT create_hypertable(:name, by_range(:column, :width))")
+    # Its functions take any type, so a parameter without a cast has none.
+    dimension = "by_range(CAST(:column AS name), CAST(:width AS bigint))"
+    statement = sa.text(f"SELECT create_hypertable(CAST(:name AS regclass), {dimension})")
     for name, column in EVENTS.items():
         connection.execute(statement, {"name": name, "column": column, "width": _MONTH_MS})
 
@@ -65,7 +67,8 @@ async def drop_before(connection: AsyncConnection, table: str, before_ms: int) -
         return (await connection.execute(sa.delete(metadata.tables[table]).where(column < before_ms))).rowcount
     if await connection.run_sync(is_timescale):
         chunks = await connection.execute(
-            sa.text("SELECT drop_chunks(:name, :before)"), {"name": table, "before": before_ms}
+            sa.text("SELECT drop_chunks(CAST(:name AS regclass), CAST(:before AS bigint))"),
+            {"name": table, "before": before_ms},
         )
         return len(chunks.all())
     found = await connection.execute(
