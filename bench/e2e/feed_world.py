@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -36,7 +36,7 @@ class Leader:
     position: Decimal = Decimal(0)
     newest_ms: int = 0
     trades: int = 0
-    tids: list[int] = field(default_factory=list)
+    tids: list[int] = field(default_factory=list, repr=False)
 
 
 class World:
@@ -110,14 +110,20 @@ class World:
             found: dict[str, Any] = json.loads(await answer.read())
             return found
 
-    async def is_whole(self) -> bool:
-        """Whether every connection is up and confirmed, and the engine knows all that the leaders did."""
+    async def lacking(self) -> str:
+        """What keeps the engine from knowing all that the leaders did; empty when it does and every connection is up and confirmed."""
         health = await self.health()
         shell = health["shell"]
-        feeds = shell["user_feeds_up"] == shell["tape_feeds_up"] == shell["lanes_up"] == 2
-        if not feeds or shell["leaders_without_user_feed"] or shell["leaders_uncovered"]:
-            return False
-        return all(map(self._is_known, self.leaders, health["core"]["leaders"]))
+        up = {name: shell[name] for name in ("user_feeds_up", "tape_feeds_up", "lanes_up")}
+        bare = {name: shell[name] for name in ("leaders_without_user_feed", "leaders_uncovered") if shell[name]}
+        if bare or set(up.values()) != {2}:
+            return f"{up | bare}"
+        behind = [
+            f"{leader} is known as {seen}"
+            for leader, seen in zip(self.leaders, health["core"]["leaders"], strict=True)
+            if not self._is_known(leader, seen)
+        ]
+        return "; ".join(behind)
 
     @staticmethod
     def _is_known(leader: Leader, seen: dict[str, Any]) -> bool:
@@ -125,28 +131,28 @@ class World:
         return held == leader.position and seen["cursor_ms"] >= leader.newest_ms and not seen["dirty"]
 
     async def until_whole(self, seconds: float) -> float:
-        """Wait until `is_whole`; how long that took.
+        """Wait until nothing is `lacking`; how long that took.
 
         Raises:
             ProcessError: it did not come to that.
         """
-        return await self.until(self.is_whole, seconds, "connections and leaders were not whole")
+        return await self.until(self.lacking, seconds)
 
     async def until_receipts(self, seconds: float) -> float:
         """Wait until the engine has written as many receipts as there were fills."""
 
-        async def complete() -> bool:
+        async def lacking() -> str:
             receipts: int = (await self.health())["core"]["receipts"]
-            return receipts >= self.fills
+            return "" if receipts >= self.fills else f"{receipts} of {self.fills} receipts"
 
-        return await self.until(complete, seconds, f"{self.fills} fills did not all get a receipt")
+        return await self.until(lacking, seconds)
 
-    async def until(self, holds: Callable[[], Any], seconds: float, what: str) -> float:
-        """Look every 20 ms until something holds."""
+    async def until(self, lacking: Callable[[], Awaitable[str]], seconds: float) -> float:
+        """Look every 20 ms until nothing is lacking."""
         began = time.monotonic()
-        while not await holds():
+        while lacks := await lacking():
             if time.monotonic() - began > seconds:
-                raise ProcessError(f"{what} within {seconds:.0f} s\n{self.engine.tail()}")
+                raise ProcessError(f"not whole within {seconds:.0f} s: {lacks}\n{self.engine.tail()}")
             await asyncio.sleep(LOOK_S)
         return time.monotonic() - began
 

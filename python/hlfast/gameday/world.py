@@ -318,13 +318,14 @@ class World:
         return not self._far(status)
 
     def _far(self, status: dict[str, Any]) -> list[str]:
-        """Coins whose position is further from its target than the least order."""
+        """Coins whose position is further from its target than a lot and the least order."""
         far = []
         for follower in status["followers"]:
             if follower["stopped"]:
                 continue
             for coin, lot in follower["positions"].items():
-                gap = abs(float(lot["own"]) - float(lot["target"])) * self.cast.price_of(self.venue, coin)
+                missing = abs(float(lot["own"]) - float(lot["target"])) - self.cast.lots.get(coin, 0) / 1e8
+                gap = missing * self.cast.price_of(self.venue, coin)
                 closes = float(lot["target"]) == 0 and float(lot["own"]) != 0
                 # Beside what is somebody else's (an engine on a copied journal) a part may be out of reach.
                 alone = float(lot["manual"]) == 0
