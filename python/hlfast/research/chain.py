@@ -19,7 +19,8 @@ from hlfast.research.history import History, Issue
 ROUNDING = 1e-6
 # A spot balance worth less than this is flat: what fees leave behind, and the venue sells by itself.
 SPOT_DUST_USD = 1
-_EXAMPLES = 5
+# Places are listed one by one up to here; a record with more of them is none.
+_MOST_PLACES = 200
 DOLLARS = ("USDC", "USDT0", "USDH", "USDE")
 
 
@@ -200,7 +201,7 @@ def _gaps(fills: pl.DataFrame) -> list[Issue]:
         where = [
             f"{coin} before {_utc(time)}: {before.normalize():f} → {start.normalize():f}"
             for coin, time, before, start in gaps.select("coin", "time_ms", "before", "start")
-            .head(_EXAMPLES)
+            .head(_MOST_PLACES)
             .iter_rows()
         ]
         text = "places where fills are missing (TWAP slices, transfers of spot, a cut record)"
@@ -213,7 +214,7 @@ def _gaps(fills: pl.DataFrame) -> list[Issue]:
     if begun.height:
         text = "coins whose record begins in mid-position: that position's entry is not known"
         issues.append(
-            Issue(kind="mid_position", count=begun.height, text=text, examples=tuple(begun["coin"].head(_EXAMPLES)))
+            Issue(kind="mid_position", count=begun.height, text=text, examples=tuple(begun["coin"].head(_MOST_PLACES)))
         )
     return issues
 

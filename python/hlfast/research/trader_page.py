@@ -10,10 +10,12 @@ from html import escape
 from hlfast.research import plots
 from hlfast.research.figures import Analysis, Bucket
 from hlfast.research.grade import Graded
+from hlfast.research.history import Issue
 from hlfast.research.pages import cards, document, money, percent, section, table
 
 _DAY_MS = 86_400_000
 _MOST_COINS = 14
+_SHOWN_PLACES = 12
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Edges of the histogram of round trips, ms, and what is written below each bar.
 _HOLDING = (
@@ -187,8 +189,15 @@ def _judgement(graded: Graded | None) -> str:
     return section(f"Why grade {graded.grade}", _list(items), "box")
 
 
+def _note(issue: Issue) -> str:
+    text = f"{issue.count:,} {issue.kind}: {issue.text}" if issue.count > 1 else issue.text
+    shown = "; ".join(issue.examples[:_SHOWN_PLACES])
+    more = f"; and {issue.count - _SHOWN_PLACES:,} more" if issue.count > _SHOWN_PLACES and shown else ""
+    return f"{text} ({shown}{more})" if shown else text
+
+
 def _notes(one: Analysis) -> str:
-    items = [f"{issue.count:,} {issue.kind}: {issue.text}" if issue.count > 1 else issue.text for issue in one.issues]
+    items = [_note(issue) for issue in one.issues]
     return section("What is to be known of this record", _list(items), "box") if items else ""
 
 

@@ -106,6 +106,14 @@ def test_gap_is_listed_with_place_and_positions() -> None:
     assert gap.examples == ("BTC before 2023-11-14 22:13:20: 2 → 7",)
 
 
+def test_every_gap_is_listed_not_the_first_few() -> None:
+    rows = [fill("BTC", "1", "100", str(10 * step), at=step) for step in range(9)]
+    _, _, issues = episodes_of(history_from_rows("a", rows))
+    (gap,) = (issue for issue in issues if issue.kind == "gap")
+    assert gap.count == len(gap.examples) == 8
+    assert gap.examples[7].endswith("71 → 80")
+
+
 def test_gap_across_flat_or_side_begins_another_episode() -> None:
     rows = [fill("BTC", "2", "100", "0"), fill("BTC", "-1", "100", "-4", at=1), fill("BTC", "1", "100", "0", at=2)]
     episodes, issues = rebuilt(rows)
