@@ -1,6 +1,6 @@
 """Time and memory of a whole analysis: a million made fills, and a recorded history if one is named.
 
-    nice -n -15 .venv/bin/python bench/research/analytics.py [--fills 1000000] [--file HISTORY]
+    nice -n -15 .venv/bin/python bench/research/analytics.py [--fills 1000000] [--file HISTORY] [--record]
 
 One core: the process binds itself to one, and polars runs one thread. The made trader works 20 coins in round trips of
 20 fills with partial closes and flips, with tid, over two years.
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 
 import numpy as np
 import polars as pl
+from kept import Gate, conditions, finish
 
 from hlfast.research.analysis import analyse
 from hlfast.research.files import history_from_file
@@ -78,8 +80,8 @@ def made_history(count: int, seed: int = 7) -> History:
     return History(name="made", fills=fills)
 
 
-def timed(history: History, rounds: int) -> str:
-    """Wall time is what a user waits; CPU time is what it costs, whoever else uses the machine."""
+def timed(history: History, rounds: int) -> tuple[float, str]:
+    """Best wall time in seconds, and the others: wall is what a user waits, CPU what it costs, whoever else uses the machine."""
     walls, costs = [], []
     for _ in range(rounds):
         wall, cost = time.perf_counter(), time.process_time()
@@ -87,33 +89,41 @@ def timed(history: History, rounds: int) -> str:
         walls.append(time.perf_counter() - wall)
         costs.append(time.process_time() - cost)
     middle = rounds // 2
-    return f"wall {min(walls):.3f} s best, {sorted(walls)[middle]:.3f} median; CPU {min(costs):.3f} best, {sorted(costs)[middle]:.3f} median"
+    wall, cost = sorted(walls), sorted(costs)
+    said = f"wall {wall[0]:.3f} s best, {wall[middle]:.3f} median; CPU {cost[0]:.3f} best, {cost[middle]:.3f} median"
+    return wall[middle], said
 
 
 def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fills", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--record", action="store_true", help="write bench/results and RESULTS.md")
     chosen = parser.parse_args()
+    on, found, gates = conditions("analytics.py"), {}, []
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     if chosen.file:
         begun = time.perf_counter()
         history = history_from_file(chosen.file)
         read = time.perf_counter() - begun
         analyse(history)
-        print(f"{chosen.file.name}: {history.fills.height:,} fills, read in {read * 1e3:.0f} ms")
-        print(f"  analysed: {timed(history, max(chosen.rounds, 11))}")
+        middle, said = timed(history, max(chosen.rounds, 11))
+        found["recorded"] = f"{history.fills.height:,} fills, read in {read * 1e3:.0f} ms; analysed: {said}"
+        gates.append(Gate(f"{history.fills.height:,} fills analysed, median", middle * 1e3, 100, "ms"))
     if chosen.fills:
         history = made_history(chosen.fills)
         before = peak_mib()
-        print(f"{chosen.fills:,} made fills: {timed(history, chosen.rounds)}")
-        print(f"  peak memory {peak_mib():.0f} MiB, of which {before:.0f} before the analysis (table and its making)")
+        middle, said = timed(history, chosen.rounds)
+        found["made"] = f"{chosen.fills:,} fills: {said}; {before:.0f} MiB before (table and its making)"
+        gates.append(Gate(f"{chosen.fills:,} fills analysed on one core, median", middle, 3, "s"))
+        gates.append(Gate("peak memory", peak_mib(), 1024, "MiB"))
+    return finish("analytics", on, found, gates, keep=chosen.record)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

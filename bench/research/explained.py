@@ -1,10 +1,11 @@
 """Explains every receipt of a kept demo run and holds each number to the journal.
 
-hlfast demo --keep RUN && .venv/bin/python bench/research/explained.py RUN
+hlfast demo --keep RUN && .venv/bin/python bench/research/explained.py RUN [--record]
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import orjson
+from kept import Gate, conditions, finish
 
 from hlfast._core import read_journal
 from hlfast.config.load import load
@@ -36,7 +38,8 @@ PLAIN = (
 )
 
 
-async def main(run: Path) -> None:
+async def explained(run: Path) -> dict[str, int]:
+    """Explain each receipt; ends the run where a number is not the journal's, or a fill lacks a receipt."""
     config = load(run / "hlfast.toml")
     directory = run / "journal"
     with tempfile.TemporaryDirectory() as home:
@@ -70,10 +73,25 @@ async def main(run: Path) -> None:
                         assert beside["attempts"], item
                     numbers += len(MONEY) + len(PLAIN)
                     checked += 1
-    print(
-        f"{events:,} leader fills, {total:,} receipts, {checked:,} explained, {numbers:,} numbers equal to the journal's"
+    return {"leader_fills": events, "receipts": total, "explained": checked, "numbers": numbers}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="directory of a demo run that was kept")
+    parser.add_argument("--record", action="store_true", help="write bench/results and RESULTS.md")
+    chosen = parser.parse_args()
+    on = conditions("explained.py")
+    found = asyncio.run(explained(chosen.run))
+    gate = Gate(
+        "receipts not explained",
+        found["receipts"] - found["explained"],
+        0,
+        "receipts",
+        note="numbers equal to the journal's",
     )
+    return finish("explained", on, found, [gate], keep=chosen.record)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """How fast a journal reaches a database, and that nothing is lost or doubled when the projector is killed.
 
-    nice -n -15 .venv/bin/python bench/research/projector.py            # speed, SQLite and PostgreSQL
-    .venv/bin/python bench/research/projector.py --kills 100            # both, killed at random moments
+    nice -n -15 .venv/bin/python bench/research/projector.py --record   # speed, SQLite and PostgreSQL
+    .venv/bin/python bench/research/projector.py --kills 100 --records 4000 --record   # both, killed at random moments
 
 The journal is made (4 receipts, an attempt, an order and a leader's fill a record). PostgreSQL is a server of its own on
 loopback, with fsync on. `--child URL` is one projector: what gets killed.
@@ -24,6 +24,7 @@ import sqlalchemy as sa
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from kept import Gate, conditions, finish
 from tests.fakes import journal, postgres
 
 from hlfast.control.projector import Projector
@@ -112,34 +113,52 @@ async def child(url: str, records: int, chunk: int) -> None:
             await asyncio.sleep(0.01)
 
 
-def main() -> None:
+# Receipts a second, at least.
+LIMITS = {"SQLite": 20_000, "PostgreSQL": 10_000}
+
+
+def speed(name: str, url: str, records: int, chunk: int) -> tuple[str, Gate]:
+    """One projection of everything: a line, and the receipts a second beside their limit."""
+    spent, cost = asyncio.run(project(url, records, chunk))
+    receipts = records * journal.PER_RECORD
+    line = f"{receipts:,} receipts in {spent:.2f} s, {cost:.2f} s of CPU in the projector"
+    return line, Gate(f"receipts into {name}", receipts / spent, LIMITS[name], "a second", at_least=True)
+
+
+def kills(name: str, url: str, records: int, often: int, seed: int) -> tuple[str, Gate]:
+    """Many projectors killed; `check` ends the run where a row is lost, twice or not its own."""
+    killed = kill_often(url, records, often, seed)
+    rows = asyncio.run(check(url, records))
+    line = f"killed {killed} times; {', '.join(f'{count:,} {table}' for table, count in rows.items())}: none lost, none twice"
+    return line, Gate(f"projector into {name} killed, every row once and right", killed, often, "times", at_least=True)
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=25_000)
     parser.add_argument("--chunk", type=int, default=20_000)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--child")
+    parser.add_argument("--record", action="store_true", help="write bench/results and RESULTS.md")
     chosen = parser.parse_args()
     if chosen.child:
         asyncio.run(child(chosen.child, chosen.records, chosen.chunk))
-        return
+        return 0
+    on, found, gates = conditions("projector.py"), {}, []
     with tempfile.TemporaryDirectory() as home, postgres.server() as prefix:
         for name, url in (
             ("SQLite", f"sqlite:///{home}/hlfast.db"),
             ("PostgreSQL", postgres.database(prefix, "bench")),
         ):
             if chosen.kills:
-                killed = kill_often(url, chosen.records, chosen.kills, chosen.seed)
-                print(
-                    f"{name}: killed {killed} times; {asyncio.run(check(url, chosen.records))}, none lost, none twice"
-                )
+                found[name], gate = kills(name, url, chosen.records, chosen.kills, chosen.seed)
             else:
-                spent, cost = asyncio.run(project(url, chosen.records, chosen.chunk))
-                receipts = chosen.records * journal.PER_RECORD
-                print(
-                    f"{name}: {receipts:,} receipts in {spent:.2f} s: {receipts / spent:,.0f} a second; {cost:.2f} s of CPU here"
-                )
+                found[name], gate = speed(name, url, chosen.records, chosen.chunk)
+            gates.append(gate)
+    part = "projector_killed" if chosen.kills else "projector"
+    return finish(part, on, found, gates, keep=chosen.record)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

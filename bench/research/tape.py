@@ -1,6 +1,6 @@
 """Scans a made trade tape: frames of real shape, two addresses a trade, ten million distinct ones.
 
-    nice -n -15 .venv/bin/python bench/research/tape.py [--addresses 10000000]
+    nice -n -15 .venv/bin/python bench/research/tape.py [--addresses 11200000] [--record]
 
 One core. Speed is measured over frames made beforehand; memory over all addresses, frame by frame.
 """
@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import sys
 import time
 
 import numpy as np
 import orjson
+from kept import Gate, conditions, finish
 
 from hlfast.research.tape import Tape
 
@@ -47,11 +49,12 @@ def frames(rng: np.random.Generator, first: int, trades: int, heavy: list[str]) 
     return out
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--addresses", type=int, default=10_000_000)
-    parser.add_argument("--trades", type=int, default=400_000)
+    parser.add_argument("--record", action="store_true", help="write bench/results and RESULTS.md")
     chosen = parser.parse_args()
+    on = conditions("tape.py")
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     rng = np.random.default_rng(7)
     heavy = [f"0xfeed{number:036x}" for number in range(500)]
@@ -67,14 +70,26 @@ def main() -> None:
         fresh += 100_000
     hitters = {hitter.address for hitter in tape.heaviest(500)}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(
-        f"{tape.trades:,} trades, about {tape.sketch.distinct():,} distinct addresses; peak memory {peak:.0f} MiB ({before:.0f} before)"
-    )
-    print(
-        f"{tape.trades / cost:,.0f} trades a second of CPU; {len(hitters & set(heavy))} of {len(heavy)} heavy traders in the first 500"
-    )
-    print(f"watched: {sum(tape.seen().values()):,} trades of {len(tape.seen())} leaders")
+    seen, known = tape.sketch.distinct(), hitters & set(heavy)
+    found = {
+        "trades": f"{tape.trades:,}",
+        "distinct_addresses": f"about {seen:,}",
+        "memory_before_mib": before,
+        "watched": f"{sum(tape.seen().values()):,} trades of {len(tape.seen())} leaders",
+    }
+    gates = [
+        Gate("trades scanned on one core", tape.trades / cost, 200_000, "a second of CPU", at_least=True),
+        Gate(f"peak memory, about {seen:,} addresses", peak, 512, "MiB"),
+        Gate(
+            f"of {len(heavy)} heavy traders, in the first {len(heavy)}",
+            len(known),
+            len(heavy),
+            "traders",
+            at_least=True,
+        ),
+    ]
+    return finish("trade_tape", on, found, gates, keep=chosen.record)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
