@@ -81,7 +81,8 @@ async def _copying(database: str, scope: Scope) -> Copying:
             until_ms=max(times, default=None),
             receipts_by_day=Counter(at // _DAY_MS for at in times),
             outcomes=outcomes,
-            earned=earned(found.receipts, found.trades, found.payments, found.marks),
+            # Sizes that changed hands between leaders alone would look like all there was.
+            earned=earned(found.receipts, found.trades, found.payments, found.marks) if found.trades else (),
             costs=costs_of(rows, await read_quotes(connection)),
             equity=await _equity(connection, scope),
             tracking=tracked_of(found, scope) if found.receipts else None,

@@ -12,7 +12,7 @@ import msgspec
 
 from hlfast.research import plots
 from hlfast.research.earnings import Earned, summed
-from hlfast.research.pages import cards, document, money, percent, section, table
+from hlfast.research.pages import cards, document, money, percent, section, table, tone
 from hlfast.research.tracking import Tracking
 from hlfast.store.reads import LeaderOutcome
 
@@ -60,6 +60,7 @@ def render(found: Copying) -> str:
     body = [
         _header(found),
         _cards(found),
+        section("What is to be known of this page", _list(found.notes), "box") if found.notes else "",
         '<div class="grid">',
         section("Profit by leader, USD", _profit(found.earned, "leader")),
         section("Profit by follower, USD", _profit(found.earned, "follower")),
@@ -73,7 +74,6 @@ def render(found: Copying) -> str:
         section("By leader, follower and coin", _earned(found.earned), "box"),
         section("What stands out", _list(found.insights), "box") if found.insights else "",
         section("Latest alerts", _alerts(found.alerts), "box"),
-        section("What is to be known of this page", _list(found.notes), "box") if found.notes else "",
     ]
     return document("What copying did", "".join(body))
 
@@ -98,7 +98,7 @@ def _cards(found: Copying) -> str:
     traded = sum((cost.traded_usd for cost in found.costs), Decimal(0))
     lost = sum((cost.total_usd for cost in found.costs), Decimal(0))
     rows = [
-        ("net profit, USD", money(net), "good" if net > 0 else "bad"),
+        ("net profit, USD", money(net), tone(net)),
         ("fees, USD", money(fees), ""),
         ("funding, USD", money(funding), ""),
     ]

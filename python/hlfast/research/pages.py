@@ -7,6 +7,7 @@ from decimal import Decimal
 from html import escape
 from typing import Final
 
+_HALF_CENT: Final = Decimal("0.005")
 _STYLE: Final = """
 :root{color-scheme:light dark;--back:#fff;--text:#1b1f24;--soft:#5b6570;--rule:#d9dee4;--card:#f5f7f9;--mine:#1f6feb;
 --ideal:#8a94a0;--good:#1a7f4b;--bad:#c4432b;--mark:#9a6b00}
@@ -54,6 +55,11 @@ def money(value: Decimal) -> str:
     """USD with the cents that matter."""
     text = f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:,.2f}"
     return text.removeprefix("-") if text.strip("-0.") == "" else text
+
+
+def tone(value: Decimal) -> str:
+    """The kind of a card that shows a profit: nothing where `money` shows zero."""
+    return "" if abs(value) < _HALF_CENT else "good" if value > 0 else "bad"
 
 
 def percent(value: float | None) -> str:

@@ -11,7 +11,7 @@ from hlfast.research import plots
 from hlfast.research.figures import Analysis, Bucket
 from hlfast.research.grade import Graded
 from hlfast.research.history import Issue
-from hlfast.research.pages import cards, document, money, percent, section, table
+from hlfast.research.pages import cards, document, money, percent, section, table, tone
 
 _DAY_MS = 86_400_000
 _MOST_COINS = 14
@@ -66,7 +66,7 @@ def _cards(one: Analysis) -> str:
     trades, risk = one.trades, one.risk
     return cards(
         [
-            ("net profit, USD", money(one.money.net_usd), "good" if one.money.net_usd > 0 else "bad"),
+            ("net profit, USD", money(one.money.net_usd), tone(one.money.net_usd)),
             (f"of {trades.closed:,} round trips won", percent(trades.win_rate), ""),
             ("profit factor", _ratio(trades.profit_factor), ""),
             ("Sharpe ratio", _ratio(risk.sharpe), ""),
@@ -191,9 +191,11 @@ def _judgement(graded: Graded | None) -> str:
 
 def _note(issue: Issue) -> str:
     text = f"{issue.count:,} {issue.kind}: {issue.text}" if issue.count > 1 else issue.text
-    shown = "; ".join(issue.examples[:_SHOWN_PLACES])
-    more = f"; and {issue.count - _SHOWN_PLACES:,} more" if issue.count > _SHOWN_PLACES and shown else ""
-    return f"{text} ({shown}{more})" if shown else text
+    shown = issue.examples[:_SHOWN_PLACES]
+    if not shown:
+        return text
+    left = issue.count - len(shown)
+    return f"{text} ({'; '.join(shown)}{f'; and {left:,} more' if left > 0 else ''})"
 
 
 def _notes(one: Analysis) -> str:

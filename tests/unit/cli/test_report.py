@@ -113,6 +113,22 @@ def test_report_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:
     assert "hlfast project writes them" in page.read_text()
 
 
+def test_report_without_executions_says_so_first_and_shows_no_profit(tmp_path: Path) -> None:
+    """Sizes that changed hands between leaders would otherwise stand there as all that was earned."""
+    url, page = f"sqlite:///{tmp_path}/x.db", tmp_path / "page.html"
+
+    async def fill() -> None:
+        async with opened(url) as engine:
+            await Projector(engine, Path("/"), journal.config(), read=journal.reader(20)).catch_up()
+
+    asyncio.run(fill())
+    assert run(url, page).exit_code == 0
+    text = page.read_text()
+    assert text.index("hlfast project --accounts reads them") < text.index("What became of")
+    assert "<b>n/a</b><span>net profit, USD" in text
+    assert "Profit by leader" not in text
+
+
 def test_report_of_a_trader_has_his_grade(database: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     assert run(database, page, "--trader", WHO.upper().replace("X", "x")).exit_code == 0

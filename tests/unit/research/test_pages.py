@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -16,6 +17,7 @@ from hlfast.research.copyable import copyable_of
 from hlfast.research.figures import Analysis
 from hlfast.research.files import history_from_file
 from hlfast.research.grade import grade
+from hlfast.research.pages import tone
 from hlfast.research.trader_page import render
 
 DATA = Path(hlfast.demo.__file__).parent / "data"
@@ -81,3 +83,8 @@ def test_heat_is_strongest_at_the_largest_and_empty_at_zero() -> None:
     assert drawn[0]["fill-opacity"] == "1.00"
     assert "fill-opacity" not in drawn[1]
     assert float(drawn[2]["fill-opacity"]) < float(drawn[3]["fill-opacity"])
+
+
+@pytest.mark.parametrize(("usd", "kind"), [("0.004", ""), ("-0.004", ""), ("0.005", "good"), ("-3", "bad")])
+def test_tone_of_what_shows_as_zero_is_neither_good_nor_bad(usd: str, kind: str) -> None:
+    assert tone(Decimal(usd)) == kind

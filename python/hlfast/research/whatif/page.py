@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from html import escape
 
 from hlfast.research import plots
-from hlfast.research.pages import cards, document, money, percent, section, table
+from hlfast.research.pages import cards, document, money, percent, section, table, tone
 from hlfast.research.whatif.result import Result
 
 
@@ -52,7 +52,7 @@ def _header(result: Result) -> str:
 def _cards(result: Result) -> str:
     least = result.least
     rows = [
-        ("net profit, USD", money(result.money.net_usd), "good" if result.money.net_usd > 0 else "bad"),
+        ("net profit, USD", money(result.money.net_usd), tone(result.money.net_usd)),
         ("of the leader's edge kept", percent(result.money.kept_share), ""),
         ("of the volume copied", percent(result.copied.share), ""),
         ("tracking error, of the exposure", percent(result.error.share), ""),
