@@ -91,3 +91,34 @@ def test_operator_is_told_what_is_wrong(tmp_path: Path, sim: Sim) -> None:
         assert "contradict" in hlfast("kill", "--flatten", "--freeze", code=2)
         assert json.loads(hlfast("flatten", "nobody", "--json", code=1))["ok"] is False
     assert "hlfast run" in hlfast("kill", code=2), "the engine is gone"
+
+
+def test_a_loss_of_the_day_holds_an_account_over_kill_9_until_it_is_reset(tmp_path: Path, sim: Sim) -> None:
+    service = Service(tmp_path, sim, followers=2, reconcile_ms=1_000)
+    hlfast, market = Operator(service), Market(sim)
+
+    def losses() -> dict:
+        return hlfast.json("followers")[0]["losses"]
+
+    with service:
+        hlfast("limits", "f0", "--set", "max_daily_loss_usd=100")
+        wait_for(lambda: losses()["read_ms"] > 0)
+        market.trades(10)
+        market.wait(1.0, 1.0)
+        sim.control("set_book", coin="ETH", mid="2800")
+        wait_for(lambda: losses()["trip"] is not None)
+        assert "hlfast resume --reset" in hlfast("followers")
+        market.trades(10)
+        market.wait(1.0, 2.0)
+        market.trades(-10)
+        market.wait(0.5, 1.0)
+        service.process.end(signal.SIGKILL)
+    with service:
+        assert losses()["trip"]["latch"] == "daily_loss"
+        assert "--reset" in hlfast("resume", "-f", "f0", code=1)
+        market.trades(10)
+        market.wait(0.5, 2.0)
+        hlfast("resume", "-f", "f0", "--reset")
+        wait_for(lambda: not hlfast.json("followers")[0]["losses_unread"])
+        market.trades(10)
+        market.wait(1.5, 3.0)

@@ -97,6 +97,11 @@ def _follower_state(core: dict[str, Any], follower: dict[str, Any]) -> str:
     for what, pause in (("killed", core["kill"]), ("paused", core["pause"]), ("paused", follower["pause"])):
         if pause:
             return what + _kind(pause)
+    trip = (follower["losses"] or {}).get("trip")
+    if trip:
+        return f"lost {trip['lost_usd']} USD ({trip['latch']}): hlfast resume --reset"
+    if follower["losses_unread"]:
+        return "losses not read: entries wait"
     return "copies" if follower["read"] else "not read yet"
 
 

@@ -11,6 +11,7 @@ from hlfast.config.beside import check_beside
 from hlfast.config.execution import check_execution
 from hlfast.config.filters import MOST_PERCENT
 from hlfast.config.follows import check_follows
+from hlfast.config.losses import check_crowds, check_losses
 from hlfast.config.markets import check_watched
 from hlfast.config.model import Config, Follower, Keys, Leader
 from hlfast.config.portions import check_portions
@@ -42,6 +43,7 @@ def check(config: Config) -> tuple[Config, list[Problem]]:
     follows, places = unfold(problems, config)
     check_follows(problems, follows, leaders, followers, places)
     check_watched(problems, config, follows, places)
+    check_crowds(problems, leaders, follows)
     followers = tuple(bound(one, config.strategies) for one in followers) if not problems else followers
     check_beside(problems, config)
     check_execution(problems, config)
@@ -151,6 +153,7 @@ def _follower(problems: Problems, at: str, follower: Follower) -> Follower:
         problems.append(Problem(f"{at}.max_order_usd", what, "lower it"))
     if follower.disaster_stop_bps is not None:
         values.whole(problems, f"{at}.disaster_stop_bps", follower.disaster_stop_bps, 100, 9000)
+    check_losses(problems, at, follower)
     if follower.execution is not None:
         check_portions(problems, f"{at}.execution", follower.execution)
     if account == agent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hlfast.config import values
 from hlfast.config.filters import check_filters
+from hlfast.config.losses import check_losses
 from hlfast.config.markets import check_markets
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.config.problems import Problem, suggestion
@@ -47,6 +48,7 @@ def check_follows(
             problems.append(Problem(f"{setting}.delay_ms", what, "leave one of the two out"))
         check_filters(problems, setting, follow)
         _check_limits(problems, setting, follow)
+        check_losses(problems, setting, follow)
     pairs = [(place, f"{follow.leader}\0{follow.follower}") for place, follow in zip(places, follows, strict=True)]
     values.no_repeats(problems, pairs, "is the same pair", "keep one policy for the pair")
     _check_cycles(problems, leaders, followers)

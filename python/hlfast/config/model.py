@@ -101,6 +101,7 @@ class Leader(Frozen, frozen=True):
     name: str
     address: str  # 0x + 40 hex, any case
     impact_percent: int | None = None  # all increases of one event together: of what the best price offers
+    max_followers: int | None = None  # the settings may have no more follows of it
 
 
 class Execution(Frozen, frozen=True):
@@ -134,6 +135,10 @@ class Follower(Frozen, frozen=True):
     builder_fee_tenths_bps: int | None = None  # instead of the builder's own; 0: none
     max_priority_bps: int | None = None  # most that an entry bids to be earlier, where that saves more than it costs
     execution: Execution | None = None  # None: openings go at once
+    max_daily_loss_usd: str | None = None  # since the day (UTC) began, without transfers; a latch
+    max_drawdown_usd: str | None = None  # since its best, without transfers; a latch
+    max_drawdown_bps: int | None = None  # the same, of what the account would be worth without the loss
+    on_trip: Literal["close_only", "flatten"] | None = None  # None: close_only
 
 
 class Policy(Frozen, frozen=True, kw_only=True):
@@ -168,6 +173,10 @@ class Policy(Frozen, frozen=True, kw_only=True):
     entry_band_bps: int = 30
     reduce_band_bps: int = 100
     emergency_band_bps: int = 300
+    max_daily_loss_usd: str | None = None  # of this edge's part, since the day (UTC) began; a latch
+    max_drawdown_usd: str | None = None  # of this edge's part, since its best; a latch
+    on_trip: Literal["close_only", "flatten"] | None = None  # None: close_only
+    on_liquidation: Literal["close", "follow", "hold"] | None = None  # of the leader by the venue; None: close
 
 
 class Follow(Policy, frozen=True, kw_only=True):

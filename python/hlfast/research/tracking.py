@@ -59,6 +59,7 @@ _CAUSE_OF_REASON: Final = {
             *("quality_unread", "market_unread", "volatility_unread", "book_unread"),
             *("equity_unreadable", "leader_dirty", "leader_paused", "manual_position", "signer_stopped"),
             *("breaker", "request_budget", "paused", "frozen", "killed", "flattened", "unfollowed"),
+            *("daily_loss", "drawdown", "losses_unread"),
         ),
         "blocked",
     ),

@@ -353,6 +353,12 @@ reasons! {
     Impact = "impact",
     /// There is no fresh book to judge by.
     BookUnread = "book_unread",
+    /// The loss of a day is at its limit.
+    DailyLoss = "daily_loss",
+    /// The loss since the best is at its limit.
+    Drawdown = "drawdown",
+    /// What was lost can't be told, and there is a limit of it.
+    LossesUnread = "losses_unread",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

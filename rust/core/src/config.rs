@@ -178,8 +178,25 @@ pub(crate) struct RawLeader {
     pub name: String,
     pub address: String,
     pub impact_percent: Option<u32>,
+    pub max_followers: Option<u32>,
     #[serde(default)]
     pub removed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawOnTrip {
+    CloseOnly,
+    Flatten,
+}
+
+/// What becomes of a follow's part when the venue liquidates its leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RawOnLiquidation {
+    Close,
+    Follow,
+    Hold,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -200,6 +217,10 @@ pub(crate) struct RawFollower {
     pub builder_fee_tenths_bps: Option<u32>,
     pub max_priority_bps: Option<u32>,
     pub execution: Option<RawExecution>,
+    pub max_daily_loss_usd: Option<String>,
+    pub max_drawdown_usd: Option<String>,
+    pub max_drawdown_bps: Option<u32>,
+    pub on_trip: Option<RawOnTrip>,
     #[serde(default)]
     pub removed: bool,
 }
@@ -306,6 +327,10 @@ pub(crate) struct RawFollow {
     pub entry_band_bps: u32,
     pub reduce_band_bps: u32,
     pub emergency_band_bps: u32,
+    pub max_daily_loss_usd: Option<String>,
+    pub max_drawdown_usd: Option<String>,
+    pub on_trip: Option<RawOnTrip>,
+    pub on_liquidation: Option<RawOnLiquidation>,
     #[serde(default)]
     pub removed: bool,
 }

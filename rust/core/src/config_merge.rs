@@ -53,6 +53,7 @@ pub fn merge(present: &Config, wanted: &[u8]) -> Result<Merged, ConfigError> {
             }
         }
     }
+    keep_zones(present, &mut wanted);
     if let Some(object) = wanted.as_object_mut() {
         for (name, rows) in [("leaders", leaders.rows), ("followers", followers.rows), ("follows", follows)] {
             object.insert(name.to_owned(), Value::Array(rows));
@@ -135,6 +136,19 @@ fn keep_free(present: &Value, wanted: &mut Value) -> Vec<String> {
         *place = reconcile;
     }
     differing
+}
+
+/// What was removed still names its zone.
+fn keep_zones(present: &Value, wanted: &mut Value) {
+    let mut zones = list(wanted, "zones");
+    for zone in list(present, "zones") {
+        if !zones.iter().any(|known| known.get("name") == zone.get("name")) {
+            zones.push(zone);
+        }
+    }
+    if let Some(object) = wanted.as_object_mut().filter(|_| !zones.is_empty()) {
+        object.insert("zones".to_owned(), Value::Array(zones));
+    }
 }
 
 fn differences(path: &str, one: &Value, other: &Value) -> Vec<String> {

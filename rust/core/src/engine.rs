@@ -11,6 +11,7 @@ mod figures;
 mod gates;
 mod holds;
 mod ingest;
+mod latches;
 mod leaders;
 mod money;
 mod operate;

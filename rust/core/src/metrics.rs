@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::commands::{Outcome, Reason};
 use crate::latency::{Counts, Histogram, bump};
+use crate::risk::latches::Latch;
 use crate::risk::pause::Pause;
 
 /// Parts of the way from a frame to its orders, in order.
@@ -144,6 +145,8 @@ pub struct Metrics {
     pub killed: Cell,
     /// Follow edges that take no increases, by kind of [`Pause`].
     pub held_back: Family,
+    /// Latches of losses that hold, by [`Latch`].
+    pub latches: Family,
     /// Attempts handed to a lane, by [`Metrics::ROADS`].
     pub attempts: Family,
     /// Signatures made, by [`Metrics::SIGNING`].
@@ -189,6 +192,7 @@ impl Default for Metrics {
             breaker: Cell::default(),
             killed: Cell::default(),
             held_back: Family::new("kind", Pause::ALL.map(Pause::name)),
+            latches: Family::new("latch", Latch::ALL.map(Latch::name)),
             attempts: Family::new("road", Metrics::ROADS),
             signatures: Family::new("how", Metrics::SIGNING),
             receipts: Family::new("outcome", Outcome::ALL.map(Outcome::name)),
@@ -265,6 +269,7 @@ impl Metrics {
         page.gauge("hlfast_risk_breaker_tripped", "1 when the venue saw another signer than ours.", &self.breaker);
         page.gauge("hlfast_risk_kill_switch", "1 while the kill switch is on.", &self.killed);
         page.labelled("hlfast_risk_held_back_follows", "gauge", "Follows that take no increases.", &self.held_back);
+        page.labelled("hlfast_risk_latches", "gauge", "Latches of losses that hold.", &self.latches);
         page.gauge("hlfast_lane_weight_left", "REST weight left in the running minute.", &self.weight_left);
         page.gauge("hlfast_lane_messages_left", "WebSocket messages left in the running minute.", &self.messages_left);
         page.gauge("hlfast_lane_posts_in_flight", "Posts without an answer yet.", &self.posts_in_flight);

@@ -1,5 +1,6 @@
 //! Everything the core remembers: plain data, so that a snapshot is one call.
 mod asked;
+mod losses;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -19,6 +20,7 @@ use crate::order::surcharge::Drift;
 use crate::risk::pause::Paused;
 
 pub use asked::{Asked, Survey};
+pub use losses::{AccountLosses, Costs, FollowLosses, Losses, Weighed};
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -460,6 +462,8 @@ pub struct State {
     pub receipts: u64,
     /// What the edges of the front event took of the book, by coin, in 10^-20; only where its leader bounds it.
     pub taken: Vec<(CoinId, i128)>,
+    /// What limits of losses go by.
+    pub losses: Losses,
 }
 
 macro_rules! as_units {

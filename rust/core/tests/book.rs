@@ -5,7 +5,6 @@ mod venue;
 
 use hlfast_core::commands::Outcome;
 use hlfast_core::config::Config;
-use hlfast_core::engine::Engine;
 use serde_json::{Value, json};
 use venue::{OwnedEvent, World, follow, pos};
 
@@ -104,21 +103,6 @@ fn what_an_event_may_take_holds_over_its_chunks() {
     assert_eq!(held(&world, 200).iter().sum::<i64>(), pos("30"));
     world.assert_receipts(1, 200);
     world.assert_replay();
-}
-
-/// Version 22 ended before what an event took.
-#[test]
-fn a_snapshot_of_the_version_before_is_gone_on_with() {
-    let mut world = world(1, &json!({}), None);
-    world.leader_fill(0, "SOL", "B", "100", "10");
-    let (mut now, mut former, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    world.engine.encode_state(&mut now);
-    former.extend_from_slice(&now[..now.len() - 1]);
-    former[0] = 22;
-    let mut restored = Engine::new(world.engine.config().clone()).unwrap();
-    restored.decode_state(&former).unwrap();
-    restored.encode_state(&mut again);
-    assert_eq!(again, now);
 }
 
 #[test]

@@ -62,6 +62,38 @@ fn rule_30_a_liquidated_leaders_part_is_closed_at_once_and_the_leader_pauses_unt
     world.assert_replay();
 }
 
+/// The first account follows on, the second stands still, the third closes.
+#[test]
+fn rule_30_on_liquidation_a_follow_may_go_on_or_stand_still() {
+    let edge = |at: usize, how: &str| follow(0, at, json!({"on_liquidation": how}));
+    let edges = [edge(0, "follow"), edge(1, "hold"), edge(2, "close")];
+    let mut world = World::new(1, &[json!({}), json!({}), json!({})], &edges);
+    let sol = |world: &World| [0, 1, 2].map(|at| world.position(at, "SOL"));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    let mut row = world.leader_trades(0, "SOL", "A", "100", "4");
+    row["liquidation"] = json!({"liquidatedUser": leader_address(0), "markPx": "100", "method": "market"});
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    world.settle();
+    assert_eq!(sol(&world), [pos("3"), pos("5"), 0]);
+    let reasons = |world: &World| world.receipts.iter().rev().take(3).map(|r| r.reason.name()).collect::<Vec<_>>();
+    assert!(reasons(&world).contains(&"frozen"));
+    world.leader_fill(0, "ETH", "B", "100", "4");
+    assert_eq!([0, 1, 2].map(|at| world.position(at, "ETH")), [pos("2"), 0, 0]);
+    world.step(OwnedEvent::Reopen);
+    world.step(OwnedEvent::Up(1, SourceKind::Lane));
+    world.step(OwnedEvent::Start);
+    world.settle();
+    world.pass(6_000);
+    world.leader_fill(0, "SOL", "A", "100", "3");
+    assert_eq!(sol(&world), [pos("1.5"), pos("5"), 0], "a restart keeps what stands still");
+    assert_eq!(world.operate(json!({"do": "resume", "leader": "L0"}))["ok"], true);
+    world.pass(1_000);
+    assert_eq!(sol(&world), [pos("1.5"), pos("1.5"), 0], "what the leader reduced meanwhile goes when it is resumed");
+    world.leader_fill(0, "BTC", "B", "100", "4");
+    assert_eq!([0, 1, 2].map(|at| world.position(at, "BTC")), [pos("2"); 3]);
+    world.assert_replay();
+}
+
 #[test]
 fn rule_30_the_liquidating_fill_says_the_same_and_an_old_one_pauses_nobody_again() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);

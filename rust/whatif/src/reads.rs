@@ -29,6 +29,9 @@ impl Replay<'_> {
             "userAbstraction" => Ok(r#""unifiedAccount""#.to_owned()),
             "spotClearinghouseState" => Ok(self.spot(of_leader)),
             "userRateLimit" => Ok(venue::requests(&self.account, self.requests)),
+            // Nobody moves money during a replay.
+            "userNonFundingLedgerUpdates" => Ok("[]".to_owned()),
+            "userFees" => Ok(format!(r#"{{"userCrossRate":"{}"}}"#, Px::from_raw(self.model.taker))),
             // The record has no fills that the engine was not given.
             "userFillsByTime" => Ok("[]".to_owned()),
             "orderStatus" => self.order_status(&request).ok_or_else(unknown),

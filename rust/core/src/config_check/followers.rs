@@ -1,12 +1,14 @@
 //! Followers: one account and one agent each, and what the account may hold.
 use super::execution::check_execution;
 use super::lending::{Lending, lending_of};
+use super::losses::check_losses;
 use super::register::Register;
 use super::surcharges::{builder_of, priority_of};
 use super::values::{limit, parse_address};
 use crate::config::{ConfigError, RawFollower, RawManual};
 use crate::copy::pace::Execution;
 use crate::num::Usd;
+use crate::risk::latches::LossLimits;
 use crate::wire::{Address, Builder};
 
 /// An account that copies.
@@ -38,6 +40,8 @@ pub struct CheckedFollower {
     pub max_priority_bps: Option<u32>,
     /// In which portions openings go.
     pub execution: Execution,
+    /// What the account may lose.
+    pub losses: LossLimits,
     /// It does not copy any more; its place stays.
     pub removed: bool,
 }
@@ -67,6 +71,13 @@ pub(super) fn check_follower(
         builder: builder_of(at, raw, builder)?,
         max_priority_bps: priority_of(at, raw)?,
         execution: check_execution(at, raw.execution.as_ref())?,
+        losses: check_losses(
+            at,
+            raw.max_daily_loss_usd.as_deref(),
+            raw.max_drawdown_usd.as_deref(),
+            raw.max_drawdown_bps,
+            raw.on_trip,
+        )?,
         removed: raw.removed,
     })
 }

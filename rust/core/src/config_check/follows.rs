@@ -4,11 +4,13 @@ use std::sync::Arc;
 use super::filters::{Filters, check_filters};
 use super::hours::Zone;
 use super::leaders::MAX_PERCENT;
+use super::losses::check_losses;
 use super::markets::{Markets, check_markets};
 use super::mode::{Mode, check_mode, check_round_up};
 use super::values::{band, limit, within};
-use crate::config::{ConfigError, RawExisting, RawFollow};
+use crate::config::{ConfigError, RawExisting, RawFollow, RawOnLiquidation};
 use crate::num::Usd;
+use crate::risk::latches::LossLimits;
 
 /// What happens to a position that the leader held before copying began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,17 @@ pub enum Existing {
     Adopt,
     /// Copied if the price is within this many basis points of the leader's entry.
     AdoptWithin(u32),
+}
+
+/// What becomes of a part when the venue liquidates its leader (rule 30).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLiquidation {
+    /// It is closed at once, and nothing more is opened after the leader until an operator resumes it.
+    Close,
+    /// As any other reduction.
+    Follow,
+    /// It stays as it is, and nothing more is opened after the leader until an operator resumes it.
+    Hold,
 }
 
 /// One edge.
@@ -54,6 +67,10 @@ pub struct CheckedFollow {
     pub reduce_band_bps: u32,
     /// When it must go.
     pub emergency_band_bps: u32,
+    /// What its part may lose.
+    pub losses: LossLimits,
+    /// What becomes of its part when the venue liquidates the leader.
+    pub on_liquidation: OnLiquidation,
     /// It is not followed any more: what it holds goes as the leader reduces it.
     pub removed: bool,
 }
@@ -92,6 +109,18 @@ pub(super) fn check_follow(
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,
         reduce_band_bps,
         emergency_band_bps,
+        losses: check_losses(
+            at,
+            raw.max_daily_loss_usd.as_deref(),
+            raw.max_drawdown_usd.as_deref(),
+            None,
+            raw.on_trip,
+        )?,
+        on_liquidation: match raw.on_liquidation {
+            None | Some(RawOnLiquidation::Close) => OnLiquidation::Close,
+            Some(RawOnLiquidation::Follow) => OnLiquidation::Follow,
+            Some(RawOnLiquidation::Hold) => OnLiquidation::Hold,
+        },
         removed: raw.removed,
     })
 }

@@ -6,6 +6,7 @@ mod follows;
 mod hours;
 mod leaders;
 mod lending;
+mod losses;
 mod markets;
 mod mode;
 mod register;
@@ -20,7 +21,7 @@ use crate::config::{Config, ConfigError, Limits, RawConfig};
 use followers::check_follower;
 use follows::check_follow;
 use hours::check_zones;
-use leaders::check_leader;
+use leaders::{check_followed, check_leader};
 use markets::check_watched;
 use register::Register;
 use surcharges::check_builder;
@@ -28,7 +29,7 @@ use values::{find, index};
 
 pub use filters::{DAY_MS, Filters, LEVERAGE_SCALE, Quality, Side, Window};
 pub use followers::CheckedFollower;
-pub use follows::{CheckedFollow, Existing};
+pub use follows::{CheckedFollow, Existing, OnLiquidation};
 pub use hours::{Hours, Zone};
 pub use leaders::CheckedLeader;
 pub use lending::Lending;
@@ -83,6 +84,7 @@ pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigErr
         }
         follows.push(follow);
     }
+    check_followed(&raw.leaders, &follows)?;
     Ok(Config {
         network: raw.network,
         venue: raw.venue,

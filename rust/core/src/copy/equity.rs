@@ -16,6 +16,17 @@ pub enum AccountMode {
     Unnamed,
 }
 
+/// What of an account's money its losses are told by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Counted {
+    /// Account values of all dexs.
+    Dexs,
+    /// Those, and what is on spot.
+    DexsAndSpot,
+    /// One balance for all: what is on spot, and unrealised profits that are not in it.
+    Pool,
+}
+
 /// An account on one dex.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DexMoney {
@@ -137,6 +148,27 @@ impl Purse {
         self.spot_dollars(oldest_ms)?.checked_add(self.spot.tokens.0)
     }
 
+    /// All that an account's losses show in: what of it counts, its worth, and when the oldest part of that was read. Tokens
+    /// count beside the dollars that bought them wherever these do, so that a purchase is no loss. `spot`: the account trades
+    /// it. `None`: as for a leader.
+    #[must_use]
+    pub fn in_all(&self, oldest_ms: u64, spot: bool) -> Option<(Counted, i64, u64)> {
+        let counted = match self.mode? {
+            AccountMode::Standard if !spot => Counted::Dexs,
+            AccountMode::Standard | AccountMode::Unnamed => Counted::DexsAndSpot,
+            AccountMode::Unified | AccountMode::Portfolio => Counted::Pool,
+        };
+        let dexs = || self.sum(oldest_ms, |money| money.value);
+        let worth = match counted {
+            Counted::Dexs => dexs()?,
+            Counted::DexsAndSpot => dexs()?.checked_add(self.of_spot_follower(oldest_ms)?)?,
+            Counted::Pool => self.pooled(oldest_ms, |others, _| others)?.checked_add(self.spot.tokens.0)?,
+        };
+        let spot_ms = (counted != Counted::Dexs).then_some(self.spot.read_ms);
+        let since_ms = self.dexs.iter().map(|money| money.read_ms).chain(spot_ms).min()?;
+        Some((counted, worth, since_ms))
+    }
+
     /// The main dex's account value: what to show where no edge asks for more.
     #[must_use]
     pub fn unsorted(&self) -> Option<i64> {
@@ -201,6 +233,22 @@ mod tests {
         let spot = SpotMoney { dollars: 894_089_960, collateral: Some(0), tokens: (0, true), read_ms: 10 };
         let purse = Purse { mode: Some(AccountMode::Portfolio), mode_ms: 10, dexs: vec![dex(147_412_857, 40)], spot };
         assert_eq!((purse.of_leader(10), purse.of_follower(0, 10)), (Some(894_089_960), Some(894_089_960)));
+    }
+
+    #[test]
+    fn all_of_an_account_counts_tokens_where_the_dollars_count_that_bought_them() {
+        let mut standard = purse(AccountMode::Standard);
+        standard.spot.read_ms = 9;
+        assert_eq!(standard.in_all(10, false), Some((Counted::Dexs, 1_200, 10)));
+        assert_eq!(standard.in_all(10, true), None, "its spot was read too long ago");
+        assert_eq!(standard.in_all(9, true), Some((Counted::DexsAndSpot, 1_950, 9)));
+        for mode in [AccountMode::Unified, AccountMode::Portfolio] {
+            let mut purse = purse(mode);
+            assert_eq!(purse.in_all(10, true), Some((Counted::Pool, 745, 10)), "another dex's loss of 5");
+            (purse.spot.dollars, purse.spot.tokens.0) = (600, 150);
+            assert_eq!(purse.in_all(10, false), Some((Counted::Pool, 745, 10)), "100 dollars became tokens");
+        }
+        assert_eq!(purse(AccountMode::Unnamed).in_all(10, false), Some((Counted::DexsAndSpot, 1_950, 10)));
     }
 
     #[test]

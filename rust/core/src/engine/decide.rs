@@ -105,7 +105,7 @@ impl Engine {
         let entitled = held.entitled;
         let kind = classify(change.before, change.after);
         self.fall(follow, follower, change.coin, &mut held, change.before, change.after);
-        if change.liquidated {
+        if self.closes(follow, change) {
             self.drop_part(follow, follower, change.coin, &mut held);
         }
         verdict.reduces = held.entitled.unsigned_abs() < entitled.unsigned_abs()

@@ -59,6 +59,7 @@ impl Engine {
         let waits = (follow, change.coin, 0, 0)..=(follow, change.coin, u64::MAX, u64::MAX);
         let keys: Vec<DelayKey> = self.state.delayed.range(waits).map(|(key, _)| *key).collect();
         for key in keys {
+            let closes = self.closes(follow, change);
             let Some(delayed) = self.state.delayed.get_mut(&key) else { continue };
             let legs = [(change.gap_from.unwrap_or(change.before), change.before), (change.before, change.after)];
             for (before, after) in legs {
@@ -68,7 +69,7 @@ impl Engine {
                     Move::Flat | Move::Flip => 0,
                 };
             }
-            if delayed.step == 0 || change.liquidated {
+            if delayed.step == 0 || closes {
                 self.end_delayed(key, Ending::new(Outcome::Skipped, Reason::LeaderLeft), now_ms, out);
             }
         }

@@ -158,6 +158,9 @@ impl Engine {
         if let Some(hold) = self.hold(follow) {
             return block(hold.reason);
         }
+        if self.is_unjudged(edge.follower) {
+            return block(Reason::LossesUnread);
+        }
         if change.dirty {
             return block(Reason::LeaderDirty);
         }

@@ -2,9 +2,11 @@
 use super::receipts::{Ending, bare, executed};
 use super::{Engine, alert_follower};
 use crate::commands::{CoinId, Commands, Level, Numbers, Outcome, Reason};
+use crate::config_check::OnLiquidation;
 use crate::copy::entitle::{Move, classify};
 use crate::copy::sizing::{UNIT, scale_down, to_position};
 use crate::num::{Pos, Px};
+use crate::risk::latches::{Latch, Trip};
 use crate::risk::pause::{Pause, Paused};
 use crate::state::{Change, Entry, Held, Pending};
 
@@ -23,11 +25,21 @@ pub(super) struct Hold {
 pub(super) struct HoldCounts {
     pub follows: [u64; Pause::ALL.len()],
     pub killed: bool,
+    /// Latches that hold, of accounts and of follows.
+    pub latches: [u64; Latch::ALL.len()],
 }
 
 fn held_by(pause: Option<&Paused>, reason: Reason) -> Option<Hold> {
     let kind = pause?.kind;
     Some(Hold { kind, reason: if kind == Pause::Freeze { Reason::Frozen } else { reason } })
+}
+
+fn latched(trip: Option<Trip>, flattens: bool) -> Option<Hold> {
+    let reason = match trip?.latch {
+        Latch::DailyLoss => Reason::DailyLoss,
+        Latch::Drawdown => Reason::Drawdown,
+    };
+    Some(Hold { kind: if flattens { Pause::Flatten } else { Pause::CloseOnly }, reason })
 }
 
 fn stronger(one: Option<Hold>, other: Option<Hold>) -> Option<Hold> {
@@ -41,11 +53,14 @@ fn stronger(one: Option<Hold>, other: Option<Hold>) -> Option<Hold> {
 impl Engine {
     /// What holds a whole account back.
     pub(super) fn account_hold(&self, follower: u32) -> Option<Hold> {
-        let own = self.state.follower(follower).and_then(|state| state.pause.as_ref());
+        let state = self.state.follower(follower);
+        let own = state.and_then(|state| state.pause.as_ref());
+        let flattens = self.config.followers.get(follower as usize).is_some_and(|account| account.losses.flattens);
         let holds = [
             held_by(self.state.kill.as_ref(), Reason::Killed),
             held_by(self.state.pause.as_ref(), Reason::Paused),
             held_by(own, Reason::Paused),
+            latched(self.state.losses.account_trip(follower), flattens),
         ];
         holds.into_iter().fold(None, stronger)
     }
@@ -54,12 +69,19 @@ impl Engine {
     pub(super) fn hold(&self, follow: u32) -> Option<Hold> {
         let edge = self.config.follows.get(follow as usize)?;
         let leader = self.state.leaders.get(edge.leader as usize);
-        let liquidated = leader.is_some_and(|leader| leader.paused);
+        let liquidated = match edge.on_liquidation {
+            _ if !leader.is_some_and(|leader| leader.paused) => None,
+            OnLiquidation::Close => Some(Hold { kind: Pause::CloseOnly, reason: Reason::LeaderPaused }),
+            OnLiquidation::Hold => Some(Hold { kind: Pause::Freeze, reason: Reason::Frozen }),
+            OnLiquidation::Follow => None,
+        };
+        let state = self.state.edges.get(follow as usize);
         let holds = [
             self.account_hold(edge.follower),
             held_by(leader.and_then(|leader| leader.pause.as_ref()), Reason::Paused),
-            liquidated.then_some(Hold { kind: Pause::CloseOnly, reason: Reason::LeaderPaused }),
-            held_by(self.state.edges.get(follow as usize).and_then(|edge| edge.pause.as_ref()), Reason::Paused),
+            liquidated,
+            held_by(state.and_then(|edge| edge.pause.as_ref()), Reason::Paused),
+            latched(self.state.losses.follow_trip(follow), edge.losses.flattens),
             edge.removed.then_some(Hold { kind: Pause::CloseOnly, reason: Reason::Unfollowed }),
         ];
         holds.into_iter().fold(None, stronger)
@@ -80,6 +102,11 @@ impl Engine {
             if let Some(hold) = self.hold(follow).filter(|_| !edge.removed)
                 && let Some(count) = counts.follows.get_mut(hold.kind as usize)
             {
+                *count = count.saturating_add(1);
+            }
+        }
+        for trip in self.state.losses.trips() {
+            if let Some(count) = counts.latches.get_mut(trip.latch as usize) {
                 *count = count.saturating_add(1);
             }
         }
@@ -269,7 +296,7 @@ impl Engine {
         if !held.is_empty() {
             let steps = [change.gap_from.map(|from| (from, change.before)), Some((change.before, change.after))];
             let share = steps.into_iter().flatten().fold(before, |share, (from, to)| left_of(share, from, to));
-            held.frozen = Some(if change.liquidated { 0 } else { share });
+            held.frozen = Some(if self.closes(follow, change) { 0 } else { share });
             self.state.set_held(follow, change.coin, held);
         }
         if before == WHOLE && held.entitled != 0 && held.frozen != Some(WHOLE) {

@@ -1,8 +1,9 @@
 //! What leaders do besides trading: they are liquidated, move money, and place orders.
 use super::{Engine, alert_leader};
 use crate::commands::{CoinId, Commands, Level};
+use crate::config_check::OnLiquidation;
 use crate::event::{FrameClass, SourceId};
-use crate::state::Fanout;
+use crate::state::{Change, Fanout};
 
 /// A leader's orders, for people to see that it is alive. No decision uses them, so they are not journalled.
 #[derive(Debug, Default, Clone, Copy)]
@@ -21,7 +22,7 @@ impl Engine {
     }
 
     /// Rule 30: what was copied from a liquidated leader is closed at once, and nothing more is opened after it until an
-    /// operator resumes it. `closing`: coins whose own change does that already.
+    /// operator resumes it; but where an edge says otherwise it stands still, or goes on. `closing`: coins whose own change does that already.
     pub(super) fn pause_leader(
         &mut self,
         leader: u32,
@@ -43,8 +44,8 @@ impl Engine {
         let positions: Vec<(CoinId, i64)> = state.coins.iter().map(|(coin, entry)| (*coin, entry.position)).collect();
         let mut changes = Vec::new();
         for (coin, position) in positions.into_iter().filter(|(coin, _)| !closing.contains(coin)) {
-            let follows = self.follows_of_leader.get(leader as usize).into_iter().flatten();
-            if follows.map(|follow| self.state.held(*follow, coin)).any(|held| held.entitled != 0) {
+            let closing = self.follows_reacting(leader, OnLiquidation::Close);
+            if closing.into_iter().any(|follow| self.state.held(follow, coin).entitled != 0) {
                 let mut change = self.silent_change(coin, position, position, now_ms);
                 change.liquidated = true;
                 changes.push(change);
@@ -53,10 +54,42 @@ impl Engine {
         if !changes.is_empty() {
             self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
         }
-        let text =
-            "The venue liquidated this leader. What was copied from it is closed; it is paused until you resume it.";
+        for follow in self.follows_reacting(leader, OnLiquidation::Hold) {
+            if let Some(follower) = self.config.follows.get(follow as usize).map(|edge| edge.follower) {
+                self.enforce_holds(follower, now_ms, out);
+            }
+        }
         self.count_holds();
-        alert_leader(out, Level::Critical, "leader_liquidated", leader, text.into());
+        let text = self.told_of_liquidation(leader);
+        alert_leader(out, Level::Critical, "leader_liquidated", leader, text);
+    }
+
+    /// The venue took the leader's position away, and this edge's part goes at once and whole.
+    pub(super) fn closes(&self, follow: u32, change: &Change) -> bool {
+        let edge = self.config.follows.get(follow as usize);
+        change.liquidated && edge.is_some_and(|edge| edge.on_liquidation == OnLiquidation::Close)
+    }
+
+    fn follows_reacting(&self, leader: u32, how: OnLiquidation) -> Vec<u32> {
+        let follows = self.follows_of_leader.get(leader as usize).into_iter().flatten().copied();
+        let reacts = |at: &u32| self.config.follows.get(*at as usize).is_some_and(|edge| edge.on_liquidation == how);
+        follows.filter(reacts).collect()
+    }
+
+    fn told_of_liquidation(&self, leader: u32) -> String {
+        let [close, hold, follow] = [OnLiquidation::Close, OnLiquidation::Hold, OnLiquidation::Follow]
+            .map(|how| self.follows_reacting(leader, how).len());
+        let mut text = "The venue liquidated this leader.".to_owned();
+        if close > 0 || (hold, follow) == (0, 0) {
+            text.push_str(" What was copied from it is closed; it is paused until you resume it.");
+        }
+        if hold > 0 {
+            text.push_str(" What on_liquidation = \"hold\" keeps stands still until you resume it.");
+        }
+        if follow > 0 {
+            text.push_str(" What on_liquidation = \"follow\" leaves to it goes on.");
+        }
+        text
     }
 
     /// Money moved: the equity read before says nothing any more, so it is read again.

@@ -27,6 +27,9 @@ impl Engine {
             self.ask(Asked::Mode { leader, account }, MODE_WEIGHT, body, out);
         }
         if needs_spot {
+            if !leader && self.watches_losses(account) {
+                self.ask_mids(now_ms, out);
+            }
             let body = format!("{{\"type\":\"spotClearinghouseState\",\"user\":\"{address}\"}}");
             self.ask(Asked::Spot { leader, account }, STATE_WEIGHT, body, out);
         }
@@ -34,6 +37,9 @@ impl Engine {
 
     /// Whether any of an account's edges sizes or gates by what it is worth.
     fn needs_equity(&self, leader: bool, account: u32) -> bool {
+        if !leader && self.watches_losses(account) {
+            return true;
+        }
         let list = if leader {
             self.follows_of_leader.get(account as usize)
         } else {
@@ -108,6 +114,9 @@ impl Engine {
         purse.note_spot(money);
         if known && purse.mode.is_none() {
             self.read_at(now_ms, leader, account);
+        }
+        if !leader {
+            self.weigh_tokens(account, now_ms);
         }
         true
     }

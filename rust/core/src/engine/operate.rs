@@ -62,7 +62,7 @@ impl Engine {
         Ok(vec![text])
     }
 
-    fn resume(&mut self, scope: &Scope, _reset: bool, now_ms: u64, out: &mut Commands) -> Said {
+    fn resume(&mut self, scope: &Scope, reset: bool, now_ms: u64, out: &mut Commands) -> Said {
         let target = self.target_of(scope)?;
         let name = self.name_of(target);
         let paused = self.pause_place(target).and_then(Option::take).is_some();
@@ -72,8 +72,9 @@ impl Engine {
             }
             _ => false,
         };
+        let was_reset = reset && self.reset_latches(target);
         let others = self.other_holds(target);
-        if !paused && !liquidated {
+        if !paused && !liquidated && !was_reset {
             let fix = others.first().cloned().unwrap_or_else(|| "nothing to do: it is copied as configured".into());
             return Err(Refusal::new(format!("{name} is not paused itself"), fix));
         }
@@ -81,6 +82,42 @@ impl Engine {
         self.tell(target, Level::Info, "resumed", text.clone(), out);
         self.enforce_all(now_ms, out);
         Ok(std::iter::once(text).chain(others).collect())
+    }
+
+    /// Follows and accounts within a scope, by place; what it says of one follow is said of no account.
+    fn within(&self, target: Target) -> (Vec<u32>, Vec<u32>) {
+        let all = |count: usize| (0..).take(count).collect();
+        match target {
+            Target::All => (all(self.config.follows.len()), all(self.config.followers.len())),
+            Target::Leader(at) => (self.follows_of_leader.get(at as usize).cloned().unwrap_or_default(), Vec::new()),
+            Target::Follower(at) => (self.follows_of_follower.get(at as usize).cloned().unwrap_or_default(), vec![at]),
+            Target::Follow(at) => (vec![at], Vec::new()),
+        }
+    }
+
+    fn reset_latches(&mut self, target: Target) -> bool {
+        let (follows, followers) = self.within(target);
+        let losses = &mut self.state.losses;
+        let edges =
+            losses.follows.iter_mut().filter(|(at, _)| follows.contains(at)).map(|(_, edge)| &mut edge.earnings);
+        let accounts = losses.accounts.iter_mut().filter(|(at, _)| followers.contains(at));
+        let all = edges.chain(accounts.map(|(_, account)| &mut account.earnings));
+        let mut any = false;
+        for earnings in all.filter(|earnings| earnings.trip.is_some()) {
+            any |= earnings.reset();
+        }
+        any
+    }
+
+    /// Names of those within a scope that a latch still holds.
+    fn latched(&self, target: Target) -> impl Iterator<Item = String> + '_ {
+        let (follows, followers) = self.within(target);
+        let edge = |at: &u32| self.state.losses.follow_trip(*at).is_some();
+        let account = |at: &u32| self.state.losses.account_trip(*at).is_some();
+        let follows: Vec<u32> = follows.into_iter().filter(edge).collect();
+        let followers: Vec<u32> = followers.into_iter().filter(account).collect();
+        let targets = follows.into_iter().map(Target::Follow).chain(followers.into_iter().map(Target::Follower));
+        targets.map(|target| self.name_of(target))
     }
 
     fn kill(&mut self, kind: Pause, why: String, now_ms: u64, out: &mut Commands) -> Said {
@@ -191,6 +228,7 @@ impl Engine {
         if self.state.pause.is_some() && target != Target::All {
             lines.push("everything is still paused: hlfast resume --all".to_owned());
         }
+        lines.extend(self.latched(target).map(|name| format!("a latch of losses holds {name}: add --reset")));
         lines
     }
 

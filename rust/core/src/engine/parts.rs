@@ -16,7 +16,8 @@ impl Engine {
         lot.own = own;
         let price = if price > 0 { price } else { lot.leader_price };
         if fill != 0 {
-            self.share(follower, coin, price, |parts| {
+            let rate = self.taker_rate(follower);
+            self.share(follower, coin, (price, rate), |parts| {
                 attribute(parts, fill);
                 true
             });
@@ -28,11 +29,18 @@ impl Engine {
     pub(super) fn cross_parts(&mut self, follower: u32, coin: CoinId) {
         if self.follows_of_follower.get(follower as usize).is_some_and(|follows| follows.len() > 1) {
             let price = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
-            self.share(follower, coin, price, cross);
+            self.share(follower, coin, (price, 0), cross);
         }
     }
 
-    fn share(&mut self, follower: u32, coin: CoinId, price: i64, each: impl FnOnce(&mut [Part]) -> bool) {
+    /// `rate`: what the venue takes of the value, in 10^-8.
+    fn share(
+        &mut self,
+        follower: u32,
+        coin: CoinId,
+        (price, rate): (i64, i64),
+        each: impl FnOnce(&mut [Part]) -> bool,
+    ) {
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         let follows = self.follows_of_follower.get(follower as usize).map_or(&[][..], Vec::as_slice);
@@ -47,6 +55,9 @@ impl Engine {
                 held.position = part.held;
                 self.state.set_held(follow, coin, held);
                 pay(&mut self.state.edges, follow, moved, price);
+                if rate != 0 {
+                    self.state.losses.follow_mut(follow).charge(moved, price, rate);
+                }
             }
         }
         self.parts = parts;

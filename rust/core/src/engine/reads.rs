@@ -101,6 +101,7 @@ impl Engine {
         }
         if !leader {
             self.ask_requests(account, now_ms, out);
+            self.ask_fees(account, now_ms, out);
         }
         self.ask_money(leader, account, now_ms, out);
         self.ask_balances(leader, account, now_ms, out);
@@ -199,6 +200,8 @@ impl Engine {
             }
             Asked::Mids => good && self.on_mids(body, now_ms, out),
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
+            Asked::Transfers { follower } => good && self.on_transfers_read(follower, body, now_ms, out),
+            Asked::Fees { follower } => good && self.on_fees(follower, body),
             Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
             Asked::Leverage { leader, coin } => {
                 let margin = if good { parse_margin(body).ok() } else { None };
@@ -236,6 +239,8 @@ impl Engine {
                 );
                 gap == Some(Gap::Fills) && self.backfill_done(leader, now_ms)
             }
+            Asked::Transfers { follower } => self.transfers_unread(follower, at),
+            Asked::Fees { follower } => self.fees_unread(follower, now_ms),
             Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
             Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
         };
@@ -524,6 +529,9 @@ impl Engine {
             again |= self.compare_follower(follower, coin, actual, read.time_ms, first, out);
         }
         self.note_margins(follower, &read);
+        self.note_costs(follower, &read);
+        self.judge_follows(follower, now_ms, out);
+        self.weigh(follower, now_ms);
         if dex == 0 {
             let wait = if again { SECOND_LOOK_MS } else { self.config.engine.reconcile_ms };
             self.read_at(now_ms.saturating_add(wait), false, follower);

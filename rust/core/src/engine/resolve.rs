@@ -218,6 +218,7 @@ impl Engine {
     pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
         out.changed = true;
         self.reopen_stops();
+        self.reopen_latches();
         self.silence.reopen();
         self.reopen_setups();
         let state = &mut self.state;
@@ -307,6 +308,7 @@ impl Engine {
         self.schedule_reads(now_ms, out);
         self.tend_stops(now_ms, out);
         self.let_go_ended(out);
+        self.tend_latches(now_ms, out);
         self.tend_silence(now_ms, out);
         if !self.state.fanouts.is_empty() {
             // A former process, or a shell that stopped asking: the event goes on.

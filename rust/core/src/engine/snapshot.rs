@@ -9,11 +9,11 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 23;
-/// The version before, which is read as well: `State` was only added to at its end since.
-const FORMER: u8 = 22;
-/// What a former state lacks there: an empty list.
-const ADDED: &[u8] = &[0];
+const VERSION: u8 = 24;
+/// The oldest version that is read as well: `State` was only added to at its end since.
+const OLDEST: u8 = 22;
+/// What states since then lack there: empty lists, of which one came with 23 and five with 24.
+const ADDED: [&[u8]; 2] = [&[0; 6], &[0; 5]];
 /// A quote without sizes, as written before they were used.
 const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
@@ -26,7 +26,7 @@ const BARE_QUOTE_LEN: usize = 28;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Written by another version.
-    #[error("snapshot version {0} is unknown: this program reads {FORMER} and writes {VERSION}")]
+    #[error("snapshot version {0} is unknown: this program reads {OLDEST} to {VERSION}")]
     Version(u8),
     /// Written with other leaders, followers or follows.
     #[error(
@@ -61,8 +61,10 @@ impl Engine {
         let (fingerprint, data) = rest.split_first_chunk::<8>().ok_or(StateError::Damaged)?;
         let data = match *version {
             VERSION => Cow::Borrowed(data),
-            FORMER => Cow::Owned([data, ADDED].concat()),
-            other => return Err(StateError::Version(other)),
+            other => {
+                let added = other.checked_sub(OLDEST).and_then(|since| ADDED.get(usize::from(since)));
+                Cow::Owned([data, added.ok_or(StateError::Version(other))?].concat())
+            }
         };
         if *fingerprint != self.fingerprint() {
             return Err(StateError::OtherConfig);

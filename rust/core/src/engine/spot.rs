@@ -116,17 +116,22 @@ impl Engine {
         if !self.trades_spot(leader, account) {
             return;
         }
-        let fresh = self.state.mids_ms.saturating_add(self.config.engine.reconcile_ms / 2) > now_ms;
-        let asked = |asked: &Asked| self.state.asks.values().any(|other| other == asked);
-        let (mids, spot) = (Asked::Mids, Asked::Spot { leader, account });
-        let (wants_mids, wants_spot) = (!fresh && !asked(&mids), !asked(&spot));
-        if wants_mids && self.budget.has(STATE_WEIGHT, 0, Purpose::Safety) {
-            self.ask(mids, STATE_WEIGHT, "{\"type\":\"allMids\",\"dex\":\"\"}".to_owned(), out);
-        }
+        let spot = Asked::Spot { leader, account };
+        let wants_spot = !self.state.asks.values().any(|other| *other == spot);
+        self.ask_mids(now_ms, out);
         let Some(address) = self.address(leader, account).filter(|_| self.state.mids_ms > 0) else { return };
         if wants_spot && self.budget.has(STATE_WEIGHT, 0, Purpose::Safety) {
             let body = format!("{{\"type\":\"spotClearinghouseState\",\"user\":\"{address}\"}}");
             self.ask(spot, STATE_WEIGHT, body, out);
+        }
+    }
+
+    /// Prices of spot pairs, where those of the last read are old.
+    pub(super) fn ask_mids(&mut self, now_ms: u64, out: &mut Commands) {
+        let fresh = self.state.mids_ms.saturating_add(self.config.engine.reconcile_ms / 2) > now_ms;
+        let asked = self.state.asks.values().any(|other| *other == Asked::Mids);
+        if !fresh && !asked && self.budget.has(STATE_WEIGHT, 0, Purpose::Safety) {
+            self.ask(Asked::Mids, STATE_WEIGHT, "{\"type\":\"allMids\",\"dex\":\"\"}".to_owned(), out);
         }
     }
 

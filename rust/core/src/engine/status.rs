@@ -8,6 +8,7 @@ use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
 use crate::order::setup::Margin;
 use crate::order::stop::StopStage;
+use crate::risk::latches::{Earnings, Latch};
 use crate::risk::pause::{Pause, Paused};
 use crate::state::{Follower, Gap, Held, Leader};
 
@@ -28,6 +29,8 @@ pub struct Gauges {
     pub killed: bool,
     /// Follow edges that are held back, by kind of pause.
     pub held_back: [u64; Pause::ALL.len()],
+    /// Latches of losses that hold, by kind.
+    pub latches: [u64; Latch::ALL.len()],
 }
 
 impl Engine {
@@ -45,6 +48,7 @@ impl Engine {
             breaker: self.state.breaker,
             killed: self.holds.killed,
             held_back: self.holds.follows,
+            latches: self.holds.latches,
         }
     }
 
@@ -136,6 +140,7 @@ impl Engine {
         let leader = self.config.leaders.get(edge.leader as usize).map(|one| one.name.as_str());
         let follower = self.config.followers.get(edge.follower as usize).map(|one| one.name.as_str());
         let state = self.state.edges.get(at as usize);
+        let losses = self.state.losses.follows.get(&at).copied().unwrap_or_default();
         let pause = state.and_then(|edge| edge.pause.as_ref());
         let positions = |of: fn(&Held) -> i64| -> Map<String, Value> {
             let coins = self.state.held.get(at as usize).into_iter().flatten().filter(|(_, held)| of(held) != 0);
@@ -153,6 +158,8 @@ impl Engine {
             "entitled": positions(|held| to_position(held.entitled).unwrap_or(0)),
             "held": positions(|held| held.position),
             "cash_usd": state.map(|edge| Usd::from_raw(edge.cash).to_string()),
+            "paid_usd": Usd::from_raw(losses.paid).to_string(),
+            "losses": (!edge.losses.is_none() || losses.earnings.trip.is_some()).then(|| losses_status(&losses.earnings)),
         })
     }
 
@@ -184,6 +191,7 @@ impl Engine {
             .collect();
         let known = follower.setups.iter().filter_map(|(coin, setup)| Some((coin, setup.set?)));
         let coins: Vec<Value> = known.map(|(coin, margin)| self.margin_status(*coin, margin)).collect();
+        let earnings = self.state.losses.accounts.get(&at).map(|account| account.earnings).unwrap_or_default();
         json!({
             "name": name,
             "coins": coins,
@@ -191,6 +199,8 @@ impl Engine {
             "read": self.is_read(at),
             "stopped": follower.stopped.map(crate::commands::Reason::name),
             "pause": pause_status(follower.pause.as_ref()),
+            "losses": (self.watches_losses(at) || earnings.trip.is_some()).then(|| losses_status(&earnings)),
+            "losses_unread": self.is_unjudged(at),
             "unresolved": follower.unresolved,
             "requests_left": follower.requests_left,
             "equity_usd": shown(follower.purse.of_follower(0, 0).or(follower.purse.unsorted())),
@@ -205,4 +215,13 @@ fn pause_status(pause: Option<&Paused>) -> Value {
 
 fn shown(equity: Option<i64>) -> Option<String> {
     equity.map(|equity| Usd::from_raw(equity).to_string())
+}
+
+fn losses_status(earnings: &Earnings) -> Value {
+    let usd = |raw: i64| Usd::from_raw(raw).to_string();
+    let trip = earnings
+        .trip
+        .map(|trip| json!({"latch": trip.latch.name(), "since_ms": trip.since_ms, "lost_usd": usd(trip.lost)}));
+    json!({"today_usd": usd(earnings.lost_today()), "from_best_usd": usd(earnings.lost_from_best()),
+        "read_ms": earnings.read_ms, "trip": trip})
 }

@@ -19,6 +19,8 @@ pub struct PositionRow {
     pub mark: Option<Px>,
     /// How it is borrowed for.
     pub margin: Option<Margin>,
+    /// Funding paid on this coin, in 10^-6 dollars: ever, and since the position opened.
+    pub funding: Option<(i64, i64)>,
 }
 
 /// An account's `clearinghouseState` of one dex.
@@ -65,7 +67,9 @@ fn position(row: &Value) -> Result<PositionRow, AnswerError> {
         .and_then(|value| crate::num::mul_div(value.raw(), 10_000_000_000, size.abs().raw(), Round::Nearest))
         .map(Px::from_raw)
         .filter(|mark| !mark.is_zero());
-    Ok(PositionRow { coin, size, entry, mark, margin: row.get("leverage").and_then(margin) })
+    let paid = |name| text(row.pointer(name)).and_then(|t| Usd::parse_round(t, Round::Nearest).ok()).map(Usd::raw);
+    let funding = paid("/cumFunding/allTime").zip(paid("/cumFunding/sinceOpen"));
+    Ok(PositionRow { coin, size, entry, mark, margin: row.get("leverage").and_then(margin), funding })
 }
 
 fn margin(leverage: &Value) -> Option<Margin> {
@@ -89,6 +93,16 @@ pub fn parse_margin(body: &[u8]) -> Result<Margin, AnswerError> {
 
 pub(super) fn text(value: Option<&Value>) -> Option<&[u8]> {
     value.and_then(Value::as_str).map(str::as_bytes)
+}
+
+/// Parses `userFees`: what a taker pays on perps, in 10^-8 of the value.
+///
+/// # Errors
+/// What is missing or malformed.
+pub fn parse_taker_rate(body: &[u8]) -> Result<i64, AnswerError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| "not JSON")?;
+    let rate = text(value.get("userCrossRate")).ok_or("no taker rate")?;
+    Px::parse_round(rate, Round::Ceil).map(Px::raw).map_err(|_| "bad taker rate")
 }
 
 /// What became of an order.

@@ -9,3 +9,4 @@ pub mod money;
 pub mod scan;
 pub mod seen;
 pub mod spot;
+pub mod transfers;

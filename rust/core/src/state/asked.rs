@@ -82,4 +82,14 @@ pub enum Asked {
         /// Which.
         account: u32,
     },
+    /// Money that came to a follower's account or left it.
+    Transfers {
+        /// Which follower.
+        follower: u32,
+    },
+    /// What a follower's account pays.
+    Fees {
+        /// Which follower.
+        follower: u32,
+    },
 }

@@ -25,6 +25,8 @@ pub struct Figures {
     pub closes: BTreeMap<String, Vec<String>>,
     /// Account → `perpWeek` as points of (profit, value), an hour apart.
     pub pasts: BTreeMap<String, Vec<(&'static str, &'static str)>>,
+    /// Account → money that came and went: time and `delta`; `None`: the read fails.
+    pub ledger: BTreeMap<String, Option<Vec<(u64, Value)>>>,
     /// (account, dex) → account value, where it is not that of the main dex.
     pub dex_equity: BTreeMap<(String, String), &'static str>,
 }
@@ -41,6 +43,16 @@ impl Figures {
                     tokens.iter().map(|(coin, token, total)| json!({"coin": coin, "token": token, "total": total}));
                 json!({"balances": std::iter::once(dollars).chain(tokens).collect::<Vec<_>>()})
             }
+            "userNonFundingLedgerUpdates" => match self.ledger.get(user) {
+                None => json!([]),
+                Some(None) => Value::Null,
+                Some(Some(rows)) => {
+                    let from = request["startTime"].as_u64().unwrap();
+                    let rows = rows.iter().filter(|(time, _)| *time >= from);
+                    rows.map(|(time, delta)| json!({"time": time, "hash": "0x0", "delta": delta})).collect()
+                }
+            },
+            "userFees" => json!({"userCrossRate": "0.00045", "userAddRate": "0.00015"}),
             "metaAndAssetCtxs" if self.contexts.is_empty() => Value::Null,
             "metaAndAssetCtxs" => {
                 let names: Vec<Value> = coins.iter().map(|name| json!({"name": name})).collect();
@@ -124,7 +136,11 @@ impl World {
                 json!({"marginSummary": {"accountValue": equity}, "assetPositions": rows, "time": self.now})
             }
             "spotClearinghouseState" if self.balances(&user).is_some() => self.balances(&user).unwrap(),
-            "allMids" => json!({"@107": "30.0", "@230": "30.0", "PURR/USDC": "0.2", "BTC": "97000.0"}),
+            "allMids" => {
+                let mut mids = json!({"@107": "30.0", "@230": "30.0", "PURR/USDC": "0.2", "BTC": "97000.0"});
+                self.mids.iter().for_each(|(coin, price)| mids[coin] = json!(price));
+                mids
+            }
             "activeAssetData" => {
                 let (kind, times) = self.lent(&user, request["coin"].as_str().unwrap(), 20);
                 json!({"leverage": {"type": kind, "value": times}})

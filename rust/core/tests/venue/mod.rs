@@ -145,6 +145,8 @@ pub struct World {
     pub listed: BTreeMap<u64, String>,
     /// Account → its dollars on spot.
     pub dollars: BTreeMap<String, &'static str>,
+    /// Spot pair → its price, where that is not the usual one.
+    pub mids: BTreeMap<String, &'static str>,
     pub answer_reads: bool,
     /// What the venue says of leaders' fills; `None`: it fails to.
     pub history: Option<Vec<Value>>,
@@ -200,6 +202,7 @@ impl World {
             leverages: BTreeMap::new(),
             listed: BTreeMap::new(),
             dollars: BTreeMap::new(),
+            mids: BTreeMap::new(),
             answer_reads: true,
             history: Some(Vec::new()),
             requests_left: 9_000,

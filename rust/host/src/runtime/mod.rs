@@ -434,6 +434,9 @@ impl Runtime {
         for (at, count) in gauges.held_back.iter().enumerate() {
             self.metrics.held_back.set(at, *count);
         }
+        for (at, count) in gauges.latches.iter().enumerate() {
+            self.metrics.latches.set(at, *count);
+        }
     }
 
     /// The shell has handed the last chunk of the event just stepped to the transport, at this monotonic time.
