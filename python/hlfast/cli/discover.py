@@ -14,7 +14,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast.cli.following import plan_and_follow
-from hlfast.cli.found import show_judged
+from hlfast.cli.found import show_judged, write_judged
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
 from hlfast.cli.stopping import stopping
@@ -48,6 +48,7 @@ def discover(  # noqa: PLR0913, PLR0917 # one parameter an option of the command
     older: Annotated[int | None, typer.Option(help="Make results anew that are older than these hours.")] = None,
     every: Annotated[int | None, typer.Option(help="Search again every so many minutes, until a signal.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a search.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the latest search as a page; it loads nothing.")] = None,
 ) -> None:
     """Find traders on the public tape and the leaderboard, analyse them, grade them A to F, and keep the results.
 
@@ -58,7 +59,7 @@ def discover(  # noqa: PLR0913, PLR0917 # one parameter an option of the command
     given |= {"coins": None if coins is None else tuple(coin.strip() for coin in coins.split(",") if coin.strip())}
     given |= {"refresh_s": None if older is None else older * 3600, "every_s": None if every is None else every * 60}
     settings = _settings(config, venue, database, {name: value for name, value in given.items() if value is not None})
-    asyncio.run(_discover(settings, repeat=every is not None, as_json=as_json))
+    asyncio.run(_discover(settings, html, repeat=every is not None, as_json=as_json))
 
 
 def _settings(path: Path | None, venue: str | None, database: str | None, given: dict[str, Any]) -> Config:
@@ -88,7 +89,7 @@ _WITHOUT_FILE = Config(
 )
 
 
-async def _discover(config: Config, *, repeat: bool, as_json: bool) -> None:
+async def _discover(config: Config, html: Path | None, *, repeat: bool, as_json: bool) -> None:
     async with opened(config.store.url) as engine, searching(config, engine, _tell) as search, stopping() as stop:
         async for found, plan in search_until(search, config, engine, stop):
             if isinstance(found, HlfastError):
@@ -102,6 +103,8 @@ async def _discover(config: Config, *, repeat: bool, as_json: bool) -> None:
                 show_searched(found)
                 if plan is not None:
                     _show_plan(plan)
+            if html is not None:
+                await asyncio.to_thread(write_judged, html, found.judged, told(found))
             if not repeat:
                 return
 
@@ -151,20 +154,25 @@ def _now_ms() -> int:
 
 def show_searched(found: Searched) -> None:
     """Print what a search found."""
+    for line in told(found):
+        typer.echo(line)
+    show_judged(found.judged)
+
+
+def told(found: Searched) -> list[str]:
+    """Say how a search went, a line for each thing."""
+    lines = []
     if found.heard is not None:
         heard = found.heard
         bad = f", {heard.bad_frames + heard.bad_rows} unusable" if heard.bad_frames + heard.bad_rows else ""
-        typer.echo(f"tape         {heard.trades:,} trades of about {heard.addresses:,} addresses{bad}")
+        lines.append(f"tape         {heard.trades:,} trades of about {heard.addresses:,} addresses{bad}")
     if found.leaderboard_rows or found.leaderboard_bad:
         bad = f", {found.leaderboard_bad:,} unusable" if found.leaderboard_bad else ""
-        typer.echo(f"leaderboard  {found.leaderboard_rows:,} traders{bad}")
+        lines.append(f"leaderboard  {found.leaderboard_rows:,} traders{bad}")
     counts = f"{len(found.judged)} judged, {len(found.dismissed)} dismissed at a glance, {len(found.failed)} failed"
-    typer.echo(f"looked at    {counts}; {found.fresh} known and not old")
-    for note in found.notes:
-        typer.echo(f"note         {note}")
-    for address, why in found.failed:
-        typer.echo(f"failed       {address}: {why}")
-    show_judged(found.judged)
+    lines.append(f"looked at    {counts}; {found.fresh} known and not old")
+    lines += [f"note         {note}" for note in found.notes]
+    return lines + [f"failed       {address}: {why}" for address, why in found.failed]
 
 
 def _show_plan(plan: FollowPlan) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import typer
@@ -11,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.cli.traders import percent
+from hlfast.cli.traders import percent, write_page
 from hlfast.research.discovery import Judged
 from hlfast.research.figures import Analysis
 from hlfast.research.following import judged_of
+from hlfast.research.traders_page import render_judged
 from hlfast.store.database import opened
 from hlfast.store.traders import find_traders, latest_figures
 
@@ -79,6 +81,11 @@ def show_judged(judged: Sequence[Judged]) -> None:
     for one in judged:
         quiet = "" if one.graded.active else "; did not trade for a week"
         typer.echo(f"{one.address[:8]}…{one.address[-4:]}  {one.graded.reasons[0]}{quiet}")
+
+
+def write_judged(path: Path, judged: Sequence[Judged], said: Sequence[str] = ()) -> None:
+    """Write judged traders as a page."""
+    write_page(path, render_judged(judged, said))
 
 
 _WORDS = ("trader", "grade", "risk", "style", "role")

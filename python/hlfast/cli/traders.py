@@ -22,6 +22,7 @@ from hlfast.research.files import ADDRESS, FileRefusedError, history_from_file
 from hlfast.research.from_venue import fetch_blocking
 from hlfast.research.history import Issue
 from hlfast.research.trader_page import render
+from hlfast.research.traders_page import render_compared, short
 
 _DATABASE = "sqlite:///hlfast.db"
 _MAINNET = "https://api.hyperliquid.xyz"
@@ -45,7 +46,9 @@ def traders(
     venue: Venue = _MAINNET,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a trader, with every figure.")] = False,
     plot: Plot = None,
-    html: Html = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots: one trader whole, several compared, or those found.")
+    ] = None,
     database: Annotated[
         str, typer.Option("--database", "-d", envvar="HLFAST_STORE__URL", help="Of those that were found.")
     ] = _DATABASE,
@@ -57,15 +60,9 @@ def traders(
     judged, best first.
     """
     if not targets:
-        _list_found(database, as_json=as_json)
+        _list_found(database, html, as_json=as_json)
         return
-    analyses = []
-    beside = Beside(capital=parse_capital(capital, "--capital"))
-    for target in targets:
-        try:
-            analyses.append(_analyse(target, beside, venue))
-        except FileRefusedError as error:
-            typer.echo(f"{error}\n  → {_WHAT_TO_NAME}", err=True)
+    analyses = _read_all(targets, Beside(capital=parse_capital(capital, "--capital")), venue)
     if as_json:
         for one in analyses:
             typer.echo(msgspec.json.encode(one).decode())
@@ -73,10 +70,29 @@ def traders(
         show(analyses[0])
     elif analyses:
         compare(analyses)
-    if analyses:
-        _write_out(analyses[0], plot, html)
+    _write_several(analyses, plot, html)
     if len(analyses) < len(targets):
         raise typer.Exit(EXIT_WRONG)
+
+
+def _read_all(targets: list[str], beside: Beside, venue: str) -> list[Analysis]:
+    analyses = []
+    for target in targets:
+        try:
+            analyses.append(_analyse(target, beside, venue))
+        except FileRefusedError as error:
+            typer.echo(f"{error}\n  → {_WHAT_TO_NAME}", err=True)
+    return analyses
+
+
+def _write_several(analyses: list[Analysis], plot: Path | None, html: Path | None) -> None:
+    if len(analyses) == 1:
+        _write_out(analyses[0], plot, html)
+        return
+    if plot is not None:
+        refuse("--plot is of one trader, and several were named", "name one, or --html for a page that compares them")
+    if html is not None and analyses:
+        write_page(html, render_compared(analyses))
 
 
 def trader(
@@ -126,9 +142,9 @@ def _kept(database: str, address: str) -> Analysis:
     return found
 
 
-def _list_found(database: str, *, as_json: bool) -> None:
+def _list_found(database: str, html: Path | None, *, as_json: bool) -> None:
     # The store is an extra of its own; files and addresses do without it.
-    from hlfast.cli.found import kept_traders, show_judged
+    from hlfast.cli.found import kept_traders, show_judged, write_judged
 
     kept = kept_traders(database)
     if as_json:
@@ -138,6 +154,8 @@ def _list_found(database: str, *, as_json: bool) -> None:
         show_judged(kept)
     else:
         typer.echo("nobody was judged yet; hlfast discover finds traders")
+    if html is not None:
+        write_judged(html, kept)
 
 
 def parse_capital(text: str | None, option: str) -> Decimal | None:
@@ -164,12 +182,12 @@ def _analyse(target: str, beside: Beside, venue: str) -> Analysis:
 
 def compare(analyses: list[Analysis]) -> None:
     """Print one row a trader."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for name in ("trader", "days", "trips", "won", "net USD", "profit factor", "drawdown", "Sharpe", "maker"):
+    table = Table(box=None, header_style="bold", pad_edge=False, collapse_padding=True)
+    for name in ("trader", "days", "trips", "won", "net USD", "factor", "drawdown", "Sharpe", "maker"):
         table.add_column(name, justify="left" if name == "trader" else "right", no_wrap=True)
     for one in analyses:
         table.add_row(
-            one.name if len(one.name) < 20 else f"{one.name[:8]}…{one.name[-4:]}",
+            short(one.name),
             f"{one.days:,.1f}",
             f"{one.trades.closed:,}",
             percent(one.trades.win_rate),
@@ -181,7 +199,7 @@ def compare(analyses: list[Analysis]) -> None:
         )
     Console().print(table)
     noted = sorted({issue.kind for one in analyses for issue in one.issues})
-    typer.echo(f"notes on the records: {', '.join(noted) or 'none'}; hlfast traders NAME shows one trader's")
+    typer.echo(f"notes on the records: {', '.join(noted) or 'none'}; hlfast trader NAME shows one trader's")
 
 
 def show(one: Analysis) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -103,6 +104,19 @@ def test_report_shows_profit_costs_receipts_and_equity(database: str, tmp_path: 
     before = page.read_bytes()
     run(database, page)
     assert page.read_bytes() == before
+
+
+def test_report_tells_the_same_in_the_terminal_and_as_json(database: str, tmp_path: Path) -> None:
+    told = run(database, tmp_path / "page.html").output
+    assert re.search(r"copied +60 of 240 decisions, 240 receipts", told), told
+    assert re.search(r"^lead +240 +25\.0 %", told, re.MULTILINE), told
+    assert "stands out   lead: 25% of 240" in told
+    done = CliRunner().invoke(app, ["report", "-d", database, "--json"])
+    found = json.loads(done.stdout)
+    assert sum(row["count"] for row in found["outcomes"]) == 240
+    assert sum(Decimal(row["fees_usd"]) for row in found["earned"]) == Decimal("0.02")
+    one = CliRunner().invoke(app, ["report", "-d", database, "--trader", WHO, "--json"])
+    assert json.loads(one.stdout)["judgement"]["address"] == WHO
 
 
 def test_report_of_an_empty_database_says_what_to_do(tmp_path: Path) -> None:

@@ -42,6 +42,17 @@ def test_traders_shows_one_and_compares_several() -> None:
     assert "leader_acc6" in both.output
 
 
+def test_traders_page_compares_all_that_were_named(tmp_path: Path) -> None:
+    names = [str(DATA / f"leader_acc{number}.jsonl.gz") for number in (2, 6)]
+    assert run("traders", *names, "--html", str(tmp_path / "page.html")).exit_code == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "leader_acc2" in page
+    assert "leader_acc6" in page
+    refused = run("traders", *names, "--plot", str(tmp_path / "a.png"))
+    assert refused.exit_code == 2
+    assert "--plot is of one trader" in refused.output
+
+
 def test_traders_as_json_holds_every_figure_exactly() -> None:
     found = json.loads(run("traders", "--json", str(DATA / "leader_acc2.jsonl.gz")).stdout)
     assert found["money"]["closed_pnl_usd"] == "23.852685"

@@ -7,18 +7,24 @@ from decimal import Decimal
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
+from tests.fakes.traders import NOW_MS, address, trips
 
 import hlfast.demo
 from hlfast.demo.recordings import PACKAGED
 from hlfast.research import plots
 from hlfast.research.analysis import analyse
+from hlfast.research.candidates import Candidate
 from hlfast.research.copyable import copyable_of
+from hlfast.research.discovery import judge
 from hlfast.research.figures import Analysis
 from hlfast.research.files import history_from_file
 from hlfast.research.grade import grade
+from hlfast.research.history import history_from_rows
 from hlfast.research.pages import tone
 from hlfast.research.trader_page import render
+from hlfast.research.traders_page import render_compared, render_judged
 
 DATA = Path(hlfast.demo.__file__).parent / "data"
 
@@ -88,3 +94,33 @@ def test_heat_is_strongest_at_the_largest_and_empty_at_zero() -> None:
 @pytest.mark.parametrize(("usd", "kind"), [("0.004", ""), ("-0.004", ""), ("0.005", "good"), ("-3", "bad")])
 def test_tone_of_what_shows_as_zero_is_neither_good_nor_bad(usd: str, kind: str) -> None:
     assert tone(Decimal(usd)) == kind
+
+
+def test_page_of_several_traders_compares_them() -> None:
+    named = ("leader_acc6.jsonl.gz", "leader_acc2.jsonl.gz")
+    both = [analyse(history_from_file(DATA / name)) for name in named]
+    page = render_compared([*both, msgspec.structs.replace(both[0], name="<b>0x" + "ab" * 20)])
+    parsed(page)
+    assert "3 traders" in page
+    assert "Realised profit over capital" in page
+    assert "46.7 %" in page
+    assert "<b>0x" not in page
+    assert not re.search(r"(?i)<script|https?://|url\(|src=", page)
+
+
+def test_page_of_judged_traders_says_why_and_how_they_were_found() -> None:
+    made = [
+        judge(
+            Candidate(address=address(number), source="tape", why="took", last_seen_ms=1),
+            analyse(history_from_rows(address(number), trips(count, gain))),
+            Decimal(1_000),
+            NOW_MS,
+        )
+        for number, count, gain in ((1, 100, 4), (2, 10, 4))
+    ]
+    page = render_judged(made, ["tape         5 trades"])
+    parsed(page)
+    assert page.index(made[0].address) < page.index(made[1].address), "best score first"
+    for words in (*made[0].graded.reasons, "tape         5 trades", "for a follower of 1,000.00 USD"):
+        assert words in page, words
+    parsed(render_judged([]))
