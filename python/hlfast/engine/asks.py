@@ -82,7 +82,8 @@ class AskExecutor:
                 self._waiting.append(ask)
             else:
                 self._give(ask, 0, b"")
-        self._begin()
+        if self._waiting:
+            self._begin()
 
     async def close(self) -> None:
         """Abandon everything."""

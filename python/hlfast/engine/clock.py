@@ -86,4 +86,5 @@ class VenueClock:
         now_ns = self._monotonic()
         most_ns = (now_ns - self._advanced_ns) * SLEW_PPM // 1_000_000
         self._advanced_ns = now_ns
-        self.offset_ns += max(-most_ns, min(most_ns, self._target_ns - self.offset_ns))
+        if self.offset_ns != self._target_ns:
+            self.offset_ns += max(-most_ns, min(most_ns, self._target_ns - self.offset_ns))

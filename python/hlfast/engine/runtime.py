@@ -109,8 +109,12 @@ class Runtime:
         backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
         self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want, self._accuse)
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
-        self._check_ms = config.engine.stall_ms // LOOKS_PER_STALL
         self._tick_ms = ports.tick_ms
+        self._check_ticks = self._ticks_in(config.engine.stall_ms // LOOKS_PER_STALL)
+        self._clock_ticks = self._ticks_in(_CLOCK_MS)
+        self._clock_soon_ticks = self._ticks_in(_CLOCK_SOON_MS)
+        self._meta_ticks = self._ticks_in(_META_MS)
+        self._second_ticks = self._ticks_in(_SECOND_MS)
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, period_ms=ports.tick_ms, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._beside = beside_weight_a_second(config)
@@ -275,19 +279,19 @@ class Runtime:
             await asyncio.sleep(self._tick_ms / 1000)
 
     def _on_tick(self) -> None:
-        self._ticks += 1
+        self._ticks = ticks = self._ticks + 1
         self.clock.advance()
         self._door.tick()
         self.asks.take(self.engine.take_requests())
         for alert in self.engine.take_alerts():
             self._tell(alert)
-        if self._is_time(self._check_ms):
+        if ticks % self._check_ticks == 0:
             self.watchdog.check(self._monotonic_ns())
-        if self._is_time(_CLOCK_SOON_MS if self._probes_soon else _CLOCK_MS):
+        if ticks % (self._clock_soon_ticks if self._probes_soon else self._clock_ticks) == 0:
             self._run(self._probe_clock())
-        if self._is_time(_META_MS):
+        if ticks % self._meta_ticks == 0:
             self._run(self._refresh_metadata())
-        if self._beside and self._is_time(_SECOND_MS):
+        if self._beside and ticks % self._second_ticks == 0:
             # Spent by another process of this address: what is counted here is not taken twice.
             self.engine.reserve_weight(self._beside, self.clock.now_ms())
 
@@ -295,8 +299,8 @@ class Runtime:
         name = self.config.leaders[leader].name
         self.watchdog.accuse(source, f"a fill of {name} came elsewhere and not here")
 
-    def _is_time(self, every_ms: int) -> bool:
-        return self._ticks % max(1, every_ms // self._tick_ms) == 0
+    def _ticks_in(self, every_ms: int) -> int:
+        return max(1, every_ms // self._tick_ms)
 
     def _tell(self, alert: bytes) -> None:
         fields = msgspec.json.decode(alert, type=dict[str, Any])

@@ -44,8 +44,9 @@ class Ticker:
     def start(self) -> None:
         """Begin; the first call comes one period from now."""
         self._loop = asyncio.get_running_loop()
-        self._due_ns = self._clock() + self._period_ns
-        self._arm()
+        now_ns = self._clock()
+        self._due_ns = now_ns + self._period_ns
+        self._arm(now_ns)
 
     def stop(self) -> None:
         """End. Safe to call twice."""
@@ -59,11 +60,11 @@ class Ticker:
         late_ns = max(0, now_ns - self._due_ns)
         self._on_lag(late_ns)
         self._due_ns = now_ns + self._period_ns if late_ns > _FORGET_NS else self._due_ns + self._period_ns
-        self._arm()
+        self._arm(now_ns)
         self._on_tick()
 
-    def _arm(self) -> None:
-        wait_ns = max(0, self._due_ns - self._clock())
+    def _arm(self, now_ns: int) -> None:
+        wait_ns = max(0, self._due_ns - now_ns)
         self._timer = self._loop.call_later(wait_ns / 1e9, self.fire)
 
 

@@ -79,7 +79,16 @@ class Evidence:
 
     def objects(self, kind: str) -> Iterator[dict[str, Any]]:
         """The journal's objects of one kind."""
-        return (row for row in self.journal if row["kind"] == kind)
+        return iter(_by_kind(self).get(kind, ()))
+
+
+@lru_cache(maxsize=1)
+def _by_kind(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
+    """The journal's objects by what they are: a dozen rules look through it."""
+    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in evidence.journal:
+        found[row["kind"]].append(row)
+    return found
 
 
 @lru_cache(maxsize=1 << 16)

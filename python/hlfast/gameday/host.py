@@ -84,9 +84,11 @@ class Host:
         self._on_send = on_send
         loop, start_ns = network.loop, network.now_ms() * 1_000_000 - int(network.loop.time() * 1e9)
 
+        ns_a_second = 1_000_000_000 + 1_000 * drift_ppm
+
         def monotonic_ns() -> int:
             # A monotonic clock begins anywhere; 0 would mean "never" to whoever reads it.
-            return 1_000_000_000_000 + int(loop.time() * (1_000_000_000 + 1_000 * drift_ppm))
+            return 1_000_000_000_000 + int(loop.time() * ns_a_second)
 
         def wall_ns() -> int:
             return start_ns + int(loop.time() * 1e9) + wall_offset_ns

@@ -6,11 +6,11 @@ process a callback belongs to is in its context, as every task inherits it.
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context, ContextVar, copy_context
+from heapq import heappop, heappush
 from typing import Any, Literal
 
 from hlfast.sim.virtual import StuckError, VirtualLoop
@@ -34,13 +34,13 @@ _life: ContextVar[Life | None] = ContextVar("life", default=None)
 class Due:
     """A callback that is to run: what asyncio's handles are to their users, at a third of the cost."""
 
-    __slots__ = ("_arguments", "_callback", "_when_s", "context", "is_cancelled")
+    __slots__ = ("_when_s", "arguments", "callback", "context", "is_cancelled")
 
     def __init__(
         self, callback: Callable[..., Any], arguments: tuple[Any, ...], context: Context | None, when_s: float
     ) -> None:
-        self._callback = callback
-        self._arguments = arguments
+        self.callback = callback
+        self.arguments = arguments
         self._when_s = when_s
         self.context = context if context is not None else copy_context()
         self.is_cancelled = False
@@ -48,8 +48,8 @@ class Due:
     def cancel(self) -> None:
         """Never run it."""
         self.is_cancelled = True
-        self._callback = _nothing
-        self._arguments = ()
+        self.callback = _nothing
+        self.arguments = ()
 
     def cancelled(self) -> bool:
         """Whether it was cancelled."""
@@ -58,10 +58,6 @@ class Due:
     def when(self) -> float:
         """When it is due, in seconds of the loop."""
         return self._when_s
-
-    def run(self) -> None:
-        """Run it in its context."""
-        self.context.run(self._callback, *self._arguments)
 
 
 def _nothing() -> None:
@@ -117,7 +113,11 @@ class HostLoop(VirtualLoop):
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
     ) -> Due:
         """Run a callback after `delay` seconds."""
-        return self.call_at(self._now_s + delay, callback, *args, context=context)
+        when = self._now_s + delay
+        due = Due(callback, args, context, when)
+        self._set += 1
+        heappush(self._timers, (when, self._set, due))
+        return due
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., Any], *args: Any, context: Context | None = None
@@ -125,28 +125,37 @@ class HostLoop(VirtualLoop):
         """Run a callback at a time of the loop."""
         due = Due(callback, args, context, when)
         self._set += 1
-        heapq.heappush(self._timers, (when, self._set, due))
+        heappush(self._timers, (when, self._set, due))
         return due
 
     def _run_once(self) -> None:
+        """Take turns until the loop is to stop: asyncio asks between calls, which costs as much as a turn."""
+        soon = self._soon
+        while True:
+            self._fall_due()
+            self.turns += 1
+            if len(soon) == 1:
+                self._go(soon.popleft())
+            else:
+                turn = list(soon)
+                soon.clear()
+                for due in self._ordered(turn):
+                    self._go(due)
+            if self._stopping:  # type: ignore[attr-defined]  # asyncio's own, unknown to its stubs
+                return
+
+    def _fall_due(self) -> None:
+        """Move what is due to what is ready, in the time of the next timer if nothing was ready."""
         soon, timers = self._soon, self._timers
         while timers and timers[0][2].is_cancelled:
-            heapq.heappop(timers)
+            heappop(timers)
         if not soon:
             if not timers:
                 raise StuckError("no callback is ready and no timer is set")
             self._advance(max(0.0, timers[0][0] - self._now_s))
         limit = self._now_s + _EPSILON_S
         while timers and timers[0][0] <= limit:
-            soon.append(heapq.heappop(timers)[2])
-        self.turns += 1
-        if len(soon) == 1:
-            self._go(soon.popleft())
-            return
-        turn = list(soon)
-        soon.clear()
-        for due in self._ordered(turn):
-            self._go(due)
+            soon.append(heappop(timers)[2])
 
     def _ordered(self, turn: list[Due]) -> list[Due]:
         lives: dict[int, list[Due]] = {}
@@ -164,7 +173,7 @@ class HostLoop(VirtualLoop):
         life = due.context.get(_life, None)
         if life is None or life.state == "running":
             try:
-                due.run()
+                due.context.run(due.callback, *due.arguments)
             except (SystemExit, KeyboardInterrupt):
                 raise
             except BaseException as error:  # noqa: BLE001 - as asyncio does: told, and the loop goes on

@@ -410,7 +410,9 @@ class World:
         """All that the engine wrote beside its actions."""
         for directory in self.journals:
             for path in sorted(Path(directory).iterdir()):
-                yield path.name, path.read_bytes()
+                # The reserve for a full disk is 4 MiB of zeros, which would be looked through for every key.
+                if not _is_blank(path):
+                    yield path.name, path.read_bytes()
         yield "the log", b"".join(self.lines)
         if self.host is not None:
             yield "the log of the last life", self.host.log_lines()
@@ -445,6 +447,16 @@ class World:
             digest=hashed.hexdigest(),
             refused_starts=self.refused_starts,
         )
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether a file holds zeros alone."""
+    zeros = bytes(1 << 16)
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(len(zeros)):
+            if chunk != zeros[: len(chunk)]:
+                return False
+    return True
 
 
 def _distinct(violations: list[Violation]) -> list[Violation]:

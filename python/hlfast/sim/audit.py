@@ -39,6 +39,9 @@ class Audit:
         self._sums: Weights = {}
         self.touched: list[Account] = []
         self.outside: dict[int, int] = {}
+        # As they were when the sums were last found to balance.
+        self._held_fees: dict[int, int] = {}
+        self._held_outside: dict[int, int] = {}
         self.holders: dict[str, dict[str, Account]] = {}
         self.long: dict[str, int] = {}
 
@@ -69,6 +72,8 @@ class Audit:
         Raises:
             ConservationError: a token or the positions of a coin no longer add up.
         """
+        if not self.touched and self._fees == self._held_fees and self.outside == self._held_outside:
+            return  # nothing that can be out of balance has moved since all of it was balanced
         changed: dict[int | str, None] = dict.fromkeys(self._fees)
         changed.update(dict.fromkeys(self.outside))
         for account in self.touched:
@@ -77,6 +82,7 @@ class Audit:
                 changed[key] = None
         self.touched.clear()
         self._balance(changed, block.number)
+        self._held_fees, self._held_outside = dict(self._fees), dict(self.outside)
 
     def recount(self, accounts: Iterable[Account], block: Block) -> None:
         """Weigh everybody from scratch; finds what changed an account without touching its balances.
