@@ -22,7 +22,7 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 
 from kept import Gate, conditions, finish
 from tests.fakes import journal, postgres
