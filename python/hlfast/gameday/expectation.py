@@ -136,7 +136,8 @@ class Part:
         least, most = _added(follow, move, start)
         self.side = 1 if move.after > 0 else -1
         certain, possible = share
-        self.low += _clipped(follow, move, self.low, least) if certain else 0
+        # Less of the edge's cap may have been left than there is now: what stood in it can be given back later.
+        self.low += _clipped(follow, move, self.high, least) if certain else 0
         self.high += _clipped(follow, move, self.high, most) if possible else 0
 
 

@@ -4,6 +4,7 @@
 mod venue;
 
 use hlfast_core::commands::Outcome;
+use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
 use venue::{OwnedEvent, Reply, World, follow, pos};
 
@@ -82,5 +83,22 @@ fn what_was_bought_before_its_follower_was_stopped_is_filled_in_part() {
     world.step(OwnedEvent::StopSigner(0));
     assert_eq!(last(&world), (Outcome::PartlyFilled, "signer_stopped"));
     world.assert_receipts(1, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn an_entry_given_back_beside_a_newer_one_that_stays_is_no_part_of_that() {
+    let mut world = one(json!({}), json!({}));
+    world.reply = Reply::Silence;
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.step(OwnedEvent::Down(1));
+    world.pass(3_000);
+    world.leader_fill(0, "SOL", "B", "100", "0.01");
+    world.reply = Reply::Fill;
+    world.step(OwnedEvent::Up(1, SourceKind::Lane));
+    world.pass(20_000);
+    assert_eq!(world.position(0, "SOL"), 0);
+    assert_eq!(world.outcomes(), [(Outcome::Expired, "too_old"), (Outcome::Carried, "none")]);
+    world.assert_receipts(2, 1);
     world.assert_replay();
 }

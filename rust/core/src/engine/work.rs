@@ -422,8 +422,8 @@ pub(super) fn is_beyond(target: i128, own: i64) -> bool {
     target.unsigned_abs() > held.unsigned_abs() && (own == 0 || (own > 0) == (target > 0))
 }
 
-/// A decision that a later one of the same coin takes over. An entry that found nothing, and that a reduction leaves nothing
-/// to be bought of, ends by itself: nobody takes it over.
+/// A decision that a later one of the same coin takes over. An entry that was given back, or that found nothing and that a
+/// reduction leaves nothing to be bought of, ends by itself: nobody takes it over.
 fn ending_before(older: &Pending, lead: &Pending, opens: bool) -> Ending {
     if older.complete {
         return executed(older);
@@ -435,7 +435,24 @@ fn ending_before(older: &Pending, lead: &Pending, opens: bool) -> Ending {
     if older.enters && older.missed == Reason::NoMatch && !lead.enters && !opens {
         return Ending::new(Outcome::Expired, Reason::NoMatch);
     }
-    Ending::merged(lead.decision)
+    ending_given_back(older).unwrap_or_else(|| Ending::merged(lead.decision))
+}
+
+/// An entry of which nothing was bought in time.
+fn ending_given_back(entry: &Pending) -> Option<Ending> {
+    if !entry.enters {
+        return None;
+    }
+    match entry.given_back {
+        Reason::None => None,
+        reason @ (Reason::ManualPosition | Reason::LeverageRefused) => Some(Ending::new(Outcome::Blocked, reason)),
+        Reason::PriceBeyondBand if entry.numbers.ordered.is_zero() => {
+            Some(Ending::new(Outcome::Skipped, Reason::PriceBeyondBand))
+        }
+        // An order that found nothing explains more than the age that ended it.
+        _ if entry.missed == Reason::NoMatch => Some(Ending::new(Outcome::Expired, Reason::NoMatch)),
+        reason => Some(Ending::new(Outcome::Expired, reason)),
+    }
 }
 
 /// A decision that needs no order (any more).
@@ -447,17 +464,8 @@ fn ending_without_order(lead: &Pending, small: bool, capped: bool) -> Ending {
         let why = [lead.given_back, lead.missed, lead.reason].into_iter().find(|reason| *reason != Reason::None);
         return Ending::new(Outcome::PartlyFilled, why.unwrap_or(Reason::None));
     }
-    let (reason, untried) = (lead.given_back, lead.numbers.ordered.is_zero());
-    match reason {
-        Reason::ManualPosition | Reason::LeverageRefused if lead.enters => {
-            return Ending::new(Outcome::Blocked, reason);
-        }
-        Reason::PriceBeyondBand if lead.enters && untried => return Ending::new(Outcome::Skipped, reason),
-        Reason::None => {}
-        _ if !lead.enters => {}
-        // An order that found nothing explains more than the age that ended it.
-        _ if lead.missed == Reason::NoMatch => return Ending::new(Outcome::Expired, Reason::NoMatch),
-        _ => return Ending::new(Outcome::Expired, reason),
+    if let Some(ending) = ending_given_back(lead) {
+        return ending;
     }
     let reason = match (lead.reason, small, capped) {
         (Reason::None, true, _) => Reason::BelowMinimum,
