@@ -22,7 +22,8 @@ from pathlib import Path
 import orjson
 import sqlalchemy as sa
 
-sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from kept import Gate, conditions, finish
 from tests.fakes import journal, postgres
