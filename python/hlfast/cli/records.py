@@ -251,10 +251,12 @@ def explain(
             parts = f": delay {cost.delay_usd:f}, spread {cost.spread_usd:f}, impact {cost.impact_usd:f}"
         text = f"{cost.price_usd:f} USD against the leader's price ({cost.bps} bps){parts}"
         typer.echo(f"  {'cost':<11}{'':>11}  {text}")
-        if cost.rounding_usd:
-            typer.echo(
-                f"  {'not sent':<11}{'':>11}  {cost.rounding_usd:f} USD of what was due: rounding, caps, minimum"
-            )
+        if cost.rounding_usd > 0:
+            text = f"{cost.rounding_usd:f} USD of what was due: rounding, caps, minimum"
+            typer.echo(f"  {'not sent':<11}{'':>11}  {text}")
+        elif cost.rounding_usd:
+            text = f"{-cost.rounding_usd:f} USD more than this fill was due: what earlier ones had left"
+            typer.echo(f"  {'beyond':<11}{'':>11}  {text}")
 
 
 async def _explain(database: str, number: int) -> Any:

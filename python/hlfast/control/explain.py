@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from hlfast.control import bounds
+
 # What each reason of the core means. A test holds this table to every reason that the core knows.
 REASONS = {
     "none": "nothing stood in the way",
@@ -115,11 +117,12 @@ def explain(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> Explanatio
 
     Args:
         receipt: a row of receipts.
-        beside: `fill`, `attempts`, `cloids` and `quote`, as the store's `belongings` gives them, and `portions`.
+        beside: `fill`, `attempts`, `cloids`, `quote`, `policy` and `account`, as the store's `belongings` gives them;
+            and `portions`.
     """
     steps = [_leader(receipt, beside["fill"])]
     if receipt["merged_into"] is None:
-        steps.append(_entitled(receipt))
+        steps += [*_bounds(receipt, beside), _entitled(receipt)]
     else:
         text = f"decided together with other fills: receipt {receipt['merged_into']} carries the order and its numbers"
         steps.append(Step(what="merged", text=text, at_ms=receipt["decided_ms"]))
@@ -148,6 +151,21 @@ def _leader(receipt: Mapping[str, Any], fill: Mapping[str, Any] | None) -> Step:
     return Step(what="leader", text=text, at_ms=receipt["time_ms"])
 
 
+def _bounds(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
+    policy, account = beside.get("policy") or {}, beside.get("account") or {}
+    steps = []
+    if bounds.increases(receipt):
+        told = "; ".join(bounds.filters(receipt, policy))
+    else:
+        told = "none: the leader's position shrank, and no filter holds an exit back" if policy else ""
+    if told:
+        steps.append(Step(what="filters", text=told))
+    if bounds.increases(receipt) or receipt["reason"] == "cap":
+        told = "; ".join(bounds.caps(receipt, policy, account))
+        steps += [Step(what="caps", text=told)] if told else []
+    return steps
+
+
 def _entitled(receipt: Mapping[str, Any]) -> Step:
     before, after = receipt["entitled_before"], receipt["entitled_after"]
     text = f"{receipt['follower']}'s entitled position stays {_n(after)}"
@@ -161,6 +179,9 @@ def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
     if receipt["ordered"]:
         text = f"ordered {_n(receipt['ordered'])} with limit {_n(receipt['limit_price'])}, nonce {receipt['nonce']}"
         steps.append(Step(what="order", text=text, at_ms=receipt["planned_ms"] or None))
+        limit = bounds.band(receipt, beside.get("policy") or {})
+        if limit is not None:
+            steps.append(Step(what="limit", text=limit))
     for attempt in beside["attempts"]:
         way = f"{attempt['does']} over {attempt['road']} lane {attempt['lane']}, post {attempt['post_id']}"
         text = f"{way}, digest {attempt['digest']}"
@@ -178,7 +199,7 @@ def _portion(row: Mapping[str, Any]) -> Step:
 
 
 def _end(receipt: Mapping[str, Any]) -> Step:
-    text = f"{receipt['outcome']}: {REASONS.get(receipt['reason'], receipt['reason'])}"
+    text = f"{receipt['outcome']}: {_why(receipt)}"
     if receipt["filled"]:
         text += f"; filled {_n(receipt['filled'])} at {_n(receipt['average_price'])} on average"
     if receipt["was_unknown"]:
@@ -186,12 +207,15 @@ def _end(receipt: Mapping[str, Any]) -> Step:
     return Step(what="end", text=text, at_ms=receipt["settled_ms"])
 
 
+def _why(receipt: Mapping[str, Any]) -> str:
+    if (receipt["outcome"], receipt["reason"]) == ("carried", "none"):
+        return "the account stood where it should already, so that no order was needed"
+    return REASONS.get(receipt["reason"], str(receipt["reason"]))
+
+
 def _verdict(receipt: Mapping[str, Any]) -> str:
     took = receipt["settled_ms"] - receipt["time_ms"]
-    return (
-        f"{receipt['outcome'].replace('_', ' ')}: {REASONS.get(receipt['reason'], receipt['reason'])} "
-        f"({took:,} ms after the leader's fill)"
-    )
+    return f"{receipt['outcome'].replace('_', ' ')}: {_why(receipt)} ({took:,} ms after the leader's fill)"
 
 
 def slippage_of(receipt: Mapping[str, Any], quote: Mapping[str, Any] | None = None) -> Slippage | None:

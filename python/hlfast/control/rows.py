@@ -183,7 +183,7 @@ class Translator:
         return {
             "leaders": [{"name": one["name"], "address": one["address"].lower()} for one in settings["leaders"]],
             "followers": [
-                {"name": one["name"], "account": one["account"].lower(), "agent": one["agent"].lower()}
+                {"name": one["name"], "account": one["account"].lower(), "agent": one["agent"].lower(), "policy": one}
                 for one in settings["followers"]
             ],
             "follows": [{**{name: policy[name] for name in keyed}, "policy": policy} for policy in settings["follows"]],

@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import attempts, cursors, fills, follows, leaders, orders, quotes, receipts
+from hlfast.store.tables import attempts, cursors, fills, followers, follows, leaders, orders, quotes, receipts
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +46,7 @@ async def find_receipt(connection: AsyncConnection, number: int) -> dict[str, An
 
 
 async def belongings(connection: AsyncConnection, receipt: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what else is known: the leader's fill, the attempts of the receipt's nonce, their orders and quote."""
+    """Return what else is known: the leader's fill, attempts of the nonce, their orders and quote, and settings."""
     address = sa.select(leaders.c.address).where(leaders.c.name == receipt["leader"]).scalar_subquery()
     its = sa.select(fills).where(
         (fills.c.account == address)
@@ -73,6 +73,17 @@ async def belongings(connection: AsyncConnection, receipt: Mapping[str, Any]) ->
         "attempts": made,
         "cloids": list(await connection.scalars(cloids)),
         "quote": await _quote(connection, receipt, made[0]["sequence"]) if made else None,
+        **await _settings(connection, receipt),
+    }
+
+
+async def _settings(connection: AsyncConnection, receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the follow and of the account, as they were written last; None of one that is no more."""
+    edge = (follows.c.leader == receipt["leader"]) & (follows.c.follower == receipt["follower"])
+    own = sa.select(followers.c.policy).where(followers.c.name == receipt["follower"])
+    return {
+        "policy": await connection.scalar(sa.select(follows.c.policy).where(edge)),
+        "account": await connection.scalar(own),
     }
 
 

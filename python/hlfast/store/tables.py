@@ -73,7 +73,14 @@ cursors = sa.Table(
 )
 
 leaders = sa.Table("leaders", metadata, _key("name", sa.Text), _col("address", sa.Text))
-followers = sa.Table("followers", metadata, _key("name", sa.Text), _col("account", sa.Text), _col("agent", sa.Text))
+followers = sa.Table(
+    "followers",
+    metadata,
+    _key("name", sa.Text),
+    _col("account", sa.Text),
+    _col("agent", sa.Text),
+    _col("policy", sa.JSON, null=True),
+)
 follows = sa.Table(
     "follows",
     metadata,

@@ -5,11 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes import journal
 
+from hlfast.config.model import Follow, Follower
+from hlfast.control import bounds
 from hlfast.control.explain import REASONS, explain, slippage_of
 from hlfast.control.rows import Translator
 from hlfast.store.tables import receipts
@@ -68,6 +71,98 @@ def test_explain_of_a_merged_receipt_points_to_the_one_with_the_numbers() -> Non
     told = explain(receipt(outcome="merged_into", merged_into=77, ordered=Decimal(0), filled=Decimal(0)), NOTHING)
     assert "receipt 77" in " ".join(step.text for step in told.steps)
     assert told.slippage is None
+
+
+GROWN = {
+    "coin": "ETH",
+    "leader_before": Decimal(0),
+    "leader_after": Decimal(-3),
+    "leader_price": Decimal(2000),
+    "entitled_before": Decimal("-0.1"),
+    "entitled_after": Decimal("-0.3"),
+    "ordered": Decimal("-0.2"),
+    "limit_price": Decimal(1994),
+    "time_ms": 1_000,
+    "decided_ms": 1_004,
+    "planned_ms": 1_010,
+    "reason": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason", "said"),
+    [
+        ({"coins_allow": ["BTC", "SOL"]}, "coin_filtered", "coins_allow BTC SOL: ETH is not on it"),
+        ({"coins_block": ["ETH"]}, "coin_filtered", "coins_block ETH: ETH is on it"),
+        ({"side": "long"}, "side_filtered", "side long: the leader was short"),
+        (
+            {"min_value_usd": "7000"},
+            "below_min_value",
+            "min_value_usd 7000: the leader's position was worth 6,000.00 USD",
+        ),
+        (
+            {"max_value_usd": "5000"},
+            "above_max_value",
+            "max_value_usd 5000: the leader's position was worth 6,000.00 USD",
+        ),
+        ({"hours": ["08:00-09:00"]}, "outside_hours", "hours 08:00-09:00 UTC: decided at 00:00:01 UTC"),
+        ({"min_day_volume_usd": "9"}, "low_volume", "min_day_volume_usd 9: stopped it"),
+        ({"min_day_volume_usd": "9"}, "none", "min_day_volume_usd 9: did not stop it"),
+        ({"max_leader_leverage": "3"}, "leader_leverage", "max_leader_leverage 3: stopped it"),
+        ({"quality_window": "month"}, "quality_unread", "quality_window month: stopped it"),
+        ({"delay_ms": 500}, "leader_left", "delay_ms 500: stopped it"),
+        ({"max_age_ms": 5}, "too_old", "max_age_ms 5: 10 ms old when it was ordered"),
+        ({"max_order_usd": "400"}, "none", "max_order_usd 400 of the follow: 400.00 USD were added"),
+        ({"max_position_usd": "700"}, "none", "max_position_usd 700 of the follow: 600.00 USD entitled"),
+        ({"entry_band_bps": 30}, "none", "entry_band_bps 30: the limit stood 30.00 bps beyond the leader's price"),
+        ({"max_depth_percent": 20}, "impact", "max_depth_percent 20 of the follow: stopped it"),
+    ],
+)
+def test_explain_holds_each_setting_against_what_the_fill_had(setting: dict[str, Any], reason: str, said: str) -> None:
+    told = explain(receipt(**GROWN) | {"reason": reason}, NOTHING | {"policy": setting})
+    assert said in " ".join(step.text for step in told.steps)
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ({"max_order_usd": "398.8"}, "max_order_usd 398.8 of the account: 398.80 USD ordered at its limit"),
+        ({"max_position_usd": "500"}, "max_position_usd 500 of the account, with all leaders of this coin"),
+        ({"max_gross_usd": "900"}, "max_gross_usd 900 of the account, over all coins"),
+        ({"max_daily_loss_usd": "50"}, "max_daily_loss_usd 50 of the account: did not stop it"),
+    ],
+)
+def test_explain_names_the_caps_of_the_account(setting: dict[str, Any], said: str) -> None:
+    told = explain(receipt(**GROWN), NOTHING | {"account": setting})
+    assert said in " ".join(step.text for step in told.steps)
+
+
+def test_explain_of_a_reduction_says_that_no_filter_holds_it_back() -> None:
+    policy = {"min_value_usd": "7000", "reduce_band_bps": 100, "emergency_band_bps": 300}
+    shrunk = GROWN | {"leader_before": Decimal(-5), "ordered": Decimal("0.2"), "limit_price": Decimal(2010)}
+    told = explain(receipt(**shrunk), NOTHING | {"policy": policy, "account": {"max_gross_usd": "900"}})
+    text = " ".join(step.text for step in told.steps)
+    assert "no filter holds an exit back" in text
+    assert "min_value_usd" not in text
+    assert "reduce_band_bps 100 from the best opposite price, emergency_band_bps 300 without one" in text
+    assert "max_gross_usd" not in text
+    capped = explain(receipt(**shrunk) | {"reason": "cap"}, NOTHING | {"account": {"max_gross_usd": "900"}})
+    assert "max_gross_usd 900" in " ".join(step.text for step in capped.steps)
+
+
+def test_explain_knows_the_settings_that_the_model_has() -> None:
+    """A setting that is renamed would be passed over in silence."""
+    known = {field.name for kind in (Follow, Follower) for field in msgspec.structs.fields(kind)}
+    named = re.findall(
+        r'"((?:min|max|coins|quality|delay|entry|reduce|emergency)_\w+)"', Path(bounds.__file__).read_text()
+    )
+    assert len(named) > 15
+    assert set(named) - known - set(REASONS) == set()
+
+
+def test_explain_reasons_that_settings_stop_with_are_reasons() -> None:
+    every = [*bounds._UNSEEN.values(), *bounds._UNSEEN_CAPS.values()]
+    assert {reason for reasons in every for reason in reasons} <= set(REASONS)
 
 
 @pytest.mark.parametrize(
