@@ -109,7 +109,7 @@ def _leader_state(leader: dict[str, Any]) -> str:
     if leader["pause"]:
         return "paused" + _kind(leader["pause"])
     if leader["liquidated"]:
-        return "liquidated: hlfast resume"
+        return "liquidated or deleveraged: hlfast resume"
     if leader["dirty"]:
         return "gap: entries wait"
     return "copied" if leader["seeded"] else "not read yet"

@@ -198,12 +198,13 @@ class Liquidation:
         """Close against the opposite side, the most profitable and leveraged first, at the mark before the move."""
         for asset, size in held:
             price = self._venue.book(asset).previous_mid
+            shown = Liquidated(pool.account.address, wire(self._venue.mark(asset)), "backstop")
             left = size
             for other in self._opposite(asset, size, pool.account):
                 room = abs(other.position(asset))
                 part = min(room, abs(left)) if left > 0 else -min(room, abs(left))
                 self._trading.transfer(
-                    Transfer(pool.account, other, asset, -part, price, "Auto-Deleveraging", None), block
+                    Transfer(pool.account, other, asset, -part, price, "Auto-Deleveraging", shown), block
                 )
                 left -= part
                 if left == 0:

@@ -190,7 +190,7 @@ pub(crate) enum RawOnTrip {
     Flatten,
 }
 
-/// What becomes of a follow's part when the venue liquidates its leader.
+/// What becomes of a follow's part when the venue liquidates or deleverages its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum RawOnLiquidation {

@@ -51,7 +51,7 @@ pub struct Leader {
     pub purse: Purse,
     /// The newest deposit, withdrawal or transfer.
     pub transfer_ms: u64,
-    /// The newest liquidation.
+    /// The newest liquidation or deleveraging.
     pub liquidated_ms: u64,
     /// Liquidated: nothing more is opened after it until an operator resumes it.
     pub paused: bool,
@@ -342,8 +342,8 @@ pub struct Change {
     pub time_ms: u64,
     /// Entries are blocked: the ledger has a gap.
     pub dirty: bool,
-    /// The leader was liquidated.
-    pub liquidated: bool,
+    /// The venue took the leader's position, or a part of it.
+    pub forced: bool,
     /// Time and trade id of each fill; the first carries the numbers. Empty for reconcile and adoption.
     pub fills: Vec<(u64, u64)>,
 }

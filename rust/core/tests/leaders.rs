@@ -7,7 +7,7 @@ use hlfast_core::commands::Outcome;
 use hlfast_core::event::{FrameClass, SourceKind};
 use hlfast_core::feed::frame::{Buffers, parse_frame};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, follow, leader_address, pos, px};
+use venue::{OwnedEvent, World, account_address, follow, leader_address, pos, px};
 
 fn leader(world: &World, at: usize) -> Value {
     let mut bytes = Vec::new();
@@ -247,17 +247,128 @@ fn fills_that_could_not_be_read_are_read_later_and_get_their_receipts() {
     world.assert_replay();
 }
 
+/// As the venue wrote such a row on 2025-10-10: somebody else is liquidated, by the backstop, and this account pays no fee.
+fn deleveraging(world: &mut World, coin: &str, price: &str, size: &str) -> Value {
+    let mut row = world.leader_trades(0, coin, "A", price, size);
+    row["dir"] = json!("Auto-Deleveraging");
+    row["fee"] = json!("0.0");
+    row["liquidation"] = by_backstop();
+    row
+}
+
+fn by_backstop() -> Value {
+    json!({"liquidatedUser": "0x2e3d94f0562703b25c83308a05046ddaf9a8dd14", "markPx": "149", "method": "backstop"})
+}
+
+/// A row of the follower's: so much of five SOL was sold for it.
+fn own_sale(world: &World, price: &str, size: &str, liquidation: &Value) -> Value {
+    json!({"coin": "SOL", "px": price, "sz": size, "side": "A", "time": world.now, "startPosition": "5", "dir": "?",
+        "closedPnl": "0.0", "hash": "0x0", "oid": 1, "crossed": true, "fee": "0.0", "tid": 1, "liquidation": liquidation})
+}
+
+fn told(world: &World, code: &str) -> usize {
+    world.alerts.iter().filter(|alert| alert.code == code).count()
+}
+
 #[test]
-fn a_deleveraged_leader_is_followed_by_the_book_and_not_at_the_price_of_its_fill() {
+fn rule_30_a_deleveraged_leaders_part_on_that_coin_is_closed_by_the_book_and_the_leader_pauses() {
+    let edges = ["close", "follow", "hold"].map(|how| json!({"on_liquidation": how}));
+    let edges: Vec<Value> = (0..3).zip(edges).map(|(at, how)| follow(0, at, how)).collect();
+    let mut world = World::new(1, &[json!({}), json!({}), json!({})], &edges);
+    world.leader_fill(0, "SOL", "B", "150", "10");
+    world.leader_fill(0, "ETH", "B", "100", "4");
+    world.quote("SOL", "149.9", "150.1");
+    let sent = world.sent.len();
+    let row = deleveraging(&mut world, "SOL", "97.5", "4");
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, std::slice::from_ref(&row), false)));
+    world.settle();
+    let held = |world: &World, coin: &str| [0, 1, 2].map(|at| world.position(at, coin));
+    assert_eq!(held(&world, "SOL"), [0, pos("3"), pos("5")], "closed whole, reduced by its share, left alone");
+    assert_eq!(held(&world, "ETH"), [pos("2"); 3], "the leader could pay: it still means what it holds elsewhere");
+    for order in world.sent[sent..].iter().map(|sent| &sent.orders[0]) {
+        assert!(order.reduce_only && !order.is_buy);
+        assert_eq!(order.price, px("145.41"), "the best bid less 3 %, in five digits: not the price of that row");
+    }
+    assert_eq!((told(&world, "leader_deleveraged"), told(&world, "leader_liquidated")), (1, 0));
+    world.leader_fill(0, "BTC", "B", "100", "4");
+    assert_eq!(held(&world, "BTC"), [0, pos("2"), 0], "no entries until it is resumed, but where it is followed");
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    assert_eq!(world.operate(json!({"do": "resume", "leader": "L0"}))["ok"], true);
+    world.pass(1_000);
+    world.leader_fill(0, "BTC", "B", "100", "4");
+    assert_eq!(held(&world, "BTC"), [pos("2"), pos("4"), pos("2")]);
+    assert_eq!(held(&world, "SOL"), [0, pos("3"), pos("3")]);
+    world.assert_replay();
+}
+
+#[test]
+fn rule_30_a_liquidation_after_a_deleveraging_still_closes_everything() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "SOL", "B", "150", "10");
-    world.quote("SOL", "149.9", "150.1");
-    let mut row = world.leader_trades(0, "SOL", "A", "97.5", "4");
-    row["dir"] = json!("Auto-Deleveraging");
+    world.leader_fill(0, "ETH", "B", "100", "4");
+    let row = deleveraging(&mut world, "SOL", "140", "4");
     world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
     world.settle();
-    let order = world.sent.last().unwrap().orders[0].clone();
-    assert!(order.reduce_only && !order.is_buy);
-    assert_eq!(order.price, px("148.41"), "the best bid less 1 %, in five digits");
-    assert_eq!(world.position(0, "SOL"), pos("3"));
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (0, pos("2")));
+    world.now += 50;
+    world.step(liquidation(0));
+    world.settle();
+    assert_eq!(world.position(0, "ETH"), 0);
+    assert_eq!((told(&world, "leader_deleveraged"), told(&world, "leader_liquidated")), (1, 1));
+    world.assert_replay();
+}
+
+/// A trade against somebody who is being liquidated in the book, or a backstop's that opens, is the leader's own wish.
+#[test]
+fn rule_30_the_other_side_of_a_liquidation_is_an_ordinary_trade() {
+    for (side, method, left) in [("A", "market", "3"), ("B", "backstop", "7")] {
+        let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+        world.leader_fill(0, "SOL", "B", "100", "10");
+        let mut row = world.leader_trades(0, "SOL", side, "100", "4");
+        let other = "0x360878d351f05975e25f1807a27895e1e5e004fb";
+        row["liquidation"] = json!({"liquidatedUser": other, "markPx": "100", "method": method});
+        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+        world.settle();
+        assert_eq!((world.position(0, "SOL"), leader(&world, 0)["liquidated"].clone()), (pos(left), json!(false)));
+    }
+}
+
+#[test]
+fn a_liquidated_account_opens_nothing_until_it_is_resumed_and_its_exits_pass() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.leader_fill(0, "ETH", "B", "100", "4");
+    world.now += 1_000;
+    let me = account_address(0);
+    let liquidation = json!({"liquidatedUser": me, "markPx": "70", "method": "market"});
+    let row = own_sale(&world, "70", "5", &liquidation);
+    world.figures.own_fills.insert(me.clone(), vec![row]);
+    world.positions.insert((me, "SOL".into()), 0);
+    world.pass_coarsely(70_000);
+    assert_eq!((told(&world, "position_drift"), told(&world, "follower_liquidated")), (1, 1));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!(last(&world), (Outcome::Blocked, "paused"));
+    world.leader_fill(0, "ETH", "A", "100", "2");
+    assert_eq!((last(&world), world.position(0, "ETH")), ((Outcome::Filled, "none"), pos("1")));
+    assert_eq!(world.operate(json!({"do": "resume", "follower": "F0"}))["ok"], true);
+    world.pass_coarsely(70_000);
+    world.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!((last(&world), world.position(0, "SOL")), ((Outcome::Filled, "none"), pos("1")), "and none of the old");
+    world.assert_replay();
+}
+
+#[test]
+fn a_deleveraged_account_is_told_of_and_goes_on() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.now += 1_000;
+    let row = own_sale(&world, "97.5", "2", &by_backstop());
+    world.figures.own_fills.insert(account_address(0), vec![row]);
+    world.positions.insert((account_address(0), "SOL".into()), pos("3"));
+    world.pass_coarsely(70_000);
+    assert_eq!((told(&world, "follower_deleveraged"), told(&world, "follower_liquidated")), (1, 0));
+    assert_eq!(world.position(0, "SOL"), pos("3"), "what it closed is not opened again");
+    world.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!((last(&world), world.position(0, "SOL")), ((Outcome::Filled, "none"), pos("4")));
+    world.assert_replay();
 }

@@ -165,6 +165,8 @@ def test_jump_below_zero_is_deleveraged_against_the_most_profitable(desk: Desk) 
     assert desk.position(idle, "ETH") == "-2.6"
     rows = [desk.info("userFills", user=wallet.address)[0] for wallet in (loser, winner, idle)]
     assert {row["dir"] for row in rows} == {"Auto-Deleveraging"}
+    assert {row["liquidation"]["liquidatedUser"] for row in rows} == {loser.address}
+    assert {row["liquidation"]["method"] for row in rows} == {"backstop"}
     assert {row["px"] for row in rows} == {"2059.0"}, "the mark before the jump, at which the loser could pay"
 
 

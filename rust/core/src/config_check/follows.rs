@@ -23,7 +23,7 @@ pub enum Existing {
     AdoptWithin(u32),
 }
 
-/// What becomes of a part when the venue liquidates its leader (rule 30).
+/// What becomes of a part when the venue liquidates or deleverages its leader (rule 30).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnLiquidation {
     /// It is closed at once, and nothing more is opened after the leader until an operator resumes it.

@@ -363,7 +363,7 @@ impl Engine {
         lot.wants = true;
         lot.retry_ms = 0;
         lot.leader_price = change.price;
-        lot.emergency = change.liquidated || (lot.emergency && lot.own != 0);
+        lot.emergency = change.forced || (lot.emergency && lot.own != 0);
         if let Some(reason) = stopped {
             self.finish(change.coin, &pending, Ending::new(Outcome::Blocked, reason), now_ms, out);
             return;

@@ -1,7 +1,13 @@
 //! An account that differs from what the engine believes: whose doing that was, and what becomes of E.
+use super::reads::{HISTORY_WEIGHT, MAX_ASKS};
 use super::{Engine, alert_follower};
 use crate::commands::{CoinId, Commands, Level};
+use crate::feed::account::parse_backfill;
+use crate::feed::frame::Forced;
 use crate::num::Pos;
+use crate::risk::budget::Purpose;
+use crate::risk::pause::{Pause, Paused};
+use crate::state::Asked;
 
 impl Engine {
     /// True: the read differs from what the engine believes and must be looked at again.
@@ -41,7 +47,7 @@ impl Engine {
             return false;
         }
         let Some(lot) = self.state.lot_mut(follower, coin) else { return false };
-        let before = (lot.own, lot.manual);
+        let (before, since_ms) = ((lot.own, lot.manual), lot.settled_ms);
         // Less than the engine holds, on the same side: somebody reduced or closed it. Anything else is not ours.
         let shrunk = lot.own != 0
             && (actual == 0 || (actual > 0) == (lot.own > 0))
@@ -69,10 +75,57 @@ impl Engine {
             let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
             self.move_own(follower, coin, actual, mark);
             self.account_stop(follower, coin, before.0, read_ms);
+            self.ask_own_fills(follower, coin, since_ms, out);
         } else {
             self.touch_stop(follower, coin, before.0, read_ms);
         }
         false
+    }
+
+    /// Who reduced it: the owner, or the venue?
+    fn ask_own_fills(&mut self, follower: u32, coin: CoinId, since_ms: u64, out: &mut Commands) {
+        let asks = |asked: &Asked| matches!(asked, Asked::OwnFills { follower: other, .. } if *other == follower);
+        if self.is_spot(coin) || self.state.asks.values().any(asks) {
+            return;
+        }
+        if self.state.asks.len() >= MAX_ASKS || !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
+            own_fills_unread(follower, out);
+            return;
+        }
+        let Some(address) = self.address(false, follower) else { return };
+        let body = format!("{{\"type\":\"userFills\",\"user\":\"{address}\"}}");
+        self.ask(Asked::OwnFills { follower, since_ms }, HISTORY_WEIGHT, body, out);
+    }
+
+    /// Rule of operating: an account that the venue liquidated opens nothing until an operator has looked at it. What it
+    /// deleveraged is not opened again, as whatever somebody else closed.
+    pub(super) fn on_own_fills(
+        &mut self,
+        follower: u32,
+        since_ms: u64,
+        body: &[u8],
+        now_ms: u64,
+        out: &mut Commands,
+    ) -> bool {
+        let Some(account) = self.address(false, follower) else { return true };
+        let mut rows = Vec::new();
+        if parse_backfill(body, &mut rows).is_err() {
+            return false;
+        }
+        let forced = |how| rows.iter().any(|row| row.time_ms > since_ms && row.forced(&account.0) == Some(how));
+        if forced(Forced::Deleveraged) {
+            let text = "The venue deleveraged this account: what it closed is not opened again.";
+            alert_follower(out, Level::Critical, "follower_deleveraged", follower, text.into());
+        }
+        let Some(state) = self.state.follower_mut(follower).filter(|_| forced(Forced::Liquidated)) else { return true };
+        let why = "the venue liquidated this account".to_owned();
+        state.pause.get_or_insert(Paused { kind: Pause::CloseOnly, since_ms: now_ms, why });
+        out.changed = true;
+        self.enforce_holds(follower, now_ms, out);
+        self.count_holds();
+        let text = "The venue liquidated this account: no more entries, exits go on, until you resume it.";
+        alert_follower(out, Level::Critical, "follower_liquidated", follower, text.into());
+        true
     }
 
     /// What somebody else closed is not opened again: E shrinks in the same proportion.
@@ -84,4 +137,12 @@ impl Engine {
             self.state.set_held(follow, coin, held);
         }
     }
+}
+
+/// It stays unknown who reduced a position. True: nothing else is to be done.
+pub(super) fn own_fills_unread(follower: u32, out: &mut Commands) -> bool {
+    let text =
+        "What reduced a position could not be read: if the venue liquidated the account, pause it (hlfast pause).";
+    alert_follower(out, Level::Warning, "own_fills_unread", follower, text.into());
+    true
 }

@@ -2,7 +2,7 @@
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::event::{FrameClass, SourceId};
-use crate::feed::frame::{FillRow, TapeRow};
+use crate::feed::frame::{FillRow, Forced, TapeRow};
 use crate::feed::scan::FrameError;
 use crate::feed::seen::identity;
 use crate::market::{Kind, is_spot_name};
@@ -123,19 +123,25 @@ impl Engine {
             }
             rest = others;
         }
-        let closing: Vec<CoinId> = changes.iter().filter(|c| c.liquidated).map(|change| change.coin).collect();
+        let closing: Vec<CoinId> = changes.iter().filter(|c| c.forced).map(|change| change.coin).collect();
         self.push_changes(leader, changes, out);
-        if let Some(at) = self.newest_liquidation(leader, rows) {
-            self.pause_leader(leader, at, &closing, now_ms, out);
+        if let Some((at, _)) = self.taken_from(leader, frame, rows, Forced::Liquidated) {
+            self.pause_leader(leader, Forced::Liquidated, at, |coin| !closing.contains(&coin), now_ms, out);
+        }
+        if let Some((at, coins)) = self.taken_from(leader, frame, rows, Forced::Deleveraged) {
+            let rest = |coin| coins.contains(&coin) && !closing.contains(&coin);
+            self.pause_leader(leader, Forced::Deleveraged, at, rest, now_ms, out);
         }
     }
 
-    /// Also of rows that the tape was faster with: it does not say who was liquidated.
-    fn newest_liquidation(&self, leader: u32, rows: &[FillRow]) -> Option<u64> {
+    /// When the venue took something from a leader last, and on which coins; also by rows that the tape was faster with: it does
+    /// not tell.
+    fn taken_from(&self, leader: u32, frame: &[u8], rows: &[FillRow], how: Forced) -> Option<(u64, Vec<CoinId>)> {
         let address = self.config.leaders.get(leader as usize)?.address.0;
         let baseline = self.state.leaders.get(leader as usize)?.baseline_ms;
-        let mine = rows.iter().filter(|row| row.liquidated == Some(address) && row.time_ms > baseline);
-        mine.map(|row| row.time_ms).max()
+        let mine = || rows.iter().filter(|row| row.time_ms > baseline && row.forced(&address) == Some(how));
+        let newest = mine().map(|row| row.time_ms).max()?;
+        Some((newest, mine().filter_map(|row| self.state.market.find(row.coin.of(frame))).collect()))
     }
 
     fn push_changes(&mut self, leader: u32, changes: Vec<Change>, out: &mut Commands) {
@@ -210,9 +216,9 @@ impl Engine {
         if (gap_from.is_some() || !chained) && !planted(Bug::GapIgnored) {
             self.open_gap(leader, coin, known.unwrap_or(start), start, out);
         }
-        let liquidated = fresh.iter().any(|row| row.liquidated == Some(address));
+        let forced = fresh.iter().any(|row| row.forced(&address).is_some());
         let fills = fresh.iter().map(|row| (row.time_ms, row.tid)).collect();
-        Some(self.record(leader, coin, gap_from, [start, end], &last, liquidated, fills))
+        Some(self.record(leader, coin, gap_from, [start, end], &last, forced, fills))
     }
 
     /// Moves rows that are news to the front, remembers them, and counts them. Rows that are news and too old to be traded get
@@ -320,7 +326,7 @@ impl Engine {
         gap_from: Option<i64>,
         [before, after]: [i64; 2],
         last: &FillRow,
-        liquidated: bool,
+        forced: bool,
         fills: Vec<(u64, u64)>,
     ) -> Change {
         let decision = self.state.decision();
@@ -348,7 +354,7 @@ impl Engine {
             price: last.price.raw(),
             time_ms: last.time_ms,
             dirty,
-            liquidated,
+            forced,
             fills,
         }
     }

@@ -3,6 +3,7 @@ use super::{Engine, alert_leader};
 use crate::commands::{CoinId, Commands, Level};
 use crate::config_check::OnLiquidation;
 use crate::event::{FrameClass, SourceId};
+use crate::feed::frame::Forced;
 use crate::state::{Change, Fanout};
 
 /// A leader's orders, for people to see that it is alive. No decision uses them, so they are not journalled.
@@ -16,40 +17,43 @@ impl Engine {
     /// From `userEvents`: it may come before the fills that tell the same, and it carries no time.
     pub(super) fn on_liquidation(&mut self, user: [u8; 20], now_ms: u64, out: &mut Commands) -> FrameClass {
         let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
-        self.pause_leader(leader, now_ms, &[], now_ms, out);
+        self.pause_leader(leader, Forced::Liquidated, now_ms, |_| true, now_ms, out);
         self.first_chunk(now_ms, out);
         FrameClass::Taken
     }
 
     /// Rule 30: what was copied from a liquidated leader is closed at once, and nothing more is opened after it until an
-    /// operator resumes it; but where an edge says otherwise it stands still, or goes on. `closing`: coins whose own change does that already.
+    /// operator resumes it; but where an edge says otherwise it stands still, or goes on. A deleveraged leader could pay: only its
+    /// part on the coins that the venue closed goes. `rest`: coins that no change of their own closes already.
     pub(super) fn pause_leader(
         &mut self,
         leader: u32,
-        liquidated_ms: u64,
-        closing: &[CoinId],
+        how: Forced,
+        at_ms: u64,
+        rest: impl Fn(CoinId) -> bool,
         now_ms: u64,
         out: &mut Commands,
     ) {
         let Some(state) = self.state.leader_mut(leader) else { return };
-        // The same liquidation again: another row of it, another connection, or history after a restart.
-        if liquidated_ms <= state.liquidated_ms {
+        // The same again: another row of it, another connection, or history after a restart.
+        if at_ms <= state.liquidated_ms {
             return;
         }
-        state.liquidated_ms = liquidated_ms;
+        state.liquidated_ms = at_ms;
         out.changed = true;
-        if std::mem::replace(&mut state.paused, true) {
-            return;
-        }
+        let was_paused = std::mem::replace(&mut state.paused, true);
         let positions: Vec<(CoinId, i64)> = state.coins.iter().map(|(coin, entry)| (*coin, entry.position)).collect();
+        let closing = self.follows_reacting(leader, OnLiquidation::Close);
         let mut changes = Vec::new();
-        for (coin, position) in positions.into_iter().filter(|(coin, _)| !closing.contains(coin)) {
-            let closing = self.follows_reacting(leader, OnLiquidation::Close);
-            if closing.into_iter().any(|follow| self.state.held(follow, coin).entitled != 0) {
+        for (coin, position) in positions.into_iter().filter(|(coin, _)| rest(*coin)) {
+            if closing.iter().any(|follow| self.state.held(*follow, coin).entitled != 0) {
                 let mut change = self.silent_change(coin, position, position, now_ms);
-                change.liquidated = true;
+                change.forced = true;
                 changes.push(change);
             }
+        }
+        if was_paused && changes.is_empty() {
+            return;
         }
         if !changes.is_empty() {
             self.state.fanouts.push_back(Fanout { leader, changes, next: 0 });
@@ -60,14 +64,18 @@ impl Engine {
             }
         }
         self.count_holds();
-        let text = self.told_of_liquidation(leader);
-        alert_leader(out, Level::Critical, "leader_liquidated", leader, text);
+        let code = match how {
+            Forced::Liquidated => "leader_liquidated",
+            Forced::Deleveraged => "leader_deleveraged",
+        };
+        let text = self.told_of_force(leader, how);
+        alert_leader(out, Level::Critical, code, leader, text);
     }
 
     /// The venue took the leader's position away, and this edge's part goes at once and whole.
     pub(super) fn closes(&self, follow: u32, change: &Change) -> bool {
         let edge = self.config.follows.get(follow as usize);
-        change.liquidated && edge.is_some_and(|edge| edge.on_liquidation == OnLiquidation::Close)
+        change.forced && edge.is_some_and(|edge| edge.on_liquidation == OnLiquidation::Close)
     }
 
     fn follows_reacting(&self, leader: u32, how: OnLiquidation) -> Vec<u32> {
@@ -76,12 +84,15 @@ impl Engine {
         follows.filter(reacts).collect()
     }
 
-    fn told_of_liquidation(&self, leader: u32) -> String {
+    fn told_of_force(&self, leader: u32, how: Forced) -> String {
         let [close, hold, follow] = [OnLiquidation::Close, OnLiquidation::Hold, OnLiquidation::Follow]
             .map(|how| self.follows_reacting(leader, how).len());
-        let mut text = "The venue liquidated this leader.".to_owned();
+        let (mut text, what) = match how {
+            Forced::Liquidated => ("The venue liquidated this leader.".to_owned(), "What was copied from it"),
+            Forced::Deleveraged => ("The venue deleveraged this leader.".to_owned(), "What was copied of that coin"),
+        };
         if close > 0 || (hold, follow) == (0, 0) {
-            text.push_str(" What was copied from it is closed; it is paused until you resume it.");
+            text.push_str(&format!(" {what} is closed; the leader is paused until you resume it."));
         }
         if hold > 0 {
             text.push_str(" What on_liquidation = \"hold\" keeps stands still until you resume it.");

@@ -1,4 +1,5 @@
 //! What the core wants to know of accounts: asked within the venue's budget, spread over time, compared with what it believes.
+use super::drift::own_fills_unread;
 use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::copy::entitle::{Move, classify};
@@ -22,7 +23,7 @@ pub(super) const SECOND_LOOK_MS: u64 = 1_000;
 const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
 pub(super) const STATE_WEIGHT: u32 = 2;
-const HISTORY_WEIGHT: u32 = 120;
+pub(super) const HISTORY_WEIGHT: u32 = 120;
 pub(super) const MODE_WEIGHT: u32 = 20;
 
 impl Engine {
@@ -202,6 +203,7 @@ impl Engine {
             Asked::Requests { follower } => good && self.on_requests(follower, body, now_ms, out),
             Asked::Transfers { follower } => good && self.on_transfers_read(follower, body, now_ms, out),
             Asked::Fees { follower } => good && self.on_fees(follower, body),
+            Asked::OwnFills { follower, since_ms } => good && self.on_own_fills(follower, since_ms, body, now_ms, out),
             Asked::Survey(survey) => good && self.on_survey(survey, body, now_ms),
             Asked::Leverage { leader, coin } => {
                 let margin = if good { parse_margin(body).ok() } else { None };
@@ -241,6 +243,7 @@ impl Engine {
             }
             Asked::Transfers { follower } => self.transfers_unread(follower, at),
             Asked::Fees { follower } => self.fees_unread(follower, now_ms),
+            Asked::OwnFills { follower, .. } => own_fills_unread(follower, out),
             Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
             Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
         };
@@ -430,7 +433,7 @@ impl Engine {
             price,
             time_ms: now_ms,
             dirty: false,
-            liquidated: false,
+            forced: false,
             fills: Vec::new(),
         }
     }

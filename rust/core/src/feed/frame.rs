@@ -32,6 +32,33 @@ pub struct FillRow {
     pub tid: u64,
     /// Whom the match liquidated, if anyone.
     pub liquidated: Option<[u8; 20]>,
+    /// The backstop did that, beside the book.
+    pub by_backstop: bool,
+}
+
+/// What the venue did to an account without being asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forced {
+    /// It took a position for want of margin.
+    Liquidated,
+    /// It closed a position, or a part of it, that was on the winning side of somebody's who could not pay.
+    Deleveraged,
+}
+
+impl FillRow {
+    /// What the venue did to the account whose row this is. Of deleveraging only display text speaks by name; by its facts it is a
+    /// match beside the book that reduces a position and liquidates somebody else (a row of 2025-10-10: method `backstop`, no fee).
+    #[must_use]
+    pub fn forced(&self, account: &[u8; 20]) -> Option<Forced> {
+        let liquidated = self.liquidated?;
+        if liquidated == *account {
+            return Some(Forced::Liquidated);
+        }
+        let start = self.start?.raw();
+        let reduces =
+            start != 0 && (start > 0) != self.is_buy && self.size.raw().unsigned_abs() <= start.unsigned_abs();
+        (self.by_backstop && reduces).then_some(Forced::Deleveraged)
+    }
 }
 
 /// A tape row: the match and its two accounts.
@@ -327,7 +354,7 @@ fn fill_field(field: Field, scan: &mut Scan<'_>, row: &mut FillRow) -> Result<u8
             Ok(START)
         }
         Field::Liquidation => {
-            row.liquidated = if scan.null() { None } else { liquidated(scan)? };
+            (row.liquidated, row.by_backstop) = if scan.null() { (None, false) } else { liquidated(scan)? };
             Ok(0)
         }
         _ => common_field(field, scan, row),
@@ -335,17 +362,18 @@ fn fill_field(field: Field, scan: &mut Scan<'_>, row: &mut FillRow) -> Result<u8
 }
 
 /// Both sides of a liquidating match carry the object; it names the account that was liquidated.
-fn liquidated(scan: &mut Scan<'_>) -> Result<Option<[u8; 20]>> {
-    let mut user = None;
+fn liquidated(scan: &mut Scan<'_>) -> Result<(Option<[u8; 20]>, bool)> {
+    let (mut user, mut by_backstop) = (None, false);
     let mut first = true;
     while let Some(key) = scan.key(&mut first)? {
         match key {
             b"liquidatedUser" if !scan.null() => user = Some(scan.address()?),
             b"liquidatedUser" => {}
+            b"method" if !scan.null() => by_backstop = scan.string_bytes()? == b"backstop",
             _ => scan.skip()?,
         }
     }
-    Ok(user)
+    Ok((user, by_backstop))
 }
 
 #[inline]

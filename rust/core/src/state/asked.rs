@@ -92,4 +92,11 @@ pub enum Asked {
         /// Which follower.
         follower: u32,
     },
+    /// A follower's newest fills: what reduced a position that the engine did not.
+    OwnFills {
+        /// Which follower.
+        follower: u32,
+        /// Those after this.
+        since_ms: u64,
+    },
 }

@@ -27,6 +27,8 @@ pub struct Figures {
     pub pasts: BTreeMap<String, Vec<(&'static str, &'static str)>>,
     /// Account → money that came and went: time and `delta`; `None`: the read fails.
     pub ledger: BTreeMap<String, Option<Vec<(u64, Value)>>>,
+    /// Account → its newest fills.
+    pub own_fills: BTreeMap<String, Vec<Value>>,
     /// (account, dex) → account value, where it is not that of the main dex.
     pub dex_equity: BTreeMap<(String, String), &'static str>,
 }
@@ -52,6 +54,7 @@ impl Figures {
                     rows.map(|(time, delta)| json!({"time": time, "hash": "0x0", "delta": delta})).collect()
                 }
             },
+            "userFills" => self.own_fills.get(user).cloned().unwrap_or_default().into(),
             "userFees" => json!({"userCrossRate": "0.00045", "userAddRate": "0.00015"}),
             "metaAndAssetCtxs" if self.contexts.is_empty() => Value::Null,
             "metaAndAssetCtxs" => {
