@@ -143,7 +143,8 @@ def _table(orders: Iterable[Planned]) -> None:
         table.add_column(column, justify="right" if column in {"size", "limit"} else "left", overflow="fold")
     for order in orders:
         kind = "stop" if order.kind == "stop" else "reduces" if order.reduce_only else "opens"
-        size, limit = (f"{value.normalize():f}" for value in (order.size, order.limit))
+        size = f"{order.size.normalize():f}"
+        limit = "TWAP" if order.limit is None else f"{order.limit.normalize():f}"
         table.add_row(order.follower, order.coin, order.side, size, limit, kind, order.reason)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hlfast.config import values
 from hlfast.config.model import Builder, Config, Follower
+from hlfast.config.portions import check_native
 from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import Problems
 
@@ -19,6 +20,7 @@ def check_execution(problems: Problems, config: Config) -> None:
         _check_builder(problems, config.builder)
     for at, follower in enumerate(config.followers):
         _check_follower(problems, f"followers[{at}]", follower, config.builder)
+        check_native(problems, f"followers[{at}]", follower, config.builder)
 
 
 def _check_builder(problems: Problems, builder: Builder) -> None:

@@ -7,6 +7,7 @@ from hlfast.config.filters import check_filters
 from hlfast.config.losses import check_losses
 from hlfast.config.markets import check_markets
 from hlfast.config.model import Follow, Follower, Leader
+from hlfast.config.portions import check_native_follow
 from hlfast.config.problems import Problem, suggestion
 from hlfast.config.values import MIN_ORDER_USD, Problems
 
@@ -42,6 +43,7 @@ def check_follows(
         _check_existing(problems, setting, follow)
         _check_coins(problems, setting, follow)
         check_markets(problems, setting, follow)
+        check_native_follow(problems, setting, follow, follower_by_name.get(follow.follower))
         leader = leader_by_name.get(follow.leader)
         if follow.delay_ms and leader is not None and leader.impact_percent is not None:
             what = "can't wait: its leader's impact_percent bounds what one event takes at once"

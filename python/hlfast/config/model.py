@@ -107,13 +107,14 @@ class Leader(Frozen, frozen=True):
 class Execution(Frozen, frozen=True):
     """In which portions an account's openings go; reductions always go at once and whole."""
 
-    style: Literal["immediate", "twap", "smart"]
-    seconds: int | None = None  # twap, smart: the time limit; what is not bought by then is given back
+    style: Literal["immediate", "twap", "native_twap", "smart"]
+    seconds: int | None = None  # the time limit; what is not bought by then is given back. native_twap: whole minutes
     slices: int | None = None  # twap: how many equal portions
     jitter_percent: int | None = None  # twap: how far the time between two may be off; 20 when left out
     depth_percent: int | None = None  # smart: of what the book shows at its best price
     passive_ms: int | None = None  # smart: a portion rests in the book so long before it takes
     improvement_bps: int | None = None  # smart: a resting portion is this much better than the leader's price
+    randomize: bool | None = None  # native_twap: the venue moves its slices; false when left out
     max_slippage_bps: int | None = None  # around the leader's price, for every portion; else the follow's entry band
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast.config.model import Config
+from hlfast.config.portions import is_native
 from hlfast.errors import HlfastError
 from hlfast.store.accounts import (
     AccountFill,
@@ -60,10 +61,12 @@ class AccountReader:
         accounts = [leader.address for leader in config.leaders] + [one.account for one in config.followers]
         self._accounts = list(dict.fromkeys(account.lower() for account in accounts))
         self._followers = {one.account.lower() for one in config.followers}
+        # Slices of the venue's TWAPs have no client id to be put together by; they are read as fills all the same.
+        self._native = {one.account.lower() for one in config.followers if is_native(one)}
         self._styles = {
             one.name: one.execution.style
             for one in config.followers
-            if one.execution is not None and one.execution.style != "immediate"
+            if one.execution is not None and one.execution.style in {"twap", "smart"}
         }
 
     async def read(self) -> Reading:
@@ -119,12 +122,15 @@ class AccountReader:
             since_ms = await latest_fill_ms(connection, account)
         since_ms = since_ms or self._clock_ms() - _FIRST_REACH_MS
         written = 0
+        # Read first and written last: the newest row written says from where on the others are read.
+        slices = await self._info.twap_slice_fills(account) if account in self._native else ()
         page: list[AccountFill] = []
         async for fill in self._info.fills_since(account, since_ms):
             page += executed_of(account, fill)
             if len(page) >= FILLS_PER_PAGE:
                 written += await self._write_fills(page)
                 page = []
+        page += [row for one in slices for row in executed_of(account, one.fill)]
         return written + await self._write_fills(page)
 
     async def _write_fills(self, page: list[AccountFill]) -> int:

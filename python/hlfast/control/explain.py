@@ -21,6 +21,7 @@ REASONS = {
     "thin_book": "the book offers less than the follow's min_depth_usd",
     "impact": "max_depth_percent or the leader's impact_percent left no room",
     "book_unread": "there is no fresh book to judge by",
+    "twap_ended": "the venue's TWAP ended before all of it was executed",
     "delisted": "the coin is delisted: nothing new is opened",
     "coin_filtered": "the follow's coin list excludes it",
     "below_min_value": "the leader's position is below the follow's min_value_usd",
@@ -177,7 +178,9 @@ def _entitled(receipt: Mapping[str, Any]) -> Step:
 def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
     steps = []
     if receipt["ordered"]:
-        text = f"ordered {_n(receipt['ordered'])} with limit {_n(receipt['limit_price'])}, nonce {receipt['nonce']}"
+        # The venue's own TWAP has no limit.
+        limit = f"with limit {_n(receipt['limit_price'])}" if receipt["limit_price"] else "as the venue's TWAP"
+        text = f"ordered {_n(receipt['ordered'])} {limit}, nonce {receipt['nonce']}"
         steps.append(Step(what="order", text=text, at_ms=receipt["planned_ms"] or None))
         limit = bounds.band(receipt, beside.get("policy") or {})
         if limit is not None:

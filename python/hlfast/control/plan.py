@@ -37,7 +37,7 @@ class Planned(msgspec.Struct, frozen=True):
     coin: str
     side: str  # "buy" or "sell"
     size: Decimal
-    limit: Decimal
+    limit: Decimal | None  # None: the venue's TWAP, which has none
     reduce_only: bool
     kind: str  # "open", "reduce" or "stop"
     reason: str
@@ -167,7 +167,7 @@ def _orders(rehearsal: Rehearsal, before: dict[str, Any], after: dict[str, Any])
             coin=row["coin"],
             side="buy" if row["is_buy"] else "sell",
             size=Decimal(row["size"]),
-            limit=Decimal(row["limit"]),
+            limit=None if row["limit"] is None else Decimal(row["limit"]),
             reduce_only=row["reduce_only"],
             kind=row["kind"],
             reason=_reason(row, before, after),

@@ -37,7 +37,7 @@ _CAUSE_OF_REASON: Final = {
     "below_minimum": "minimum",
     **dict.fromkeys(("cap", "impact"), "caps"),
     **dict.fromkeys(("margin", "leverage_refused"), "margin"),
-    **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded", "delayed"), "latency"),
+    **dict.fromkeys(("price_beyond_band", "too_old", "no_match", "superseded", "delayed", "twap_ended"), "latency"),
     **dict.fromkeys(
         (
             *("unknown_coin", "not_a_perp", "delisted", "coin_filtered", "below_min_value", "above_max_value"),

@@ -359,6 +359,8 @@ reasons! {
     Drawdown = "drawdown",
     /// What was lost can't be told, and there is a limit of it.
     LossesUnread = "losses_unread",
+    /// The venue's TWAP ended before all of it was executed.
+    TwapEnded = "twap_ended",
 }
 
 /// The one terminal record of one leader fill and one follow edge.

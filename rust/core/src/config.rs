@@ -230,7 +230,19 @@ pub(crate) struct RawFollower {
 pub(crate) enum RawStyle {
     Immediate,
     Twap,
+    NativeTwap,
     Smart,
+}
+
+impl RawStyle {
+    pub const fn name(self) -> &'static str {
+        match self {
+            RawStyle::Immediate => "immediate",
+            RawStyle::Twap => "twap",
+            RawStyle::NativeTwap => "native_twap",
+            RawStyle::Smart => "smart",
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -243,6 +255,7 @@ pub(crate) struct RawExecution {
     pub depth_percent: Option<u32>,
     pub passive_ms: Option<u32>,
     pub improvement_bps: Option<u32>,
+    pub randomize: Option<bool>,
     pub max_slippage_bps: Option<u32>,
 }
 

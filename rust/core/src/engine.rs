@@ -14,6 +14,7 @@ mod ingest;
 mod latches;
 mod leaders;
 mod money;
+mod native;
 mod operate;
 mod parts;
 mod passive;

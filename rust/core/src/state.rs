@@ -17,6 +17,7 @@ use crate::order::attempt::InFlight;
 use crate::order::setup::{Margin, Setup};
 use crate::order::stop::Stop;
 use crate::order::surcharge::Drift;
+use crate::order::twap::Twap;
 use crate::risk::pause::Paused;
 
 pub use asked::{Asked, Survey};
@@ -464,6 +465,8 @@ pub struct State {
     pub taken: Vec<(CoinId, i128)>,
     /// What limits of losses go by.
     pub losses: Losses,
+    /// The venue's TWAPs among the actions without an outcome, by post id.
+    pub twaps: BTreeMap<u64, Twap>,
 }
 
 macro_rules! as_units {

@@ -88,7 +88,7 @@ impl Rehearsal {
         std::mem::take(&mut self.asks)
     }
 
-    /// Orders since the last call: follower, coin, is_buy, size, limit, reduce_only, kind.
+    /// Orders since the last call: follower, coin, is_buy, size, limit (none of a TWAP), reduce_only, kind.
     pub fn take_orders(&mut self) -> Value {
         Value::Array(std::mem::take(&mut self.orders))
     }
@@ -149,6 +149,13 @@ impl Rehearsal {
     fn take(&mut self, attempt: &Attempt) -> Value {
         let bytes = self.commands.bytes.get(attempt.action.clone()).unwrap_or_default();
         let action: Value = serde_json::from_slice(bytes).unwrap_or_default();
+        if let Some(twap) = action.get("twap") {
+            if attempt.kind != AttemptKind::Resend && self.orders.len() < MAX_ORDERS {
+                let row = self.row(attempt, twap);
+                self.orders.push(row);
+            }
+            return json!({"status": "ok", "response": {"type": "twapOrder", "data": {"status": {"running": {"twapId": 1}}}}});
+        }
         let Some(orders) = action.get("orders").and_then(Value::as_array) else {
             return match action.get("cancels").and_then(Value::as_array) {
                 Some(cancels) => statuses("cancel", cancels.iter().map(|_| json!("success")).collect()),

@@ -347,6 +347,57 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
         "followers[0].execution.slices",
         "every 100 ms",
     ),
+    (
+        "a TWAP of part of a minute",
+        execution(style="native_twap", seconds=330),
+        "followers[0].execution.seconds",
+        "is no whole minute",
+    ),
+    (
+        "a TWAP shorter than the venue's",
+        execution(style="native_twap", seconds=240),
+        "followers[0].execution.seconds",
+        "write 300 to 86400",
+    ),
+    (
+        "a TWAP with a limit",
+        execution(style="native_twap", seconds=300, max_slippage_bps=50),
+        "followers[0].execution.max_slippage_bps",
+        'the style is "native_twap"',
+    ),
+    (
+        "own slices moved by the venue",
+        execution(style="twap", seconds=60, slices=6, randomize=True),
+        "followers[0].execution.randomize",
+        'belongs to style "native_twap"',
+    ),
+    (
+        "a TWAP with a bid",
+        all_of(execution(style="native_twap", seconds=300), put("followers.0.max_priority_bps", 2)),
+        "followers[0].max_priority_bps",
+        "can't be bid",
+    ),
+    (
+        "a TWAP with a builder",
+        all_of(
+            execution(style="native_twap", seconds=300),
+            put("builder", {"address": "0x" + "b1" * 20, "fee_tenths_bps": 10}),
+        ),
+        "followers[0].builder_fee_tenths_bps",
+        "can't be paid",
+    ),
+    (
+        "a TWAP below the venue's least",
+        all_of(execution(style="native_twap", seconds=300), put("followers.0.max_order_usd", "100")),
+        "followers[0].max_order_usd",
+        "is below 100.5",
+    ),
+    (
+        "a TWAP of spot",
+        all_of(execution(style="native_twap", seconds=300), put("follows.0.markets", "all")),
+        "follows[0].markets",
+        "for perpetuals",
+    ),
     ("cap below minimum", put("followers.0.max_order_usd", "9"), "followers[0].max_order_usd", "minimum order of $10"),
     ("edge below minimum", put("follows.1.notional_usd", "5"), "follows[1].notional_usd", "minimum order of $10"),
     (

@@ -5,12 +5,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 import sqlalchemy as sa
 from tests.fakes import journal
 from tests.unit.research.rows import START_MS, fill
 
+from hlfast.config.model import Execution
 from hlfast.control.accounts import AccountReader, payments_of, points_of
 from hlfast.store.database import opened
 from hlfast.store.tables import equity, fills, funding
@@ -29,6 +31,7 @@ class Venue:
         self.away: set[str] = set()
         self.starts: list[int] = []
         self.fills: list[dict[str, Any]] = []
+        self.slices: list[dict[str, Any]] = []
 
     async def post(self, path: str, body: bytes, *, deadline_ms: int | None = None) -> tuple[int, bytes]:
         del path, deadline_ms
@@ -41,6 +44,8 @@ class Venue:
             return 200, orjson.dumps([["allTime", window]])
         if request["type"] == "userFillsByTime":
             return 200, orjson.dumps([row for row in self.fills if row["time"] >= request["startTime"]])
+        if request["type"] == "userTwapSliceFills":
+            return 200, orjson.dumps([{"fill": row, "twapId": 7} for row in self.slices])
         self.starts.append(request["startTime"])
         times = range(NOW_MS - self.hours * 3_600_000, NOW_MS, 3_600_000)
         rows = [paid(at) for at in times if at >= request["startTime"]]
@@ -88,6 +93,20 @@ async def test_fills_of_followers_are_written_once_and_those_without_tid_not(tmp
         async with engine.connect() as connection:
             kept = (await connection.execute(sa.select(fills.c.account, fills.c.tid, fills.c.cloid))).all()
     assert kept == [("0x" + "0" * 40, 1, "0xaa"), ("0x" + "0" * 40, 2, "0xaa")]
+
+
+@pytest.mark.asyncio
+async def test_slices_of_the_venues_twaps_are_fills_too(tmp_path: Path) -> None:
+    venue = Venue(0)
+    shift = NOW_MS - START_MS - 10
+    venue.fills = [fill("BTC", "1", "100", "0", at=shift, tid=1, cloid="0xaa")]
+    venue.slices = [fill("BTC", "1", "101", "1", at=shift + at, tid=1 + at) for at in (1, 2)]
+    config = journal.config(1)
+    native = msgspec.structs.replace(config.followers[0], execution=Execution(style="native_twap", seconds=300))
+    config = msgspec.structs.replace(config, followers=(native,))
+    async with opened(f"sqlite:///{tmp_path}/x.db") as engine:
+        reader = AccountReader(Info(venue), engine, config, lambda: NOW_MS)
+        assert [(await reader.read()).fills for _ in range(2)] == [3, 0], "each once"
 
 
 @pytest.mark.asyncio

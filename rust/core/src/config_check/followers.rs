@@ -1,5 +1,5 @@
 //! Followers: one account and one agent each, and what the account may hold.
-use super::execution::check_execution;
+use super::execution::{check_execution, check_native};
 use super::lending::{Lending, lending_of};
 use super::losses::check_losses;
 use super::register::Register;
@@ -57,7 +57,7 @@ pub(super) fn check_follower(
     names.account(&format!("{at}.account"), account)?;
     let agent = parse_address(&format!("{at}.agent"), &raw.agent)?;
     names.agent(&format!("{at}.agent"), agent)?;
-    Ok(CheckedFollower {
+    let account = CheckedFollower {
         name: raw.name.clone(),
         account,
         agent,
@@ -79,7 +79,9 @@ pub(super) fn check_follower(
             raw.on_trip,
         )?,
         removed: raw.removed,
-    })
+    };
+    check_native(at, &account)?;
+    Ok(account)
 }
 
 fn stop_distance(at: &str, bps: u32) -> Result<u32, ConfigError> {

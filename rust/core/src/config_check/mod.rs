@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config::{Config, ConfigError, Limits, RawConfig};
+use execution::check_native_follow;
 use followers::check_follower;
 use follows::check_follow;
 use hours::check_zones;
@@ -76,6 +77,9 @@ pub(crate) fn check(raw: RawConfig, settings: Value) -> Result<Config, ConfigErr
         if raw.venue.limits == Limits::Venue && !follow.removed {
             let before = raw.leaders.iter().take(leader as usize).filter(|leader| !leader.removed).count();
             check_watched(&at, follow.markets, before)?;
+        }
+        if followers.get(follower as usize).is_some_and(|account| account.execution.is_native()) {
+            check_native_follow(&at, &follow)?;
         }
         let shares = leaders.get(leader as usize).is_some_and(|leader| leader.impact_percent.is_some());
         if shares && follow.filters.delay_ms > 0 && !follow.removed {

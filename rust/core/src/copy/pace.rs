@@ -43,6 +43,11 @@ pub enum Style {
         /// A resting slice is at least this much better than the leader's price.
         improvement_bps: u32,
     },
+    /// The venue's own TWAP of all that is missing, over the duration.
+    NativeTwap {
+        /// The venue moves its slices.
+        randomize: bool,
+    },
 }
 
 /// How far the slices of one follower and coin are.
@@ -69,11 +74,13 @@ pub struct Pace {
     pub most: i64,
     /// It waits in the book at this price.
     pub passive: Option<Px>,
+    /// As the venue's own TWAP.
+    pub native: bool,
 }
 
 impl Pace {
     /// Everything, now.
-    const WHOLE: Pace = Pace { later: false, patient: false, parts: 1, most: i64::MAX, passive: None };
+    const WHOLE: Pace = Pace { later: false, patient: false, parts: 1, most: i64::MAX, passive: None, native: false };
 
     /// The part of `missing` that goes now. `least` is the smallest order that the venue takes: no slice is below it, and none
     /// leaves less than it behind.
@@ -94,6 +101,24 @@ impl Execution {
         !matches!(self.style, Style::Immediate)
     }
 
+    /// The venue cuts it into slices.
+    #[must_use]
+    pub const fn is_native(&self) -> bool {
+        matches!(self.style, Style::NativeTwap { .. })
+    }
+
+    /// How long the venue's TWAP runs.
+    #[must_use]
+    pub fn minutes(&self) -> u32 {
+        u32::try_from(self.duration_ms / 60_000).unwrap_or(u32::MAX)
+    }
+
+    /// The venue is to move its slices.
+    #[must_use]
+    pub const fn randomizes(&self) -> bool {
+        matches!(self.style, Style::NativeTwap { randomize: true })
+    }
+
     /// A part was added to what is to be bought: the rest of the slices is spread anew, and the one that is due stays due.
     #[must_use]
     pub fn begin(&self, before: Slicing, now_ms: u64) -> Slicing {
@@ -104,7 +129,7 @@ impl Execution {
     #[must_use]
     pub fn after_slice(&self, before: Slicing, passive: bool, now_ms: u64, chance: u64) -> Slicing {
         let wait_ms = match self.style {
-            Style::Immediate => 0,
+            Style::Immediate | Style::NativeTwap { .. } => 0,
             Style::Twap { slices, jitter_percent } => {
                 let interval_ms = self.duration_ms / u64::from(slices.max(1));
                 let jitter = u64::from(jitter_percent.min(100));
@@ -140,13 +165,17 @@ impl Execution {
         leader_price: i64,
         now_ms: u64,
     ) -> Option<Pace> {
+        // A TWAP that could not begin in time goes as one all the same, or not at all.
+        if self.is_native() {
+            return Some(Pace { native: true, ..Pace::WHOLE });
+        }
         let left_ms = slicing.until_ms.saturating_sub(now_ms);
         if left_ms == 0 {
             return self.is_sliced().then_some(Pace::WHOLE);
         }
         let later = now_ms < slicing.next_ms;
         match self.style {
-            Style::Immediate => None,
+            Style::Immediate | Style::NativeTwap { .. } => None,
             Style::Twap { slices, .. } => {
                 let interval_ms = (self.duration_ms / u64::from(slices.max(1))).max(1);
                 let parts = left_ms.div_ceil(interval_ms);
@@ -159,7 +188,7 @@ impl Execution {
                 let may_rest = passive_ms > 0 && !slicing.rested && left_ms > passive_ms.saturating_mul(2);
                 let rest = || resting_price(asset, quote?, is_buy, leader_price, improvement_bps);
                 let passive = if may_rest { rest() } else { None };
-                Some(Pace { later: later || depth.is_none(), patient: true, parts: 1, most, passive })
+                Some(Pace { later: later || depth.is_none(), patient: true, most, passive, ..Pace::WHOLE })
             }
         }
     }

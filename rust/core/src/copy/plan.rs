@@ -9,6 +9,9 @@ use crate::planted::{Bug, planted};
 /// Venue rule: 10 dollars at least; half a dollar more keeps an order legal under both its limit and the mark.
 pub const MIN_VALUE: Usd = Usd::from_raw(10_500_000);
 
+/// Venue rule: 100 dollars at least for a TWAP, by the mark; half a dollar more as the mark moves.
+pub const MIN_TWAP: Usd = Usd::from_raw(100_500_000);
+
 /// What opening needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Opening {
@@ -60,8 +63,10 @@ pub struct Draft {
     pub reduce_only: bool,
     /// Goes without the venue's reduce-only all the same: the account's position is another than the engine's.
     pub plain: bool,
-    /// Waits in the book instead of taking from it.
+    /// Waits at the venue instead of taking at once.
     pub passive: bool,
+    /// As the venue's TWAP: it has no limit.
+    pub native: bool,
 }
 
 /// What became of one half of a plan.
@@ -126,7 +131,7 @@ fn plan_reduction(job: &Job, excess: i64) -> Half {
         // Venue rule: there is no reduce-only on spot, and no way below zero.
         let plain = turned || job.asset.kind == Kind::Spot;
         let size = if buys { size } else { -size };
-        Half::Order(Draft { size, price, reduce_only: true, plain, passive: false })
+        Half::Order(Draft { size, price, reduce_only: true, plain, passive: false, native: false })
     };
     let own = job.own.abs();
     // Venue rule: closing the whole position is exempt from the minimum, on the account's whole position only, and on perps.
@@ -150,6 +155,8 @@ fn plan_opening(job: &Job, missing: i64, is_buy: bool) -> Half {
     let lot = job.asset.lot();
     // An order that rests stays within the limit too.
     let passive = opening.pace.and_then(|pace| pace.passive);
+    let native = opening.pace.is_some_and(|pace| pace.native);
+    let minimum = if native { MIN_TWAP } else { MIN_VALUE };
     let price = passive.map_or(bound, |price| if is_buy { price.min(bound) } else { price.max(bound) });
     let cheapest = price.raw().min(opening.price).min(reference_price(job, price));
     let portion = opening.pace.map_or(missing, |pace| pace.cut(missing, least_size(&job.asset, cheapest), lot));
@@ -158,7 +165,7 @@ fn plan_opening(job: &Job, missing: i64, is_buy: bool) -> Half {
         let most = i64::try_from(super::sizing::cap_units(cap, dearest) / super::sizing::UNIT).unwrap_or(i64::MAX);
         portion.min(most - most % lot)
     });
-    let is_small = capped <= 0 || worth_floor(capped, cheapest) < MIN_VALUE;
+    let is_small = capped <= 0 || worth_floor(capped, cheapest) < minimum;
     match (is_beyond(job.quote, bound, is_buy), opening.pace) {
         (true, Some(pace)) if pace.patient => Half::Later,
         (true, _) => Half::Beyond,
@@ -166,7 +173,9 @@ fn plan_opening(job: &Job, missing: i64, is_buy: bool) -> Half {
         (false, Some(pace)) if pace.later => Half::Later,
         (false, _) => {
             let size = if is_buy { capped } else { -capped };
-            Half::Order(Draft { size, price, reduce_only: false, plain: false, passive: passive.is_some() })
+            let price = if native { Px::ZERO } else { price };
+            let passive = native || passive.is_some();
+            Half::Order(Draft { size, price, reduce_only: false, plain: false, passive, native })
         }
     }
 }

@@ -379,7 +379,8 @@ impl Engine {
                 lot.entries.push(Entry { follow, decision, amount, deadline_ms, price, post: None, behind: false });
             }
         }
-        if verdict.reduces {
+        // What rests is soon over anyhow; a TWAP is replaced by one of all that is missing now.
+        if verdict.reduces || (verdict.added != 0 && self.execution(follower).is_native()) {
             self.withdraw_coin(follower, change.coin, now_ms, out);
         }
     }

@@ -33,7 +33,7 @@ impl Engine {
         let follower = attempt.follower;
         let passive_ms = match self.execution(follower).style {
             Style::Smart { passive_ms, .. } => passive_ms,
-            Style::Immediate | Style::Twap { .. } => 0,
+            Style::Immediate | Style::Twap { .. } | Style::NativeTwap { .. } => 0,
         };
         if let Some(state) = self.state.follower_mut(follower) {
             state.coins.values_mut().filter(|lot| lot.in_flight == Some(post)).for_each(Lot::doubt);
@@ -49,15 +49,18 @@ impl Engine {
 
     /// Takes back what rests of a coin: its target is another one now.
     pub(super) fn withdraw_coin(&mut self, follower: u32, coin: CoinId, now_ms: u64, out: &mut Commands) {
-        let doubted = self.state.lot_mut(follower, coin).map(|lot| lot.doubted.clone()).unwrap_or_default();
-        for post in doubted {
+        let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        let posts: Vec<u64> =
+            lot.into_iter().flat_map(|lot| lot.doubted.iter().chain(&lot.in_flight)).copied().collect();
+        self.disown_twaps(&posts);
+        for post in posts {
             if self.state.attempts.get(&post).is_some_and(|attempt| attempt.phase == Phase::Resting) {
                 self.withdraw(post, now_ms, out);
             }
         }
     }
 
-    /// Cancels an action's orders by their client ids; their fate is asked for once that is answered, or not answered.
+    /// Cancels an action's orders by their client ids, or its TWAP; their fate is asked for once that is answered, or not answered.
     pub(super) fn withdraw(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         let follower = attempt.follower;
@@ -77,16 +80,20 @@ impl Engine {
             Some(CancelByCloid { asset, cloid: Cloid(leg.cloid) })
         };
         let cancels: Vec<CancelByCloid> = open.iter().filter_map(cancel).collect();
-        let cloids: Vec<Cloid> = cancels.iter().map(|cancel| cancel.cloid).collect();
+        let ends_twap = attempt.legs.first().and_then(|leg| self.twap_cancel(post, leg.coin));
+        let mut cloids: Vec<Cloid> = cancels.iter().map(|cancel| cancel.cloid).collect();
+        if ends_twap.is_some() {
+            cloids.clear();
+        }
         let Some(state) = self.state.follower_mut(follower) else { return };
         let nonce = next_nonce(now_ms, now_ms, state.last_nonce);
         state.last_nonce = nonce;
-        let action = Action::CancelByCloid { cancels: &cancels, fast: false };
+        let action = ends_twap.unwrap_or(Action::CancelByCloid { cancels: &cancels, fast: false });
         let times = (nonce, now_ms.saturating_add(OPEN_TTL_MS));
         let sent = self.hand_out(follower, (lane, road, AttemptKind::Cancel), &action, times, &cloids, out);
         self.state.withdrawals.insert(sent, post);
         if let Some(attempt) = self.state.attempts.get_mut(&post)
-            && !matches!(attempt.phase, Phase::Lookup { .. })
+            && (ends_twap.is_some() || !matches!(attempt.phase, Phase::Lookup { .. }))
         {
             attempt.phase = Phase::Lookup { since_ms: now_ms, misses: 0 };
         }

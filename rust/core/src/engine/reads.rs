@@ -194,6 +194,14 @@ impl Engine {
                 self.on_stop_fate((follower, coin, cloid), fate, now_ms, out);
                 true
             }
+            Asked::Twap { post } => {
+                self.on_twaps(post, good.then_some(body), now_ms, out);
+                true
+            }
+            Asked::Slices { post } => {
+                self.on_slices(post, if good { body } else { b"" }, now_ms, out);
+                true
+            }
             Asked::Mode { leader, account } => good && self.on_mode(leader, account, body, now_ms),
             Asked::Spot { leader, account } => {
                 good && self.on_spot(leader, account, body, now_ms)
@@ -246,6 +254,7 @@ impl Engine {
             Asked::OwnFills { follower, .. } => own_fills_unread(follower, out),
             Asked::Survey(survey) => self.survey_again(survey, now_ms, out),
             Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
+            Asked::Twap { .. } | Asked::Slices { .. } => false,
         };
     }
 

@@ -59,6 +59,11 @@ impl Engine {
     fn fence(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         let Phase::Fencing { tries, .. } = attempt.phase else { return };
+        // Its answer came to a former process: there is nothing to fence, and its number tells.
+        if self.state.twaps.get(&post).is_some_and(|twap| twap.id.is_some()) {
+            self.look_up(post, now_ms, out);
+            return;
+        }
         let overdue = now_ms > attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS);
         // A fence that can't get through is not needed for ever: an expired action can't execute, so its orders can be asked for.
         let frozen = self.is_account_frozen(attempt.follower);
@@ -137,6 +142,11 @@ impl Engine {
             return;
         }
         let follower = attempt.follower;
+        if self.state.twaps.contains_key(&post) {
+            self.ask_twap(post, out);
+            self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
+            return;
+        }
         let open: Vec<(u32, [u8; 16])> =
             (0..).zip(&attempt.legs).filter(|(_, leg)| leg.found.is_none()).map(|(at, leg)| (at, leg.cloid)).collect();
         let weight = STATE_WEIGHT.saturating_mul(u32::try_from(open.len()).unwrap_or(u32::MAX));
@@ -192,7 +202,7 @@ impl Engine {
 
     /// A nonce that only this engine could have given out carried something else: the key signs elsewhere too, most likely for a
     /// copy of this journal. Neither knows what the other trades; what is planned anew might be there already.
-    fn suspect_another_engine(&mut self, follower: u32, nonce: u64, now_ms: u64, out: &mut Commands) {
+    pub(super) fn suspect_another_engine(&mut self, follower: u32, nonce: u64, now_ms: u64, out: &mut Commands) {
         let text = format!(
             "Nonce {nonce} was used by somebody else. Does another engine run with this key? Stop it, then start this one again."
         );
@@ -322,6 +332,7 @@ impl Engine {
             Phase::Sent if planted(Bug::SilenceIsDead) => self.bury(post, now_ms, out),
             Phase::Sent => self.doubt(post, now_ms, out),
             Phase::Fencing { .. } => self.fence(post, now_ms, out),
+            Phase::Resting if self.state.twaps.contains_key(&post) => self.follow_twap(post, now_ms, out),
             Phase::Resting => self.withdraw(post, now_ms, out),
             Phase::Lookup { .. } => self.ask_orders(post, now_ms, out),
         }

@@ -28,7 +28,7 @@ pub(super) struct Batch {
     legs: Vec<(CoinId, Draft)>,
     actions: Vec<ActionDraft>,
     start: usize,
-    /// Of the follower that is planned: what waits in the book goes in an action of its own.
+    /// Of the follower that is planned: what waits at the venue goes in actions of its own.
     passive: Vec<(CoinId, Draft)>,
     /// The coins of the follower that is planned.
     pub coins: Vec<CoinId>,
@@ -52,10 +52,14 @@ impl Batch {
         if draft.passive { self.passive.push((coin, draft)) } else { self.legs.push((coin, draft)) }
     }
 
-    /// Begins the action of what waits in the book. False: nothing does.
+    /// Begins the next action of what waits at the venue: of all that waits in the book, or of one TWAP. False: nothing is left.
     pub fn begin_passive(&mut self) -> bool {
         self.begin();
-        self.legs.append(&mut self.passive);
+        let native = self.passive.pop_if(|(_, draft)| draft.native);
+        if native.is_none() {
+            self.legs.append(&mut self.passive);
+        }
+        self.legs.extend(native);
         self.legs.len() > self.start
     }
 
@@ -83,6 +87,7 @@ impl Engine {
         let reduces = drafts.iter().all(|(_, draft)| draft.reduce_only);
         let Some((lane, _)) = self.lane(follower, None) else { return };
         let surcharge = self.surcharge(follower, drafts);
+        let native = drafts.iter().find(|(_, draft)| draft.native).map(|(_, draft)| draft.size);
         let leg = |(coin, draft): &(CoinId, Draft)| Leg {
             coin: *coin,
             size: draft.size,
@@ -140,6 +145,9 @@ impl Engine {
             resent: false,
         };
         self.state.attempts.insert(post, attempt);
+        if let Some(size) = native {
+            self.note_twap(post, follower, size);
+        }
         self.state.deadlines.insert((now_ms.saturating_add(ANSWER_MS), post));
         self.budget.take(post_weight(range.len()), 1);
         self.count_requests(follower, range.len());
@@ -184,7 +192,10 @@ impl Engine {
         for ((draft, span), digest) in batch.actions.iter().zip(&batch.spans).zip(&batch.digests) {
             let Some(attempt) = self.state.attempts.get(&draft.post) else { continue };
             let first_cloid = out.cloids.len();
-            out.cloids.extend(attempt.legs.iter().map(|leg| Cloid(leg.cloid)));
+            // A TWAP has no client id.
+            if !self.state.twaps.contains_key(&draft.post) {
+                out.cloids.extend(attempt.legs.iter().map(|leg| Cloid(leg.cloid)));
+            }
             out.attempts.push(Attempt {
                 follower: draft.follower,
                 signer: draft.follower,
@@ -257,7 +268,7 @@ impl Engine {
             batch.orders.clear();
             batch.orders.extend(attempt.legs.iter().filter_map(|leg| self.order(leg)));
             let (json_at, preimage_at) = (out.bytes.len(), batch.hashed.len());
-            let action = self.order_action(attempt, &batch.orders);
+            let action = self.action_of(draft.post, attempt, &batch.orders);
             encode_action(&action, &mut batch.hashed, &mut out.bytes);
             let vault = self.vault(draft.follower);
             write_circumstances(&mut batch.hashed, attempt.nonce, vault.as_ref(), Some(attempt.expires_after));
@@ -274,6 +285,11 @@ impl Engine {
             let preimages: Vec<&[u8]> = batch.preimages.iter().map(preimage).collect();
             digests_of_preimages(&preimages, chain, &mut batch.digests);
         }
+    }
+
+    /// What an attempt asks for: its TWAP, or its orders.
+    fn action_of<'a>(&self, post: u64, attempt: &InFlight, orders: &'a [Order]) -> Action<'a> {
+        self.twap_action(post, attempt).unwrap_or_else(|| self.order_action(attempt, orders))
     }
 
     fn vault(&self, follower: u32) -> Option<Address> {
@@ -304,9 +320,10 @@ impl Engine {
         if orders.len() != attempt.legs.len() {
             return false;
         }
-        let cloids: Vec<Cloid> = attempt.legs.iter().map(|leg| Cloid(leg.cloid)).collect();
+        let named = attempt.legs.iter().filter(|_| !self.state.twaps.contains_key(&post));
+        let cloids: Vec<Cloid> = named.map(|leg| Cloid(leg.cloid)).collect();
         let (follower, nonce, expires_after) = (attempt.follower, attempt.nonce, attempt.expires_after);
-        let action = self.order_action(attempt, &orders);
+        let action = self.action_of(post, attempt, &orders);
         let way = (lane, road, AttemptKind::Resend);
         let again = self.hand_out(follower, way, &action, (nonce, expires_after), &cloids, out);
         self.state.resends.insert(again, post);

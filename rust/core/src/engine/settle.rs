@@ -82,7 +82,7 @@ impl Engine {
     }
 
     fn on_statuses(&mut self, post: u64, statuses: &[Status], frame: &[u8], now_ms: u64, out: &mut Commands) {
-        if self.rest(post, statuses, frame, now_ms) {
+        if self.rest(post, statuses, frame, now_ms) || self.start_twap(post, statuses, now_ms, out) {
             return;
         }
         let results = self.state.attempts.get(&post).and_then(|attempt| self.fold(attempt, statuses, frame));
@@ -108,7 +108,7 @@ impl Engine {
             Status::Error(text) => {
                 Some(LegResult::nothing(Some(classify(text.of(frame), &account.agent, &account.account))))
             }
-            Status::Resting | Status::Word => None,
+            Status::Resting | Status::Running { .. } | Status::Word => None,
         };
         match statuses {
             // One error may stand for the whole batch: it failed before any order was looked at.
@@ -162,11 +162,13 @@ impl Engine {
         out.changed = true;
         self.state.deadlines.remove(&(attempt.deadline_ms, post));
         let follower = attempt.follower;
+        // What ran was counted out when it began to.
+        let ran = self.state.twaps.remove(&post).is_some_and(|twap| twap.id.is_some());
         let was_unknown = attempt.phase != Phase::Sent && (attempt.former || !attempt.is_passive());
         self.state.fences.retain(|_, fenced| *fenced != post);
         self.state.resends.retain(|_, first| *first != post);
         if let Some(state) = self.state.follower_mut(follower) {
-            state.in_flight = state.in_flight.saturating_sub(1);
+            state.in_flight = state.in_flight.saturating_sub(u32::from(!ran));
             state.unresolved = state.unresolved.saturating_sub(u32::from(attempt.former));
         }
         for result in results {

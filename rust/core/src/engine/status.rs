@@ -84,7 +84,8 @@ impl Engine {
             "kill": pause_status(self.state.kill.as_ref()),
             "pause": pause_status(self.state.pause.as_ref()),
             "coins": self.state.market.len(),
-            "in_flight": self.state.attempts.len(),
+            "in_flight": self.state.attempts.len().saturating_sub(self.running_twaps()),
+            "twaps": self.running_twaps(),
             "unresolved": unresolved,
             "waiting": self.state.waiting.len(),
             "events_pending": self.state.fanouts.len(),
@@ -181,6 +182,12 @@ impl Engine {
                     "in_flight": lot.in_flight.is_some(),
                     "unknown": lot.doubted.len(),
                 });
+                if let Some(twap) = lot.doubted.iter().find_map(|post| self.state.twaps.get(post)) {
+                    let [size, executed] =
+                        [twap.size.saturating_abs(), twap.executed].map(|s| Pos::from_raw(s).to_string());
+                    let twap = json!({"size": size, "executed": executed, "id": twap.id});
+                    entry.as_object_mut().map(|entry| entry.insert("twap".into(), twap));
+                }
                 if let Some(stop) = follower.stops.get(coin) {
                     let resting = stop.orders.iter().filter(|order| matches!(order.stage, StopStage::Resting { .. }));
                     let prices = resting.map(|order| Px::from_raw(order.trigger).to_string()).collect();

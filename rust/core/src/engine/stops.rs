@@ -129,8 +129,10 @@ impl Engine {
         let wanted = self.wanted_stop(follower, coin);
         let state = self.state.follower(follower)?;
         let lot = state.coins.get(&coin)?;
-        // The outcome of the order brings the stop back, a restart the follower.
-        if state.stopped.is_some() || lot.in_flight.is_some() || !lot.doubted.is_empty() {
+        // The outcome of the order brings the stop back, a restart the follower. A TWAP may run for hours: its position is
+        // protected as it grows.
+        let unsure = lot.in_flight.is_some() || lot.doubted.iter().any(|post| !self.is_running(*post));
+        if state.stopped.is_some() || unsure {
             return None;
         }
         let stop = state.stops.get(&coin)?;
@@ -439,6 +441,7 @@ impl Engine {
             Pos::from_raw(order.size.saturating_abs())
         );
         alert_follower(out, Level::Critical, "disaster_stop_filled", follower, text);
+        self.withdraw_coin(follower, coin, now_ms, out);
         self.read_soon(follower, now_ms);
     }
 

@@ -51,7 +51,7 @@ impl Engine {
             self.state.waiting.remove(&follower);
         }
         self.close_action(follower, now_ms);
-        if self.batch.begin_passive() {
+        while self.batch.begin_passive() {
             self.close_action(follower, now_ms);
         }
     }

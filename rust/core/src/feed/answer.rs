@@ -19,6 +19,11 @@ pub enum Status {
     },
     /// Refused, or nothing matched. The venue's text.
     Error(Span),
+    /// A TWAP began.
+    Running {
+        /// The venue's number of it.
+        twap_id: u64,
+    },
     /// A word: "success", "waitingForFill", "waitingForTrigger".
     Word,
 }
@@ -136,6 +141,7 @@ fn accepted(scan: &mut Scan<'_>, statuses: &mut Vec<Status>) -> Result<Answer> {
     match (kind, data) {
         (b"default", _) => Ok(Answer::Accepted),
         (b"order" | b"cancel", Some(at)) => order_statuses(&mut scan.seek(at), statuses),
+        (b"twapOrder" | b"twapCancel", Some(at)) => twap_status(&mut scan.seek(at), statuses),
         _ => Ok(Answer::Unknown),
     }
 }
@@ -157,6 +163,17 @@ fn order_statuses(scan: &mut Scan<'_>, statuses: &mut Vec<Status>) -> Result<Ans
     Ok(if found { Answer::Statuses } else { Answer::Unknown })
 }
 
+fn twap_status(scan: &mut Scan<'_>, statuses: &mut Vec<Status>) -> Result<Answer> {
+    let mut first = true;
+    while let Some(key) = scan.key(&mut first)? {
+        match key {
+            b"status" => statuses.push(item(scan)?),
+            _ => scan.skip()?,
+        }
+    }
+    Ok(if statuses.len() == 1 { Answer::Statuses } else { Answer::Unknown })
+}
+
 fn item(scan: &mut Scan<'_>) -> Result<Status> {
     if scan.peek() == Some(b'"') {
         scan.string()?;
@@ -168,6 +185,7 @@ fn item(scan: &mut Scan<'_>) -> Result<Status> {
         match key {
             b"error" => status = Some(Status::Error(scan.string()?)),
             b"filled" => status = Some(filled(scan)?),
+            b"running" => status = Some(running(scan)?),
             b"resting" => {
                 scan.skip()?;
                 status = Some(Status::Resting);
@@ -176,6 +194,18 @@ fn item(scan: &mut Scan<'_>) -> Result<Status> {
         }
     }
     status.ok_or_else(|| scan.error("status of no known kind"))
+}
+
+fn running(scan: &mut Scan<'_>) -> Result<Status> {
+    let mut id = None;
+    let mut first = true;
+    while let Some(key) = scan.key(&mut first)? {
+        match key {
+            b"twapId" => id = Some(scan.uint()?),
+            _ => scan.skip()?,
+        }
+    }
+    id.map(|twap_id| Status::Running { twap_id }).ok_or_else(|| scan.error("running without twapId"))
 }
 
 fn filled(scan: &mut Scan<'_>) -> Result<Status> {

@@ -10,3 +10,4 @@ pub mod scan;
 pub mod seen;
 pub mod spot;
 pub mod transfers;
+pub mod twap;

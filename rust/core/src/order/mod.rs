@@ -5,3 +5,4 @@ pub mod setup;
 pub mod stop;
 pub mod surcharge;
 pub mod text;
+pub mod twap;

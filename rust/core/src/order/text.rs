@@ -33,6 +33,8 @@ const TABLE: &[(&str, Class)] = &[
     ("Order could not immediately match", Class::Retry(Reason::NoMatch)),
     ("No liquidity available for market order", Class::Retry(Reason::NoMatch)),
     ("Order must have minimum value of", Class::Skip(Reason::BelowMinimum)),
+    ("TWAP order must have minimum value of", Class::Skip(Reason::BelowMinimum)),
+    ("Invalid TWAP duration", Class::Bug(Reason::Invalid)),
     ("Insufficient margin to place order", Class::Skip(Reason::Margin)),
     ("Order has insufficient spot balance", Class::Skip(Reason::Margin)),
     ("Reduce only order would increase position", Class::Skip(Reason::ReduceOnly)),

@@ -99,4 +99,14 @@ pub enum Asked {
         /// Those after this.
         since_ms: u64,
     },
+    /// Whether a TWAP runs, or how it ended.
+    Twap {
+        /// The attempt's post id.
+        post: u64,
+    },
+    /// What a TWAP that runs has traded.
+    Slices {
+        /// The attempt's post id.
+        post: u64,
+    },
 }

@@ -161,6 +161,8 @@ impl World {
                         "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})
                 }
             },
+            "twapHistory" => self.twap_history(&user),
+            "userTwapSliceFillsByTime" => self.slice_fills(&user, request["startTime"].as_u64().unwrap()),
             "userFillsByTime" => self.history.clone().map_or(Value::Null, Value::Array),
             "userRateLimit" => {
                 let used = 10_000 - self.requests_left;

@@ -2,7 +2,7 @@
 use hlfast_core::commands::Attempt;
 use hlfast_core::num::{Px, Sz};
 use hlfast_core::sign::{Chain, l1_digest};
-use hlfast_core::wire::{Action, Address, Builder, CancelByCloid, Cloid, Grouping, Order, Tif, encode_action};
+use hlfast_core::wire::{Action, Address, Builder, CancelByCloid, Cloid, Grouping, Order, Tif, Twap, encode_action};
 use serde_json::Value;
 
 pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
@@ -17,6 +17,10 @@ pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
             is_cross: action["isCross"].as_bool().unwrap(),
             leverage: action["leverage"].as_u64().unwrap() as u32,
         },
+        Some("twapCancel") => {
+            Action::TwapCancel { asset: action["a"].as_u64().unwrap() as u32, twap_id: action["t"].as_u64().unwrap() }
+        }
+        Some("twapOrder") => Action::TwapOrder(twap(&action["twap"])),
         Some("cancelByCloid") => Action::CancelByCloid { cancels: &cancels, fast: false },
         _ => Action::Order {
             orders: &orders,
@@ -28,6 +32,17 @@ pub fn digest_of(attempt: &Attempt, action: &Value) -> [u8; 32] {
     encode_action(&action, &mut msgpack, &mut json);
     let expires_after = Some(attempt.expires_after);
     l1_digest(&msgpack, attempt.nonce, attempt.vault.as_ref(), expires_after, Chain::Testnet)
+}
+
+fn twap(row: &Value) -> Twap {
+    Twap {
+        asset: row["a"].as_u64().unwrap() as u32,
+        is_buy: row["b"].as_bool().unwrap(),
+        size: Sz::parse(row["s"].as_str().unwrap().as_bytes()).unwrap(),
+        reduce_only: row["r"].as_bool().unwrap(),
+        minutes: row["m"].as_u64().unwrap() as u32,
+        randomize: row["t"].as_bool().unwrap(),
+    }
 }
 
 fn grouping(value: &Value) -> Grouping {

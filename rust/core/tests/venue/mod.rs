@@ -23,6 +23,7 @@ mod operator;
 mod restart;
 mod resting;
 mod settings;
+mod twaps;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -36,6 +37,8 @@ use serde_json::{Value, json};
 pub use answers::Figures;
 pub use resting::RestingStop;
 pub use settings::*;
+pub use twaps::VenueTwap;
+use twaps::is_twap;
 
 pub const NOW: u64 = 1_795_161_600_000;
 
@@ -138,6 +141,10 @@ pub struct World {
     pub stops: Vec<RestingStop>,
     /// By client id, what waits or waited in the book: account, order, whether it still does.
     pub passive: BTreeMap<String, (String, SentOrder, bool)>,
+    /// TWAPs that the venue runs or ran, in the order of their coming.
+    pub twaps: Vec<VenueTwap>,
+    /// Their slices: account, time, row.
+    pub slices: Vec<(String, u64, Value)>,
     pub equity: BTreeMap<String, String>,
     /// (account, coin) → margin mode and leverage; others have the venue's own.
     pub leverages: BTreeMap<(String, String), (&'static str, u64)>,
@@ -198,6 +205,8 @@ impl World {
             cloids: BTreeMap::new(),
             stops: Vec::new(),
             passive: BTreeMap::new(),
+            twaps: Vec::new(),
+            slices: Vec::new(),
             equity: BTreeMap::new(),
             leverages: BTreeMap::new(),
             listed: BTreeMap::new(),
@@ -284,7 +293,7 @@ impl World {
             );
             let orders = self.read_orders(attempt, &json);
             assert_eq!(orders.len(), attempt.cloids.len());
-            self.check(attempt, &orders);
+            self.check(attempt, &orders, &json);
             self.spent.push((self.now, 1 + orders.len() as u64 / 40, 1));
             let sent = Sent { attempt: attempt.clone(), orders, action: json };
             self.sent.push(sent.clone());
@@ -315,7 +324,7 @@ impl World {
 
 impl World {
     /// What must hold for every action ever sent.
-    fn check(&mut self, attempt: &Attempt, orders: &[SentOrder]) {
+    fn check(&mut self, attempt: &Attempt, orders: &[SentOrder], action: &Value) {
         if attempt.kind == AttemptKind::Fence {
             assert!(
                 self.sent.iter().any(|s| s.attempt.nonce == attempt.nonce && s.attempt.signer == attempt.signer),
@@ -336,6 +345,10 @@ impl World {
         let orders_of = |s: &&Sent| s.attempt.signer == attempt.signer && s.attempt.kind != AttemptKind::Fence;
         let last = self.sent.iter().rfind(orders_of);
         assert!(last.is_none_or(|s| s.attempt.nonce < attempt.nonce), "nonces rise");
+        if is_twap(action) {
+            self.check_twap(attempt, action);
+            return;
+        }
         assert_eq!(orders.is_empty(), attempt.kind == AttemptKind::Setup);
         for order in orders {
             let known = self.sent.iter().any(|s| s.orders.iter().any(|o| o.cloid == order.cloid));
@@ -375,6 +388,7 @@ impl World {
             _ if !self.used.insert((sent.attempt.signer, sent.attempt.nonce)) => {
                 json!({"status": "err", "response": format!("Invalid nonce: duplicate nonce {}", sent.attempt.nonce)})
             }
+            ref reply if is_twap(&sent.action) => self.take_twap(&sent, reply),
             Reply::Text(text) if sent.attempt.kind == AttemptKind::Setup => json!({"status": "err", "response": text}),
             _ if sent.orders.is_empty() => self.take_setup(&sent),
             ref reply if is_stop => self.take_stop(&sent, reply),
@@ -384,7 +398,7 @@ impl World {
                 json!({"status": "ok", "response": {"type": "order", "data": {"statuses": statuses}}})
             }
         };
-        if matches!(reply, Reply::Lost) && !sent.orders.is_empty() {
+        if matches!(reply, Reply::Lost) && (!sent.orders.is_empty() || is_twap(&sent.action)) {
             return;
         }
         let frame = json!({"channel": "post", "data": {"id": post, "response": {"type": "action", "payload": answer}}});

@@ -25,7 +25,7 @@ impl RestingStop {
 
 impl World {
     pub(super) fn read_orders(&self, attempt: &Attempt, action: &Value) -> Vec<SentOrder> {
-        if action["type"] == "noop" || attempt.kind == AttemptKind::Setup {
+        if action["type"] == "noop" || super::is_twap(action) || attempt.kind == AttemptKind::Setup {
             return Vec::new();
         }
         if attempt.kind == AttemptKind::Cancel {

@@ -1,0 +1,327 @@
+//! Openings that the venue itself cuts into slices (rule 33). While its TWAP runs, what is left of it counts as unknown, so that
+//! reductions beside it stay safe whatever becomes of it (rule 28); a newer target cancels it first.
+use super::Engine;
+use super::reads::HISTORY_WEIGHT;
+use super::receipts::{Ending, executed};
+use super::resolve::EXPIRY_MARGIN_MS;
+use super::settle::LegResult;
+use super::work::is_beyond;
+use crate::commands::{CoinId, Commands, Outcome, Reason};
+use crate::feed::answer::Status;
+use crate::feed::twap::{TwapRow, parse_slices, parse_twap_history};
+use crate::num::{Px, Round, Sz, mul_div};
+use crate::order::attempt::{InFlight, LOOKUP_LAG_MS, Phase, backoff_ms};
+use crate::order::text::{Class, classify};
+use crate::order::twap::Twap;
+use crate::risk::budget::Purpose;
+use crate::state::{Asked, Lot, Pending};
+use crate::wire::{Action, Twap as TwapOrder};
+
+/// Venue rule: a slice goes out every so often.
+const SLICE_MS: u64 = 30_000;
+/// A slice is in the indexer's answers by then.
+const SLICE_LAG_MS: u64 = 2_000;
+/// A TWAP that should run is asked for after this: somebody may have ended it.
+const CHECK_MS: u64 = 300_000;
+/// Venue rule: weight of `userTwapSliceFillsByTime`, and of the rows of a few slices.
+const SLICES_WEIGHT: u32 = 21;
+
+impl Engine {
+    /// The action that starts an attempt's TWAP; `None`: it has orders.
+    pub(super) fn twap_action(&self, post: u64, attempt: &InFlight) -> Option<Action<'static>> {
+        let twap = self.state.twaps.get(&post)?;
+        let asset = self.state.market.asset(attempt.legs.first()?.coin)?.id;
+        Some(Action::TwapOrder(TwapOrder {
+            asset,
+            is_buy: twap.size > 0,
+            size: Sz::from_raw(twap.size.saturating_abs()),
+            reduce_only: false,
+            minutes: twap.minutes,
+            randomize: twap.randomize,
+        }))
+    }
+
+    /// The venue runs it now.
+    pub(super) fn is_running(&self, post: u64) -> bool {
+        let rests = self.state.attempts.get(&post).is_some_and(|attempt| attempt.phase == Phase::Resting);
+        rests && self.state.twaps.contains_key(&post)
+    }
+
+    pub(super) fn running_twaps(&self) -> usize {
+        self.state.twaps.keys().filter(|post| self.is_running(**post)).count()
+    }
+
+    /// The answer to a TWAP's start. False: it is no such answer.
+    pub(super) fn start_twap(&mut self, post: u64, statuses: &[Status], now_ms: u64, out: &mut Commands) -> bool {
+        let [Status::Running { twap_id }] = *statuses else { return false };
+        if !self.state.twaps.contains_key(&post) {
+            return false;
+        }
+        self.run_twap(post, twap_id, now_ms, now_ms, out);
+        true
+    }
+
+    /// It runs under this number: its slices are counted from now on. What runs is no action in flight any more.
+    fn run_twap(&mut self, post: u64, id: u64, placed_ms: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        let Some(twap) = self.state.twaps.get_mut(&post) else { return };
+        let was_former = std::mem::take(&mut attempt.former);
+        attempt.phase = Phase::Resting;
+        if twap.id.is_none() {
+            twap.until_ms = placed_ms.saturating_add(twap.duration_ms());
+            twap.counted_ms = attempt.sent_ms.saturating_sub(EXPIRY_MARGIN_MS);
+        }
+        twap.look_ms = now_ms.saturating_add(CHECK_MS);
+        let (first, unwanted) = (twap.id.replace(id).is_none(), twap.unwanted);
+        if let Some(state) = self.state.followers.get_mut(attempt.follower as usize) {
+            state.in_flight = state.in_flight.saturating_sub(u32::from(first));
+            state.unresolved = state.unresolved.saturating_sub(u32::from(was_former));
+            state.coins.values_mut().filter(|lot| lot.in_flight == Some(post)).for_each(Lot::doubt);
+        }
+        self.state.fences.retain(|_, fenced| *fenced != post);
+        out.changed = true;
+        if unwanted {
+            self.withdraw(post, now_ms, out);
+        } else {
+            self.set_deadline(post, now_ms.saturating_add(SLICE_LAG_MS));
+        }
+    }
+
+    /// The target of a coin is another one: its TWAPs are not wanted any more, also those of which nothing is known yet.
+    pub(super) fn disown_twaps(&mut self, posts: &[u64]) {
+        for post in posts {
+            if let Some(twap) = self.state.twaps.get_mut(post) {
+                twap.unwanted = true;
+            }
+        }
+    }
+
+    /// A running TWAP's time to be looked at.
+    pub(super) fn follow_twap(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(twap) = self.state.twaps.get(&post) else { return };
+        let (unwanted, until_ms) = (twap.unwanted, twap.until_ms);
+        let age_ms = now_ms.saturating_sub(until_ms.saturating_sub(twap.duration_ms()));
+        let next = now_ms.saturating_add(SLICE_MS - age_ms % SLICE_MS).saturating_add(SLICE_LAG_MS);
+        let over = now_ms >= until_ms.saturating_add(SLICE_LAG_MS) || now_ms >= twap.look_ms;
+        if unwanted {
+            self.withdraw(post, now_ms, out);
+            return;
+        }
+        if over {
+            self.ask_twap(post, out);
+        } else {
+            self.ask_slices(post, out);
+        }
+        let end = until_ms.saturating_add(SLICE_LAG_MS);
+        // At its end it is asked for each second until it is over.
+        let at = if now_ms >= end { now_ms.saturating_add(backoff_ms(0)) } else { next.min(end) };
+        self.set_deadline(post, at);
+    }
+
+    /// Whether it runs, or how it ended, and what was executed of it.
+    pub(super) fn ask_twap(&mut self, post: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let body = |address| format!("{{\"type\":\"twapHistory\",\"user\":\"{address}\"}}");
+        self.ask_of_twap(Asked::Twap { post }, attempt.follower, (HISTORY_WEIGHT, Purpose::Safety), body, out);
+    }
+
+    fn ask_slices(&mut self, post: u64, out: &mut Commands) {
+        let Some((attempt, twap)) = self.state.attempts.get(&post).zip(self.state.twaps.get(&post)) else { return };
+        let from_ms = twap.counted_ms.saturating_add(1);
+        let body = |address| {
+            format!("{{\"type\":\"userTwapSliceFillsByTime\",\"user\":\"{address}\",\"startTime\":{from_ms}}}")
+        };
+        self.ask_of_twap(Asked::Slices { post }, attempt.follower, (SLICES_WEIGHT, Purpose::Ordinary), body, out);
+    }
+
+    fn ask_of_twap(
+        &mut self,
+        asked: Asked,
+        follower: u32,
+        (weight, purpose): (u32, Purpose),
+        body: impl Fn(crate::wire::Address) -> String,
+        out: &mut Commands,
+    ) {
+        let known = self.state.asks.values().any(|other| *other == asked);
+        let Some(address) = self.address(false, follower).filter(|_| !known) else { return };
+        if self.budget.has(weight, 0, purpose) {
+            self.ask(asked, weight, body(address), out);
+        }
+    }
+
+    /// What the venue says was executed since it was asked last.
+    pub(super) fn on_slices(&mut self, post: u64, body: &[u8], now_ms: u64, out: &mut Commands) {
+        let Some(twap) = self.state.twaps.get(&post) else { return };
+        let counted_ms = twap.counted_ms;
+        let sum = twap.id.and_then(|id| parse_slices(body, id).ok());
+        let Some(sum) = sum.filter(|sum| sum.size > 0 && sum.last_ms > counted_ms) else { return };
+        self.count_slices(post, sum.size, sum.value, now_ms);
+        if let Some(twap) = self.state.twaps.get_mut(&post) {
+            twap.counted_ms = sum.last_ms;
+        }
+        out.changed = true;
+        // All of it: it is over before its time.
+        if self.state.attempts.get(&post).is_some_and(|attempt| attempt.legs.iter().all(|leg| leg.size == 0)) {
+            self.ask_twap(post, out);
+        }
+    }
+
+    /// So much more of a TWAP was executed: the engine's position has it, and what is left of the TWAP is less.
+    fn count_slices(&mut self, post: u64, size: i64, value: i64, now_ms: u64) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        let (Some(twap), Some(leg)) = (self.state.twaps.get_mut(&post), attempt.legs.first_mut()) else { return };
+        // More than asked would be the venue's error; the position is read again either way.
+        let size = size.min(leg.size.saturating_abs());
+        if size <= 0 {
+            return;
+        }
+        let moved = if leg.size < 0 { -size } else { size };
+        leg.size = leg.size.saturating_sub(moved);
+        twap.executed = twap.executed.saturating_add(size);
+        twap.value = twap.value.saturating_add(value);
+        let average = price_of(twap.value, twap.executed);
+        let (follower, coin) = (attempt.follower, leg.coin);
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        let before = lot.own;
+        lot.settled_ms = now_ms;
+        for pending in lot.pending.iter_mut().filter(|pending| pending.post == Some(post)) {
+            let numbers = &mut pending.numbers;
+            numbers.filled = numbers.filled.checked_add(Sz::from_raw(size)).unwrap_or(numbers.filled);
+            numbers.average_price = average;
+        }
+        self.move_own(follower, coin, before.saturating_add(moved), price_of(value, size).raw());
+        self.touch_stop(follower, coin, before, now_ms);
+    }
+
+    /// What the venue says of an account's TWAPs; `None`: no usable answer.
+    pub(super) fn on_twaps(&mut self, post: u64, body: Option<&[u8]>, now_ms: u64, out: &mut Commands) {
+        let Some(rows) = body.and_then(|body| parse_twap_history(body).ok()) else { return };
+        let mine: Vec<&TwapRow> = rows.iter().filter(|row| self.is_row_of(post, row)).collect();
+        let ended = mine.iter().find(|row| row.ended.is_some());
+        let placed_ms = mine.first().map_or(now_ms, |row| row.placed_ms);
+        let id = mine.iter().find_map(|row| row.id).or(self.state.twaps.get(&post).and_then(|twap| twap.id));
+        match (ended, id) {
+            (Some(row), _) => self.end_twap(post, Some(row), now_ms, out),
+            (None, Some(id)) if !mine.is_empty() => self.go_on_with_twap(post, id, placed_ms, now_ms, out),
+            // It runs under a number that nobody tells: it stays unknown, and is asked for again.
+            (None, None) if !mine.is_empty() => {}
+            (None, _) => self.miss_twap(post, now_ms, out),
+        }
+    }
+
+    /// By its number, or where that is not known or not told, by all that the action said and the time of its life.
+    fn is_row_of(&self, post: u64, row: &TwapRow) -> bool {
+        let Some((attempt, twap)) = self.state.attempts.get(&post).zip(self.state.twaps.get(&post)) else {
+            return false;
+        };
+        if let Some((told, known)) = row.id.zip(twap.id) {
+            return told == known;
+        }
+        let lives =
+            attempt.sent_ms.saturating_sub(EXPIRY_MARGIN_MS)..=attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS);
+        let coin = attempt.legs.first().map_or("", |leg| self.coin_name(leg.coin));
+        row.coin == coin
+            && (row.is_buy, row.size.raw(), row.minutes) == (twap.size > 0, twap.size.saturating_abs(), twap.minutes)
+            && lives.contains(&row.placed_ms)
+    }
+
+    /// It still runs. One that was cancelled may be shown so for a moment; after that it is cancelled again.
+    fn go_on_with_twap(&mut self, post: u64, id: u64, placed_ms: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let unwanted = self.state.twaps.get(&post).is_some_and(|twap| twap.unwanted && twap.id.is_some());
+        match attempt.phase {
+            Phase::Lookup { since_ms, .. } if unwanted && now_ms < since_ms.saturating_add(LOOKUP_LAG_MS) => {}
+            Phase::Lookup { .. } if unwanted => self.withdraw(post, now_ms, out),
+            Phase::Lookup { .. } => self.run_twap(post, id, placed_ms, now_ms, out),
+            _ => {
+                if let Some(twap) = self.state.twaps.get_mut(&post) {
+                    twap.look_ms = now_ms.saturating_add(CHECK_MS);
+                }
+            }
+        }
+    }
+
+    /// The venue does not know it: after a while that proves that it never began.
+    fn miss_twap(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+        let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
+        let Phase::Lookup { since_ms, misses } = attempt.phase else { return };
+        let misses = misses.saturating_add(1);
+        attempt.phase = Phase::Lookup { since_ms, misses };
+        if misses >= 2 && now_ms >= since_ms.saturating_add(LOOKUP_LAG_MS) {
+            if attempt.nonce_taken {
+                let (follower, nonce) = (attempt.follower, attempt.nonce);
+                self.suspect_another_engine(follower, nonce, now_ms, out);
+            }
+            self.end_twap(post, None, now_ms, out);
+        }
+    }
+
+    /// It is over, or never began. What it left is given back, unless a newer target waits for it.
+    fn end_twap(&mut self, post: u64, row: Option<&TwapRow>, now_ms: u64, out: &mut Commands) {
+        let Some(twap) = self.state.twaps.get(&post) else { return };
+        let (executed, value, unwanted) = (twap.executed, twap.value, twap.unwanted);
+        if let Some(row) = row {
+            let more = row.executed.raw().saturating_sub(executed);
+            self.count_slices(post, more, row.value.raw().saturating_sub(value).max(0), now_ms);
+        }
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let (follower, coin) = (attempt.follower, attempt.legs.first().map(|leg| leg.coin));
+        let said = row.and_then(|row| row.ended.as_deref()).unwrap_or_default();
+        let class = match row {
+            None if attempt.refused => Some(Class::Unknown),
+            None => None,
+            Some(_) if unwanted => None,
+            Some(_) => Some(Class::Skip(self.end_reason(follower, said))),
+        };
+        self.settle(post, &[LegResult::nothing(class)], now_ms, out);
+        if let Some(coin) = coin.filter(|_| unwanted) {
+            self.end_superseded(follower, coin, now_ms, out);
+        }
+        self.read_soon(follower, now_ms);
+        self.work(follower, now_ms, out);
+        self.send_batch(now_ms, out);
+    }
+
+    /// Where an exit ended a TWAP and leaves nothing to be opened, its entries got what they got.
+    fn end_superseded(&mut self, follower: u32, coin: CoinId, now_ms: u64, out: &mut Commands) {
+        let target = self.target(follower, coin);
+        let Some(lot) = self.state.lot_mut(follower, coin).filter(|lot| !is_beyond(target, lot.own)) else { return };
+        let got = |pending: &Pending| {
+            pending.post.is_none() && pending.enters && !pending.reduces && !pending.numbers.filled.is_zero()
+        };
+        let done: Vec<Pending> = lot.pending.extract_if(.., |pending| got(pending)).collect();
+        for pending in done {
+            let ending = match (pending.complete, pending.given_back) {
+                (true, _) => executed(&pending),
+                (false, Reason::None) => Ending::new(Outcome::PartlyFilled, Reason::Superseded),
+                (false, reason) => Ending::new(Outcome::PartlyFilled, reason),
+            };
+            self.finish(coin, &pending, ending, now_ms, out);
+        }
+    }
+
+    fn end_reason(&self, follower: u32, said: &str) -> Reason {
+        let account = self.config.followers.get(follower as usize);
+        match account.map(|account| classify(said.as_bytes(), &account.agent, &account.account)) {
+            Some(Class::Skip(reason) | Class::Wait(reason) | Class::Bug(reason)) => reason,
+            _ => Reason::TwapEnded,
+        }
+    }
+
+    /// What cancels a TWAP; `None`: it has no number (yet), or is none.
+    pub(super) fn twap_cancel(&self, post: u64, coin: CoinId) -> Option<Action<'static>> {
+        let twap_id = self.state.twaps.get(&post)?.id?;
+        Some(Action::TwapCancel { asset: self.state.market.asset(coin)?.id, twap_id })
+    }
+
+    /// Remembers what a TWAP's action asks for. Its order has no limit: the venue bounds each slice.
+    pub(super) fn note_twap(&mut self, post: u64, follower: u32, size: i64) {
+        let execution = self.execution(follower);
+        self.state.twaps.insert(post, Twap::new(size, execution.minutes(), execution.randomizes()));
+    }
+}
+
+/// 10^-6 dollars over 10^-8 coins, in 10^-8.
+fn price_of(value: i64, size: i64) -> Px {
+    mul_div(value, 10_000_000_000, size, Round::Nearest).map_or(Px::ZERO, Px::from_raw)
+}
