@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hlfast.errors import HlfastError
@@ -17,6 +18,7 @@ from hlfast.errors import HlfastError
 DEFAULT_URL = "sqlite:///hlfast.db"
 # One lock for this work in a PostgreSQL database: "hlfast" in bytes.
 _MIGRATION_KEY = int.from_bytes(b"hlfast", "big")
+_UNUSABLE = (sa.exc.DatabaseError, sa.exc.OperationalError)
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
 
 
@@ -45,11 +47,22 @@ async def opened(url: str = DEFAULT_URL, *, migrate: bool = True) -> AsyncIterat
         if migrate:
             await upgrade(engine)
         yield engine
-    except (sa.exc.OperationalError, sa.exc.InterfaceError, OSError) as error:
-        raise StoreError(f"the database at {engine.url.render_as_string()} can't be used: {_reason(error)}") from None
+    except CommandError as error:
+        said = f"is of a later release, or of none: {error}; use that one, or name another"
+        raise StoreError(f"the database at {_place(engine)} {said}") from None
+    except (sa.exc.DatabaseError, sa.exc.InterfaceError, OSError) as error:
+        # What is under it is a broken rule of ours or of the schema, a defect; but a file that is no database is this.
+        if isinstance(error, sa.exc.DatabaseError) and type(error) not in _UNUSABLE:
+            raise
+        raise StoreError(f"the database at {_place(engine)} can't be used: {_reason(error)}") from None
     finally:
         # aiosqlite's thread would keep the process alive.
         await engine.dispose()
+
+
+def _place(engine: AsyncEngine) -> str:
+    """The URL as it was given, without its password."""
+    return engine.url.set(drivername=engine.url.get_backend_name()).render_as_string()
 
 
 def _with_driver(url: str) -> sa.URL:

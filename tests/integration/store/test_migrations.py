@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,6 +115,37 @@ async def test_database_that_can_not_be_used_is_refused_without_its_password(url
         async with opened(url):
             pass
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.asyncio
+async def test_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "x.db").write_text("these are not the pages you are looking for" * 200)
+    with pytest.raises(StoreError, match=r"sqlite:///.*x\.db can't be used: file is not a database"):
+        async with opened(f"sqlite:///{tmp_path}/x.db"):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_database_of_a_later_release_is_refused_and_left_as_it_is(url: str) -> None:
+    async with opened(url) as engine, engine.begin() as connection:
+        await connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(StoreError, match="of a later release"):
+        async with opened(url):
+            pass
+    async with opened(url, migrate=False) as engine, engine.connect() as connection:
+        assert await connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+@pytest.mark.asyncio
+async def test_defect_inside_an_open_database_is_no_refusal(url: str) -> None:
+    twice = sa.insert(metadata.tables["leaders"]).values([{"name": "a", "address": "0x1"}] * 2)
+
+    async def insert() -> None:
+        async with opened(url) as engine, engine.begin() as connection:
+            await connection.execute(twice)
+
+    with pytest.raises(sa.exc.IntegrityError):
+        await insert()
 
 
 def test_process_ends_after_a_database_was_open(url: str) -> None:
