@@ -182,9 +182,9 @@ def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
         limit = f"with limit {_n(receipt['limit_price'])}" if receipt["limit_price"] else "as the venue's TWAP"
         text = f"ordered {_n(receipt['ordered'])} {limit}, nonce {receipt['nonce']}"
         steps.append(Step(what="order", text=text, at_ms=receipt["planned_ms"] or None))
-        limit = bounds.band(receipt, beside.get("policy") or {})
-        if limit is not None:
-            steps.append(Step(what="limit", text=limit))
+        band = bounds.band(receipt, beside.get("policy") or {})
+        if band is not None:
+            steps.append(Step(what="limit", text=band))
     for attempt in beside["attempts"]:
         way = f"{attempt['does']} over {attempt['road']} lane {attempt['lane']}, post {attempt['post_id']}"
         text = f"{way}, digest {attempt['digest']}"

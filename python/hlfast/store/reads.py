@@ -101,7 +101,8 @@ async def _quote(connection: AsyncConnection, receipt: Mapping[str, Any], sequen
 async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int, int, list[dict[str, Any]]]:
     """Hold leader fills against receipts: each fill must have exactly one receipt for each follow of its leader.
 
-    Of leaders whose follows were changed while the engine ran, each fill must have one receipt a follower at most.
+    Fills are those that receipts name, and those of the leader's own feed between his first and his latest receipt. Of
+    leaders whose follows were changed while the engine ran, each fill must have one receipt a follower at most.
 
     Returns:
         Leader fills, receipts, and the first fills whose receipts are too few or too many.
@@ -124,7 +125,30 @@ async def incomplete(connection: AsyncConnection, limit: int = 20) -> tuple[int,
     events = await connection.scalar(sa.select(sa.func.count()).select_from(had))
     total = await connection.scalar(sa.select(sa.func.count()).select_from(receipts))
     found = [dict(row) for row in (await connection.execute(wrong)).mappings()]
-    return int(events or 0), int(total or 0), found
+    lost = [dict(row) for row in (await connection.execute(_without_any(edges, changed).limit(limit))).mappings()]
+    return int(events or 0) + len(lost), int(total or 0), (lost + found)[:limit]
+
+
+def _without_any(edges: sa.Subquery, changed: set[str]) -> sa.Select[Any]:
+    """Fills of a leader's own feed, amid his receipts, that no receipt names."""
+    spans = sa.select(
+        receipts.c.leader,
+        sa.func.min(receipts.c.time_ms).label("since"),
+        sa.func.max(receipts.c.time_ms).label("until"),
+    )
+    span = spans.group_by(receipts.c.leader).subquery()
+    named = sa.exists().where(
+        (receipts.c.leader == leaders.c.name)
+        & (receipts.c.coin == fills.c.coin)
+        & (receipts.c.time_ms == fills.c.time_ms)
+        & (receipts.c.tid == fills.c.tid)
+    )
+    known = (fills.c.coin, fills.c.time_ms, fills.c.tid)
+    query = sa.select(leaders.c.name.label("leader"), *known, sa.literal(0).label("had"), edges.c.due).distinct()
+    query = query.join(leaders, leaders.c.address == fills.c.account).join(span, span.c.leader == leaders.c.name)
+    query = query.join(edges, edges.c.leader == leaders.c.name)
+    between = fills.c.time_ms.between(span.c.since, span.c.until)
+    return query.where(between & ~named & leaders.c.name.not_in(changed)).order_by(fills.c.time_ms)
 
 
 class LeaderOutcome(msgspec.Struct, frozen=True, kw_only=True):
