@@ -17,6 +17,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hlfast.cli.line import EXIT_WRONG, refuse
@@ -24,6 +25,7 @@ from hlfast.cli.settings import DEFAULT_PATH, ConfigPath, load_or_exit
 from hlfast.cli.stopping import stopping
 from hlfast.config.model import Config
 from hlfast.control.accounts import AccountReader, Reading
+from hlfast.control.explain import Explanation, Slippage
 from hlfast.control.explain import explain as explained
 from hlfast.control.projector import Projector
 from hlfast.engine.limits import ACCOUNTS_WEIGHT, BESIDE_BURST
@@ -239,27 +241,43 @@ def explain(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    typer.echo(f"receipt {number}: {found.verdict}")
+    show_explanation(found)
+
+
+def show_explanation(found: Explanation) -> None:
+    """Print a receipt in words: what, when since the leader's fill, and the numbers."""
     first = next((step.at_ms for step in found.steps if step.at_ms is not None), 0)
-    for step in found.steps:
-        at = "" if step.at_ms is None else f"+{step.at_ms - first:,} ms"
-        typer.echo(f"  {step.what:<11}{at:>11}  {step.text}")
-    if found.slippage is not None:
-        cost = found.slippage
-        parts = ""
-        if cost.delay_usd is not None:
-            parts = f": delay {cost.delay_usd:f}, spread {cost.spread_usd:f}, impact {cost.impact_usd:f}"
-        text = f"{cost.price_usd:f} USD against the leader's price ({cost.bps} bps){parts}"
-        typer.echo(f"  {'cost':<11}{'':>11}  {text}")
-        if cost.rounding_usd > 0:
-            text = f"{cost.rounding_usd:f} USD of what was due: rounding, caps, minimum"
-            typer.echo(f"  {'not sent':<11}{'':>11}  {text}")
-        elif cost.rounding_usd:
-            text = f"{-cost.rounding_usd:f} USD more than this fill was due: what earlier ones had left"
-            typer.echo(f"  {'beyond':<11}{'':>11}  {text}")
+    rows = [(step.what, "" if step.at_ms is None else f"+{step.at_ms - first:,} ms", step.text) for step in found.steps]
+    rows += [(what, "", text) for what, text in _cost_rows(found.slippage)]
+    typer.echo(f"receipt {found.number}: {found.verdict}")
+    console = Console()
+    if not console.is_terminal:
+        # A pipe has no width: lines stay whole there.
+        typer.echo("\n".join(f"  {what:<11}{at:>11}  {text}" for what, at, text in rows))
+        return
+    grid = Table.grid(padding=(0, 2))
+    for justify in ("left", "right", "left"):
+        grid.add_column(justify=justify, no_wrap=justify == "right", overflow="fold")
+    for what, at, text in rows:
+        grid.add_row(Text(f"  {what}", style="bold"), Text(at, style="dim"), Text(text))
+    console.print(grid)
 
 
-async def _explain(database: str, number: int) -> Any:
+def _cost_rows(cost: Slippage | None) -> list[tuple[str, str]]:
+    if cost is None:
+        return []
+    parts = ""
+    if cost.delay_usd is not None:
+        parts = f": delay {cost.delay_usd:f}, spread {cost.spread_usd:f}, impact {cost.impact_usd:f}"
+    rows = [("cost", f"{cost.price_usd:f} USD against the leader's price ({cost.bps} bps){parts}")]
+    if cost.rounding_usd > 0:
+        rows.append(("not sent", f"{cost.rounding_usd:f} USD of what was due: rounding, caps, minimum"))
+    elif cost.rounding_usd:
+        rows.append(("beyond", f"{-cost.rounding_usd:f} USD more than this fill was due: what earlier ones had left"))
+    return rows
+
+
+async def _explain(database: str, number: int) -> Explanation | None:
     async with opened(database) as engine, engine.connect() as connection:
         receipt = await find_receipt(connection, number)
         if receipt is None:

@@ -181,6 +181,7 @@ def test_explain_tells_a_receipt_and_names_a_missing_one(database: str) -> None:
     done = run("explain", "-d", database, "41")
     assert done.exit_code == 0, done.output
     assert "lead went from 10 to 11 SOL at 100.5" in done.output
+    assert json.loads(run("explain", "-d", database, "41", "--json").stdout)["number"] == 41
     missing = run("explain", "-d", database, "99999")
     assert missing.exit_code == 1
     assert "no receipt 99999" in missing.output
