@@ -140,6 +140,15 @@ def test_discover_reads_a_leaderboard_over_http_and_from_a_file(tmp_path: Path, 
     assert [one["trips"] for one in found["judged"]] == [3]
 
 
+def test_discover_without_any_source_that_works_is_no_success(tmp_path: Path, sim: Sim) -> None:
+    (tmp_path / "board.json").write_text("{}")
+    database = ("-d", f"sqlite:///{tmp_path}/found.db")
+    code, found, said = discover(sim, tmp_path, "--tape", "0", "--leaderboard", "board.json", *database)
+    assert code == 1
+    assert "board.json is no leaderboard" in found["notes"][0]
+    assert "no source could be used" in said
+
+
 def test_discover_says_that_the_venue_is_away(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "hlfast", "discover", "--venue", "http://127.0.0.1:1", "--tape", "1"]
     done = subprocess.run(

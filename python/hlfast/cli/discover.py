@@ -106,7 +106,18 @@ async def _discover(config: Config, html: Path | None, *, repeat: bool, as_json:
             if html is not None:
                 await asyncio.to_thread(write_judged, html, found.judged, told(found))
             if not repeat:
+                if _heard_nothing(found):
+                    typer.echo(
+                        "no source could be used\n  → the notes say why; --tape and --leaderboard name them", err=True
+                    )
+                    raise typer.Exit(EXIT_WRONG)
                 return
+
+
+def _heard_nothing(found: Searched) -> bool:
+    """Whether nobody was looked at because no source could be used, and not because nobody was worth it."""
+    tape = found.heard is not None and found.heard.connected
+    return bool(found.notes) and not tape and not found.leaderboard_rows and not found.judged and not found.dismissed
 
 
 def _tell(line: str) -> None:

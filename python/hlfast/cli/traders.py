@@ -26,7 +26,7 @@ from hlfast.research.traders_page import render_compared, short
 
 _DATABASE = "sqlite:///hlfast.db"
 _MAINNET = "https://api.hyperliquid.xyz"
-_WHAT_TO_NAME = "name an address (0x and 40 digits), or a file of fill rows: JSON, JSON lines, .gz"
+WHAT_TO_NAME = "name an address (0x and 40 digits), or a file of fill rows: JSON, JSON lines, .gz"
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _BARS = 60
 
@@ -81,7 +81,7 @@ def _read_all(targets: list[str], beside: Beside, venue: str) -> list[Analysis]:
         try:
             analyses.append(_analyse(target, beside, venue))
         except FileRefusedError as error:
-            typer.echo(f"{error}\n  → {_WHAT_TO_NAME}", err=True)
+            typer.echo(f"{error}\n  → {WHAT_TO_NAME}", err=True)
     return analyses
 
 
@@ -122,7 +122,7 @@ def trader(
         try:
             one = _analyse(target, beside, venue)
         except FileRefusedError as error:
-            typer.echo(f"{error}\n  → {_WHAT_TO_NAME}", err=True)
+            typer.echo(f"{error}\n  → {WHAT_TO_NAME}", err=True)
             raise typer.Exit(EXIT_WRONG) from None
     if as_json:
         typer.echo(msgspec.json.encode(one).decode())

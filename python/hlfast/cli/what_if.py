@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from hlfast.cli.line import EXIT_WRONG, refuse
 from hlfast.cli.settings import load_or_exit
-from hlfast.cli.traders import write_page
+from hlfast.cli.traders import WHAT_TO_NAME, write_page
 from hlfast.config.follows import MODE_FIELD, check_follows
 from hlfast.config.model import Follow, Follower, Leader
 from hlfast.errors import ConfigError
@@ -136,7 +136,7 @@ def what_if_command(  # noqa: PLR0913, PLR0917 - one argument an option
         known = markets_from_files(market or [])
         history, known, found_equity = _history(target, fills, known, venue)
     except FileRefusedError as error:
-        typer.echo(f"{error}", err=True)
+        typer.echo(f"{error}\n  → {WHAT_TO_NAME}", err=True)
         raise typer.Exit(EXIT_WRONG) from None
     model = Model(
         latency_ms=latency,
