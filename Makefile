@@ -15,7 +15,10 @@ PEER   := .venv-oracle-coincurve
 RUST   := $(shell find rust -path rust/fuzz -prune -o -name '*.rs' -print -o -name Cargo.toml -print) Cargo.toml Cargo.lock
 PIP    := -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps
 
-.PHONY: demo gameday planted mistakes hunt test lint rust-test py-test bench fmt clean setup oracle fuzz
+# Python writes down what it compiled: each of some hundred processes of the tests would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo gameday planted mistakes hunt test ready lint rust-lint py-lint rust-test py-test bench fmt clean setup oracle fuzz
 
 setup: $(VENV)/.built
 
@@ -63,22 +66,36 @@ hunt: setup
 	cp target/planted/release/libhlfast_py.so target/planted/_core.abi3.so
 	$(BIN)/python -m tests.gameday.planted target/planted/_core.abi3.so
 
-test: lint rust-test py-test
+# Two at a time: one core waits for the net, the disk or the linker while the other works. The tests of Python, which mind a
+# busy machine, have it for themselves.
+test:
+	@$(MAKE) -j 2 --output-sync=target ready
+	@$(MAKE) py-test
 
-lint: setup
+ready: setup rust-test py-lint oracle rust-lint
+
+lint: rust-lint py-lint
+
+rust-lint:
 	cargo fmt --all --check
 	cargo clippy --quiet --workspace --all-targets --locked -- -D warnings
+
+py-lint: setup
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/ruff check --quiet .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/python -m mypy.stubtest hlfast._core --concise
 	$(BIN)/lint-imports --no-cache > $(VENV)/lint-imports.log || (cat $(VENV)/lint-imports.log; exit 1)
 
+# With the switches of planted defects compiled in, and off, so that `make planted` finds its programs here. What ships is
+# built without them, and is what the tests of Python run.
 rust-test:
-	cargo test --quiet --workspace --locked
+	cargo test --quiet --workspace --locked --features hlfast-py/planted
+	$(PYTHON) bench/e2e/failpoints.py
 
+# Most of these tests wait for processes; no core is idle with four at a time.
 py-test: setup oracle
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 4 --dist worksteal
 
 # The same beside coincurve: a peer of the benches.
 $(PEER)/.locked: requirements/oracle-coincurve.txt

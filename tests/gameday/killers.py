@@ -21,6 +21,7 @@ import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from tests.gameday.planted import SHELL
@@ -58,10 +59,9 @@ def table() -> list[Killer]:
 
 
 def programs(wanted: set[str]) -> dict[str, Path]:
-    """Build test programs with the feature on, these and no others; "package/target" → program."""
+    """Build test programs as `make rust-test` does, these and no others; "package/target" → program."""
     command = ["cargo", "test", "--locked", "--no-run", "--message-format=json"]
-    for package in sorted({name.partition("/")[0] for name in wanted}):
-        command += ["--package", f"hlfast-{package}", "--features", f"hlfast-{package}/planted"]
+    command += ["--workspace", "--features", "hlfast-py/planted"]
     for target in sorted({name.partition("/")[2] for name in wanted}):
         command += ["--test", target]
     built = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
@@ -79,6 +79,8 @@ class Court:
     def __init__(self, killers: list[Killer]) -> None:
         wanted = {killer.program for killer in killers if killer.program}
         self._programs = programs(wanted) if wanted else {}
+        # Several defects have the same killer.
+        self._sound = cache(lambda command: self._run(list(command), None))
 
     def judge(self, killer: Killer) -> str | None:
         """What is wrong; None if the test fails with the defect and passes without it."""
@@ -89,7 +91,7 @@ class Court:
             name = killer.test.partition("::")[2]
             command = [str(self._programs[killer.program]), "--exact", name]
             failed = RUST_FAILED
-        sound, output = self._run(command, None)
+        sound, output = self._sound(tuple(command))
         if sound != 0 or "0 passed" in output:
             return f"{killer.test} does not pass without the defect:\n{output}"
         code, _ = self._run(command, killer.defect)
