@@ -93,9 +93,9 @@ rust-test:
 	cargo test --quiet --workspace --locked --features hlfast-py/planted
 	$(PYTHON) bench/e2e/failpoints.py
 
-# Most of these tests wait for processes; no core is idle with four at a time.
+# Most of these tests wait for processes; more than three at a time would make the demo late.
 py-test: setup oracle
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 3 --dist worksteal
 
 # The same beside coincurve: a peer of the benches.
 $(PEER)/.locked: requirements/oracle-coincurve.txt
