@@ -78,6 +78,10 @@ async def _project(settings: Config, *, follow: bool, accounts: bool) -> None:
         typer.echo(
             f"{progress.receipts:,} receipts written; the database stands at journal record {progress.sequence:,}"
         )
+        dropped = await projector.forget_old()
+        if any(dropped.values()):
+            what = ", ".join(f"{count:,} of {name}" for name, count in dropped.items() if count)
+            typer.echo(f"forgotten, older than {settings.store.keep_days} days (months, or rows in SQLite): {what}")
         if accounts and not follow:
             _tell_reading(await reader.read())
 

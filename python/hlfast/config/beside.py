@@ -19,6 +19,8 @@ def check_beside(problems: Problems, config: Config) -> None:
         problems.append(Problem("store.url", "names no database known here", fix))
     if config.store.accounts_s:
         values.whole(problems, "store.accounts_s", config.store.accounts_s, 60, 7 * 86_400)
+    if config.store.keep_days:
+        values.whole(problems, "store.keep_days", config.store.keep_days, 31, 36_500)
     values.whole(problems, "companion.metrics_port", config.companion.metrics_port, 0, 65_535)
     _check_discovery(problems, config.discovery)
     _check_auto_follow(problems, config.discovery.auto_follow, config.followers)

@@ -222,6 +222,7 @@ class Store(Frozen, frozen=True):
 
     url: str = "sqlite:///hlfast.db"
     accounts_s: int = 3_600  # between readings of leaders' and followers' equity and funding; 0: never
+    keep_days: int = 0  # older receipts, fills, attempts, equity and funding are forgotten; 0: never
 
 
 class Companion(Frozen, frozen=True):

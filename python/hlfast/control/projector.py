@@ -21,11 +21,13 @@ from hlfast.config.model import Config
 from hlfast.control.roster import Roster
 from hlfast.control.rows import Translator, strategies_of
 from hlfast.errors import JournalError
+from hlfast.store.partitions import forget_before
 from hlfast.store.writes import Batch, Writer
 
 # Objects a transaction: large enough to make its commit cheap, small enough to hold in memory (about 30 MiB).
 CHUNK = 20_000
 _LONGEST_PAUSE_S = 30.0
+_DAY_MS = 86_400_000
 
 
 class Progress(msgspec.Struct):
@@ -69,7 +71,9 @@ class Projector:
         self._read = read
         self._pause_s = pause_s
         self._seen = seen
+        self._engine = engine
         self._writer = Writer(engine, self._journal)
+        self._forgot_ms = 0
         self.progress = Progress()
 
     async def catch_up(self, chunk: int = CHUNK) -> Progress:
@@ -98,6 +102,18 @@ class Projector:
         self.progress.sequence, self.progress.lag_ms = after, 0
         return self.progress
 
+    async def forget_old(self) -> dict[str, int]:
+        """Forget what is older than `store.keep_days`, at most once a day; returns what was dropped, by table.
+
+        The cursor is behind it: what is dropped is not projected again. The journal keeps all until it is archived.
+        """
+        now_ms, days = self._clock_ms(), self._config.store.keep_days
+        if not days or now_ms - self._forgot_ms < _DAY_MS:
+            return {}
+        dropped = await forget_before(self._engine, now_ms - days * _DAY_MS)
+        self._forgot_ms = now_ms
+        return dropped
+
     def _is_there(self) -> bool:
         return Path(self._directory).exists()
 
@@ -118,6 +134,7 @@ class Projector:
         while not stop.is_set():
             try:
                 await self.catch_up()
+                await self.forget_old()
                 pause = self._pause_s
             except (sa.exc.DBAPIError, OSError, JournalError) as error:
                 self.progress.failures += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from hlfast.store.tables import EVENTS, metadata
 
@@ -82,3 +82,9 @@ async def drop_before(connection: AsyncConnection, table: str, before_ms: int) -
             await connection.execute(sa.text(f"DROP TABLE {name}"))
             dropped += 1
     return dropped
+
+
+async def forget_before(engine: AsyncEngine, before_ms: int) -> dict[str, int]:
+    """Forget events of every table from before a time, all or none; returns what `drop_before` dropped of each."""
+    async with engine.begin() as connection:
+        return {name: await drop_before(connection, name, before_ms) for name in EVENTS}

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from tests.fakes import journal
 
-from hlfast.config.model import Config, Part, Strategy
+from hlfast.config.model import Config, Part, Store, Strategy
 from hlfast.control.projector import Projector, render
 from hlfast.store import tables
 from hlfast.store.database import opened
@@ -121,3 +121,29 @@ async def test_strategies_are_those_of_the_settings_and_keep_their_first_time(ur
             [row] = (await connection.execute(sa.select(tables.strategies))).all()
     assert (row.name, row.kind, row.settings["parts"]) == ("one", "mirror", [{"leader": "lead", "allocation": "0.4"}])
     assert row.since_ms == journal.START_MS + 3 * 5_000
+
+
+@pytest.mark.asyncio
+async def test_what_is_older_than_it_is_kept_for_is_forgotten_once_a_day_and_not_projected_again(url: str) -> None:
+    day_ms = 86_400_000
+    now = [journal.START_MS + 5_000]
+    kept = msgspec.structs.replace(journal.config(), store=Store(url=url, keep_days=31))
+
+    async def receipts() -> int:
+        async with engine.connect() as connection:
+            return int(await connection.scalar(sa.select(sa.func.count()).select_from(tables.receipts)) or 0)
+
+    async with opened(url) as engine:
+        projector = Projector(engine, Path("/"), kept, clock_ms=lambda: now[0], read=journal.reader(10))
+        await projector.catch_up()
+        assert not any((await projector.forget_old()).values())
+        assert await receipts() == 10 * journal.PER_RECORD
+        now[0] += day_ms // 2
+        assert await projector.forget_old() == {}, "once a day"
+        now[0] += 70 * day_ms
+        assert (await projector.forget_old())["receipts"] > 0
+        assert await receipts() == 0
+        await projector.catch_up()
+        assert await receipts() == 0
+        for_ever = Projector(engine, Path("/"), journal.config(), clock_ms=lambda: now[0], read=journal.reader(10))
+        assert await for_ever.forget_old() == {}

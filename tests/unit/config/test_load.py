@@ -206,6 +206,7 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("value for list", put("venue.dexs", "xyz"), "venue.dexs", "must be a list"),
     ("fitness without orders", put("fitness.fewest", 300), "fitness.fewest", "nobody is judged"),
     ("fitness beyond a whole", put("fitness.most_maker_percent", 101), "fitness.most_maker_percent", "write 0 to 100"),
+    ("events forgotten too soon", put("store.keep_days", 30), "store.keep_days", "write 31 to"),
     ("accounts too often", put("store.accounts_s", 5), "store.accounts_s", "write 60 to"),
     ("unknown database", put("store.url", "mysql://x"), "store.url", 'write "sqlite:///file.db"'),
     ("search too often", put("discovery.every_s", 5), "discovery.every_s", "write 60 to"),
