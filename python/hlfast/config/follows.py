@@ -126,6 +126,10 @@ def _check_limits(problems: Problems, setting: str, follow: Follow) -> None:
     if order is not None and position is not None and order > 2 * position:
         what = "is more than twice max_position_usd: no order can be that large"
         problems.append(Problem(f"{setting}.max_order_usd", what, "lower it"))
+    gross = values.usd(problems, f"{setting}.max_gross_usd", follow.max_gross_usd, least=MIN_ORDER_USD)
+    if position is not None and gross is not None and position > gross:
+        what = "is more than max_gross_usd, which it can never reach"
+        problems.append(Problem(f"{setting}.max_position_usd", what, "lower it to max_gross_usd or raise that"))
     if notional is not None and position is not None and notional > position:
         what = "is more than max_position_usd, which would cut every position"
         problems.append(Problem(f"{setting}.notional_usd", what, "lower it or raise max_position_usd"))

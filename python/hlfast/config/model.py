@@ -170,6 +170,7 @@ class Policy(Frozen, frozen=True, kw_only=True):
     max_leader_drawdown_bps: int | None = None
     max_order_usd: str | None = None  # this edge's part of one order
     max_position_usd: str | None = None  # this edge's part of one coin
+    max_gross_usd: str | None = None  # this edge's parts of all coins
     max_age_ms: int = 2_000  # an older entry expires; an exit never does
     entry_band_bps: int = 30
     reduce_band_bps: int = 100

@@ -67,6 +67,8 @@ def caps(receipt: Mapping[str, Any], policy: Mapping[str, Any], account: Mapping
         yield f"max_order_usd {policy['max_order_usd']} of the follow: {_usd(added, price)} USD were added"
     if policy.get("max_position_usd") is not None:
         yield f"max_position_usd {policy['max_position_usd']} of the follow: {_usd(held, price)} USD entitled"
+    if policy.get("max_gross_usd") is not None:
+        yield f"max_gross_usd {policy['max_gross_usd']} of the follow, over all coins of the leader"
     if account.get("max_order_usd") is not None:
         ordered = _usd(receipt["ordered"], receipt["limit_price"])
         yield f"max_order_usd {account['max_order_usd']} of the account: {ordered} USD ordered at its limit"

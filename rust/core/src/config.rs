@@ -336,6 +336,7 @@ pub(crate) struct RawFollow {
     pub max_leader_drawdown_bps: Option<u32>,
     pub max_order_usd: Option<String>,
     pub max_position_usd: Option<String>,
+    pub max_gross_usd: Option<String>,
     pub max_age_ms: u64,
     pub entry_band_bps: u32,
     pub reduce_band_bps: u32,

@@ -158,6 +158,27 @@ fn rule_14_caps_bound_each_leaders_part_before_netting_and_the_net_after() {
     consistent(&world);
 }
 
+/// All that is copied of one leader into one account, with what is on its way and what nobody knows the fate of.
+#[test]
+fn a_cap_of_one_leaders_parts_counts_all_its_coins_and_never_stops_an_exit() {
+    let follows = [follow(0, 0, json!({"ratio": "1", "max_gross_usd": "800"})), follow(1, 0, json!({"ratio": "1"}))];
+    let mut world = World::new(2, &[json!({})], &follows);
+    world.reply = Reply::Silence;
+    world.leader_fill(0, "SOL", "B", "100", "5");
+    world.reply = Reply::Fill;
+    world.leader_fill(0, "ETH", "A", "100", "9");
+    assert_eq!(parts(&world, "ETH"), [pos("-3"), 0], "500 of SOL are unknown, so 300 are left");
+    world.leader_fill(0, "BTC", "B", "100", "1");
+    assert_eq!(world.outcomes().last().unwrap(), &(Outcome::Skipped, "cap"));
+    world.leader_fill(1, "BTC", "B", "100", "1");
+    assert_eq!(parts(&world, "BTC"), [0, pos("1")], "another leader's parts are not its own");
+    world.leader_fill(0, "ETH", "B", "100", "6");
+    assert_eq!(parts(&world, "ETH"), [pos("-1"), 0], "an exit passes");
+    world.leader_fill(0, "BTC", "B", "100", "4");
+    assert_eq!(parts(&world, "BTC"), [pos("2"), pos("1")], "and makes room");
+    world.assert_replay();
+}
+
 #[test]
 fn a_manual_trade_is_in_no_leaders_part_and_what_somebody_closed_is_shared_out() {
     let mut world = followed(2, json!({}));

@@ -114,6 +114,7 @@ GROWN = {
         ({"max_age_ms": 5}, "too_old", "max_age_ms 5: 10 ms old when it was ordered"),
         ({"max_order_usd": "400"}, "none", "max_order_usd 400 of the follow: 400.00 USD were added"),
         ({"max_position_usd": "700"}, "none", "max_position_usd 700 of the follow: 600.00 USD entitled"),
+        ({"max_gross_usd": "900"}, "none", "max_gross_usd 900 of the follow, over all coins of the leader"),
         ({"entry_band_bps": 30}, "none", "entry_band_bps 30: the limit stood 30.00 bps beyond the leader's price"),
         ({"max_depth_percent": 20}, "impact", "max_depth_percent 20 of the follow: stopped it"),
     ],

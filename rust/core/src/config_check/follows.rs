@@ -59,6 +59,8 @@ pub struct CheckedFollow {
     pub max_depth_percent: Option<u32>,
     /// Cap of this edge's part of one coin.
     pub max_position: Option<Usd>,
+    /// Cap of this edge's parts of all coins together.
+    pub max_gross: Option<Usd>,
     /// An older entry expires.
     pub max_age_ms: u64,
     /// Around the leader's price.
@@ -105,6 +107,7 @@ pub(super) fn check_follow(
             .map(|percent| within(at, "max_depth_percent", percent, 1, MAX_PERCENT))
             .transpose()?,
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
+        max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
         max_age_ms: within(at, "max_age_ms", raw.max_age_ms, 1, 3_600_000)?,
         entry_band_bps: band(at, "entry_band_bps", raw.entry_band_bps, 0)?,
         reduce_band_bps,

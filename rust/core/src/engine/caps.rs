@@ -16,6 +16,7 @@ impl Engine {
     /// Cuts an increase to what the edge's caps leave room for. What is cut is not taken later.
     pub(super) fn clip(
         &self,
+        follow: u32,
         edge: &CheckedFollow,
         change: &Change,
         entitled: i128,
@@ -30,6 +31,10 @@ impl Engine {
         }
         if let Some(cap) = edge.max_position {
             most = bound(most, room(units(cap), entitled, wanted));
+        }
+        if let Some(cap) = edge.max_gross {
+            let left = cap.checked_sub(self.parts_without(follow, edge.follower, change.coin)).unwrap_or(Usd::ZERO);
+            most = bound(most, room(units(left).max(0), entitled, wanted));
         }
         if most == 0 {
             return Err((Outcome::Skipped, Reason::Cap));
@@ -72,7 +77,7 @@ impl Engine {
                 return None;
             }
             let raised = if added > 0 { added.checked_add(lacking)? } else { added.checked_sub(lacking)? };
-            self.clip(edge, change, entitled, raised).ok().filter(|clipped| *clipped == raised)
+            self.clip(follow, edge, change, entitled, raised).ok().filter(|clipped| *clipped == raised)
         };
         raised().unwrap_or(added)
     }
@@ -163,6 +168,23 @@ impl Engine {
     pub(super) fn net(&self, follower: u32, coin: u32) -> i128 {
         let follows = self.follows_of_follower.get(follower as usize).into_iter().flatten();
         follows.fold(0i128, |sum, follow| sum.saturating_add(self.state.held(*follow, coin).entitled))
+    }
+
+    /// What an edge's parts of other coins are worth at worst: the larger of what they are and what they should be, which has
+    /// what is on its way and what is unknown in it.
+    fn parts_without(&self, follow: u32, follower: u32, coin: u32) -> Usd {
+        let lots = self.state.follower(follower).map(|state| &state.coins);
+        let parts = self.state.held.get(follow as usize).into_iter().flatten().filter(|(other, _)| **other != coin);
+        // 10^-20 coins times 10^-8 dollars; divided once.
+        let sum = parts.fold(0u128, |sum, (other, held)| {
+            let leader_price = lots.and_then(|lots| lots.get(other)).map_or(0, |lot| lot.leader_price);
+            let price = self.state.market.coin(*other).map_or(0, |coin| coin.last_price).max(leader_price);
+            let is = u128::from(held.position.unsigned_abs()).saturating_mul(UNIT.unsigned_abs());
+            let worst = is.max(held.entitled.unsigned_abs());
+            sum.saturating_add(worst.saturating_mul(price.unsigned_abs().into()))
+        });
+        let dollars = sum.div_ceil(UNIT.unsigned_abs().saturating_mul(10_000_000_000));
+        i64::try_from(dollars).map_or(Usd::MAX, Usd::from_raw)
     }
 
     /// What the follower's other coins are worth at worst: the larger of what it holds, with orders in flight, and what it should.

@@ -267,7 +267,7 @@ impl Engine {
         }
         let delta = change.after.checked_sub(from).ok_or(skipped(Reason::OutOfRange))?;
         let wanted = step(ratio, if edge.inverse { -delta } else { delta });
-        let added = self.clip(edge, change, held.entitled, wanted)?;
+        let added = self.clip(follow, edge, change, held.entitled, wanted)?;
         let added = self.raise(follow, edge, change, held.entitled, added);
         let added = if self.needs.book { self.within_book(edge, change, added, now_ms)? } else { added };
         held.entitled = held.entitled.checked_add(added).ok_or(skipped(Reason::OutOfRange))?;
