@@ -86,6 +86,23 @@ fn rule_32_flatten_closes_the_part_of_the_paused_leader_alone() {
 }
 
 #[test]
+fn what_is_too_much_for_one_action_goes_in_several() {
+    let mut world = World::cold(1, &[json!({})], &[follow(0, 0, json!({}))], "off");
+    let coins: Vec<String> = (0..90).map(|at| format!("C{at}")).collect();
+    world.coins.extend(coins.iter().cloned());
+    world.boot(1);
+    coins.iter().for_each(|coin| world.leader_fill(0, coin, "B", "100", "2"));
+    assert!(coins.iter().all(|coin| world.position(0, coin) == pos("1")));
+    let sent = world.sent.len();
+    world.operate(json!({"do": "pause", "follower": "F0", "kind": "flatten"}));
+    let orders: Vec<usize> = world.sent[sent..].iter().map(|sent| sent.orders.len()).collect();
+    assert_eq!((orders.len(), orders.iter().sum::<usize>()), (3, 90), "{orders:?}");
+    assert!(orders.iter().all(|orders| *orders <= 40), "{orders:?}");
+    assert!(coins.iter().all(|coin| world.position(0, coin) == 0));
+    world.assert_replay();
+}
+
+#[test]
 fn rule_16_a_frozen_account_sends_nothing_and_its_exits_go_when_it_thaws() {
     let mut world = two_leaders();
     world.leader_fill(0, "SOL", "B", "100", "10");

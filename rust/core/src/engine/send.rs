@@ -14,6 +14,10 @@ use crate::sign::{
 };
 use crate::wire::{Action, Address, Cloid, Order, Tif, encode_action};
 
+/// Orders of one action at most. The venue takes any number that is practical, up to 40 to 100 by what was seen; one that it
+/// refuses whole must not be a flatten of everything.
+const MAX_ORDERS: usize = 40;
+
 /// One follower's action before it has bytes.
 #[derive(Debug)]
 struct ActionDraft {
@@ -48,6 +52,11 @@ impl Batch {
         self.start = self.legs.len();
     }
 
+    /// A coin takes two orders at most: a close and an opening.
+    pub fn is_full(&self) -> bool {
+        self.legs.len().saturating_sub(self.start) > MAX_ORDERS.saturating_sub(2)
+    }
+
     pub fn push(&mut self, coin: CoinId, draft: Draft) {
         if draft.passive { self.passive.push((coin, draft)) } else { self.legs.push((coin, draft)) }
     }
@@ -57,7 +66,8 @@ impl Batch {
         self.begin();
         let native = self.passive.pop_if(|(_, draft)| draft.native);
         if native.is_none() {
-            self.legs.append(&mut self.passive);
+            let count = self.passive.len().min(MAX_ORDERS);
+            self.legs.extend(self.passive.drain(..count));
         }
         self.legs.extend(native);
         self.legs.len() > self.start

@@ -38,10 +38,15 @@ impl Engine {
             return;
         }
         out.changed = true;
-        let gate = self.gate(follower, now_ms);
+        let mut gate = self.gate(follower, now_ms);
         let mut waits = false;
         self.batch.begin();
         for coin in &coins {
+            if self.batch.is_full() {
+                self.close_action(follower, now_ms);
+                self.batch.begin();
+                gate = self.gate(follower, now_ms);
+            }
             waits |= self.work_coin(follower, *coin, gate, now_ms, out);
         }
         self.batch.coins = coins;
