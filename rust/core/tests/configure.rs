@@ -52,6 +52,23 @@ fn a_new_follow_copies_what_comes_and_ignores_what_was_there() {
 }
 
 #[test]
+fn no_more_follow_a_leader_than_may() {
+    let mut config = venue::config_json(2, &[json!({}), json!({})], &[follow(0, 0, json!({}))], "off");
+    config["leaders"][0]["max_followers"] = json!(1);
+    let mut world = World::of(&config);
+    world.boot(2);
+    let more = |config: &mut Value| rows(config, "follows").push(follow(0, 1, json!({})));
+    let answer = world.configure(json!({}), more);
+    assert_eq!((&answer["ok"], world.engine.revision()), (&json!(false), 0));
+    assert!(answer.to_string().contains("leaders[0].max_followers"), "{answer}");
+    world.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!((world.position(0, "SOL"), world.position(1, "SOL")), (pos("1"), 0));
+    world.configure(json!({"parting": "close"}), |config| rows(config, "follows").clear());
+    assert_eq!(world.configure(json!({}), more)["ok"], true, "whoever was ended makes room");
+    world.assert_replay();
+}
+
+#[test]
 fn a_new_follow_adopts_what_was_there_if_it_is_told_to() {
     let mut world = two_edges();
     world.leader_fill(0, "SOL", "B", "100", "10");

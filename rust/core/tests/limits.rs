@@ -5,7 +5,7 @@ mod venue;
 
 use hlfast_core::commands::Outcome;
 use serde_json::json;
-use venue::{OwnedEvent, World, follow, pos};
+use venue::{OwnedEvent, Reply, World, follow, pos};
 
 fn limited(followers: usize) -> World {
     let accounts = vec![json!({}); followers];
@@ -171,5 +171,20 @@ fn a_cap_of_the_gross_counts_what_is_on_its_way() {
     }
     world.settle();
     assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (pos("5"), pos("1")));
+    world.assert_replay();
+}
+
+#[test]
+fn a_cap_of_the_gross_counts_what_nobody_knows_the_fate_of() {
+    let mut world = World::new(1, &[json!({"max_gross_usd": "600"})], &[follow(0, 0, json!({}))]);
+    world.reply = Reply::Lost;
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    (world.reply, world.answer_reads) = (Reply::Silence, false);
+    world.pass(4_000);
+    let lot = world.status()["followers"][0]["positions"]["SOL"].clone();
+    assert_eq!((&lot["own"], &lot["unknown"]), (&json!("0"), &json!(1)), "it filled, and no answer came");
+    world.reply = Reply::Fill;
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!(world.position(0, "ETH"), pos("1"));
     world.assert_replay();
 }

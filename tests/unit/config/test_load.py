@@ -113,12 +113,7 @@ MAINNET = all_of(put("network", "mainnet"), put("venue.base_url", "https://api.h
 
 BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     # what is shown, the change, the setting that must be named, and what must be said
-    (
-        "builder fee without a builder",
-        put("followers.0.builder_fee_tenths_bps", 5),
-        "followers[0].builder_fee_tenths_bps",
-        "has no builder",
-    ),
+    ("no builder", put("followers.0.builder_fee_tenths_bps", 5), "followers[0].builder_fee_tenths_bps", "has no builder"),
     (
         "builder fee above the venue's",
         put("builder", {"address": "0x" + "b1" * 20, "fee_tenths_bps": 101}),
@@ -327,6 +322,18 @@ BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     ("no edge's drawdown", put("follows.0.max_drawdown_usd", "-5"), "follows[0].max_drawdown_usd", "no decimal number"),
     ("unknown reaction", put("follows.0.on_liquidation", "panic"), "follows[0].on_liquidation", "panic"),
     ("nobody may follow", put("leaders.0.max_followers", 0), "leaders[0].max_followers", "write 1 to"),
+    (
+        "more than may follow",
+        all_of(put("leaders.0.max_followers", 1), put("follows.1.leader", "alice")),
+        "leaders[0].max_followers",
+        "2 follow it",
+    ),
+    (
+        "part beyond its leader's",
+        all_of(put("follows.0.max_gross_usd", "100"), put("follows.0.max_position_usd", "200")),
+        "follows[0].max_position_usd",
+        "more than max_gross_usd",
+    ),
     ("near stop", put("followers.0.disaster_stop_bps", 99), "followers[0].disaster_stop_bps", "write 100 to 9000"),
     ("far stop", put("followers.0.disaster_stop_bps", 9001), "followers[0].disaster_stop_bps", "write 100 to 9000"),
     ("no duration", execution(style="twap", slices=6), "followers[0].execution.seconds", 'style "twap" needs it'),
