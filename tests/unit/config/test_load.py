@@ -113,7 +113,7 @@ MAINNET = all_of(put("network", "mainnet"), put("venue.base_url", "https://api.h
 
 BAD: list[tuple[str, Callable[[Tree], None], str, str]] = [
     # what is shown, the change, the setting that must be named, and what must be said
-    ("no builder", put("followers.0.builder_fee_tenths_bps", 5), "followers[0].builder_fee_tenths_bps", "has no builder"),
+    ("no builder", put("followers.0.builder_fee_tenths_bps", 5), "followers[0].builder_fee_tenths_bps", "no builder"),
     (
         "builder fee above the venue's",
         put("builder", {"address": "0x" + "b1" * 20, "fee_tenths_bps": 101}),
