@@ -80,6 +80,8 @@ pub struct Engine {
     holds: holds::HoldCounts,
     /// Of the present step; journalled with it.
     chance: u64,
+    /// Of the present step.
+    now_ms: u64,
     /// Up to when the leader's fills were known before the rows that are being applied.
     gap_floor_ms: u64,
     buffers: Buffers,
@@ -124,6 +126,7 @@ impl Engine {
             config,
             quotes: Vec::new(),
             chance: 0,
+            now_ms: 0,
             buffers: Buffers::default(),
             batch: send::Batch::default(),
         };
@@ -135,6 +138,7 @@ impl Engine {
     /// entropy and context give the same commands. `entropy` moves the times of portions, nothing else.
     pub fn step(&mut self, event: &Event<'_>, now_ms: u64, entropy: u64, out: &mut Commands) -> FrameClass {
         self.chance = entropy;
+        self.now_ms = now_ms;
         out.clear();
         self.budget.advance(now_ms);
         self.note_budget(out);

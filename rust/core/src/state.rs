@@ -467,6 +467,8 @@ pub struct State {
     pub losses: Losses,
     /// The venue's TWAPs among the actions without an outcome, by post id.
     pub twaps: BTreeMap<u64, Twap>,
+    /// When each of `asks` was asked, by its token.
+    pub ask_times: BTreeMap<u64, u64>,
 }
 
 macro_rules! as_units {

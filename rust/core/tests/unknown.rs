@@ -189,6 +189,29 @@ fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
     world.assert_replay();
 }
 
+#[test]
+fn an_answer_that_was_on_its_way_for_long_is_no_proof_that_an_order_never_was() {
+    let mut world = one(json!({}));
+    leader_trades(&mut world, "B", "10");
+    world.reply = Reply::Lost;
+    let sent = world.queue.remove(0);
+    world.serve(sent);
+    let fence = silence(&mut world, 2_100).remove(0);
+    world.reply = Reply::Fill;
+    world.serve(fence);
+    for on_its_way_ms in [0, 8_000] {
+        silence(&mut world, 1_500);
+        let (token, _) = world.pending_info.pop().unwrap();
+        silence(&mut world, on_its_way_ms);
+        world.step(OwnedEvent::Info(token, 200, json!({"status": "unknownOid"}).to_string().into_bytes()));
+        assert!(world.outcomes().is_empty(), "the venue's index was behind when it was asked");
+    }
+    world.pass(10_000);
+    assert_eq!(*world.outcomes().last().unwrap(), (Outcome::Filled, "none"));
+    assert_eq!(world.position(0, "SOL"), pos("5"));
+    world.assert_replay();
+}
+
 /// A world with a second lane; what is sent waits at the venue.
 fn with_two_lanes() -> World {
     let mut world = one(json!({}));

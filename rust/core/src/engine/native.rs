@@ -10,7 +10,7 @@ use crate::commands::{CoinId, Commands, Outcome, Reason};
 use crate::feed::answer::Status;
 use crate::feed::twap::{TwapRow, parse_slices, parse_twap_history};
 use crate::num::{Px, Round, Sz, mul_div};
-use crate::order::attempt::{InFlight, LOOKUP_LAG_MS, Phase, backoff_ms};
+use crate::order::attempt::{InFlight, LOOKUP_LAG_MS, Phase, backoff_ms, proves_absence};
 use crate::order::text::{Class, classify};
 use crate::order::twap::Twap;
 use crate::risk::budget::Purpose;
@@ -194,7 +194,7 @@ impl Engine {
     }
 
     /// What the venue says of an account's TWAPs; `None`: no usable answer.
-    pub(super) fn on_twaps(&mut self, post: u64, body: Option<&[u8]>, now_ms: u64, out: &mut Commands) {
+    pub(super) fn on_twaps(&mut self, post: u64, body: Option<&[u8]>, asked_ms: u64, now_ms: u64, out: &mut Commands) {
         let Some(rows) = body.and_then(|body| parse_twap_history(body).ok()) else { return };
         let mine: Vec<&TwapRow> = rows.iter().filter(|row| self.is_row_of(post, row)).collect();
         let ended = mine.iter().find(|row| row.ended.is_some());
@@ -205,7 +205,7 @@ impl Engine {
             (None, Some(id)) if !mine.is_empty() => self.go_on_with_twap(post, id, placed_ms, now_ms, out),
             // It runs under a number that nobody tells: it stays unknown, and is asked for again.
             (None, None) if !mine.is_empty() => {}
-            (None, _) => self.miss_twap(post, now_ms, out),
+            (None, _) => self.miss_twap(post, asked_ms, now_ms, out),
         }
     }
 
@@ -242,12 +242,12 @@ impl Engine {
     }
 
     /// The venue does not know it: after a while that proves that it never began.
-    fn miss_twap(&mut self, post: u64, now_ms: u64, out: &mut Commands) {
+    fn miss_twap(&mut self, post: u64, asked_ms: u64, now_ms: u64, out: &mut Commands) {
         let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
         let Phase::Lookup { since_ms, misses } = attempt.phase else { return };
         let misses = misses.saturating_add(1);
         attempt.phase = Phase::Lookup { since_ms, misses };
-        if misses >= 2 && now_ms >= since_ms.saturating_add(LOOKUP_LAG_MS) {
+        if proves_absence(since_ms, misses, asked_ms) {
             if attempt.nonce_taken {
                 let (follower, nonce) = (attempt.follower, attempt.nonce);
                 self.suspect_another_engine(follower, nonce, now_ms, out);

@@ -120,6 +120,7 @@ impl Engine {
         let token = self.state.next_token;
         self.state.next_token = token.saturating_add(1);
         self.state.asks.insert(token, asked);
+        self.state.ask_times.insert(token, self.now_ms);
         self.budget.take(weight, 0);
         out.changed = true;
         out.asks.push(Ask::Info { token, weight, body: body.into_bytes() });
@@ -178,6 +179,8 @@ impl Engine {
             return class;
         }
         let Some(asked) = self.state.asks.remove(&token) else { return FrameClass::Other };
+        // Lost with a snapshot of a former version: long ago at worst, or as good as that.
+        let asked_ms = self.state.ask_times.remove(&token).unwrap_or(0);
         out.changed = true;
         let good = status == 200;
         let done = match asked {
@@ -186,16 +189,16 @@ impl Engine {
             Asked::Backfill { leader } => good && self.on_backfill(leader, body, now_ms, out),
             Asked::Order { post, leg } => {
                 let fate = if good { parse_order_status(body).ok() } else { None };
-                self.on_order_fate(post, leg, fate, now_ms, out);
+                self.on_order_fate(post, leg, fate, asked_ms, now_ms, out);
                 true
             }
             Asked::Stop { follower, coin, cloid } => {
                 let fate = if good { parse_stop_status(body).ok() } else { None };
-                self.on_stop_fate((follower, coin, cloid), fate, now_ms, out);
+                self.on_stop_fate((follower, coin, cloid), fate, asked_ms, now_ms, out);
                 true
             }
             Asked::Twap { post } => {
-                self.on_twaps(post, good.then_some(body), now_ms, out);
+                self.on_twaps(post, good.then_some(body), asked_ms, now_ms, out);
                 true
             }
             Asked::Slices { post } => {

@@ -9,7 +9,7 @@ use crate::event::SourceId;
 use crate::feed::account::Fate;
 use crate::feed::answer::Answer;
 use crate::num::Px;
-use crate::order::attempt::{ANSWER_MS, LOOKUP_LAG_MS, Phase, backoff_ms};
+use crate::order::attempt::{ANSWER_MS, Phase, backoff_ms, proves_absence};
 use crate::order::text::{Class, classify};
 use crate::planted::{Bug, planted};
 use crate::risk::budget::Purpose;
@@ -158,7 +158,15 @@ impl Engine {
         self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
     }
 
-    pub(super) fn on_order_fate(&mut self, post: u64, leg: u32, fate: Option<Fate>, now_ms: u64, out: &mut Commands) {
+    pub(super) fn on_order_fate(
+        &mut self,
+        post: u64,
+        leg: u32,
+        fate: Option<Fate>,
+        asked_ms: u64,
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
         let Some(attempt) = self.state.attempts.get_mut(&post) else { return };
         let Phase::Lookup { since_ms, misses, .. } = attempt.phase else { return };
         let Some(order) = attempt.legs.get_mut(leg as usize) else { return };
@@ -171,8 +179,7 @@ impl Engine {
             Some(Fate::Unknown) => {
                 let misses = misses.saturating_add(1);
                 attempt.phase = Phase::Lookup { since_ms, misses };
-                let lagged = now_ms >= since_ms.saturating_add(LOOKUP_LAG_MS);
-                if (lagged && misses >= 2) || planted(Bug::NotFoundIsDead) {
+                if proves_absence(since_ms, misses, asked_ms) || planted(Bug::NotFoundIsDead) {
                     order.found = Some(0);
                 }
             }
@@ -235,6 +242,7 @@ impl Engine {
         state.started = false;
         state.breaker = false;
         state.asks.clear();
+        state.ask_times.clear();
         state.fences.clear();
         state.resends.clear();
         state.withdrawals.clear();

@@ -11,7 +11,7 @@ use crate::feed::account::StopFate;
 use crate::feed::answer::{Answer, Status};
 use crate::market::Kind;
 use crate::num::{Pos, Px, Sz};
-use crate::order::attempt::{LOOKUP_LAG_MS, backoff_ms};
+use crate::order::attempt::{backoff_ms, proves_absence};
 use crate::order::identity::{next_nonce, stop_cloid};
 use crate::order::stop::{Stop, StopOrder, StopStage, stop_prices};
 use crate::order::text::{Class, classify};
@@ -399,6 +399,7 @@ impl Engine {
         &mut self,
         (follower, coin, cloid): (u32, CoinId, [u8; 16]),
         fate: Option<StopFate>,
+        asked_ms: u64,
         now_ms: u64,
         out: &mut Commands,
     ) {
@@ -410,7 +411,7 @@ impl Engine {
             Some(StopFate::Unknown) => {
                 let misses = misses.saturating_add(1);
                 order.stage = StopStage::Lookup { since_ms, misses };
-                if misses < 2 || now_ms < since_ms.saturating_add(LOOKUP_LAG_MS) {
+                if !proves_absence(since_ms, misses, asked_ms) {
                     return;
                 }
                 self.forget_stop(follower, coin, cloid);

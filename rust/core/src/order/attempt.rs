@@ -18,6 +18,13 @@ pub const MAX_IN_FLIGHT: u32 = 50;
 /// `orderStatus` may lag by this much behind the chain.
 pub const LOOKUP_LAG_MS: u64 = 5_000;
 
+/// Whether the venue's not knowing an order, twice, proves that it never was. It does when the last question came after the
+/// index had caught up: what counts is when it was asked, for an answer may be made then and arrive much later.
+#[must_use]
+pub const fn proves_absence(since_ms: u64, misses: u32, asked_ms: u64) -> bool {
+    misses >= 2 && asked_ms >= since_ms.saturating_add(LOOKUP_LAG_MS)
+}
+
 /// One order of an action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leg {
