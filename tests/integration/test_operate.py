@@ -94,7 +94,7 @@ def test_operator_is_told_what_is_wrong(tmp_path: Path, sim: Sim) -> None:
 
 
 def test_a_loss_of_the_day_holds_an_account_over_kill_9_until_it_is_reset(tmp_path: Path, sim: Sim) -> None:
-    service = Service(tmp_path, sim, followers=2, reconcile_ms=1_000)
+    service = Service(tmp_path, sim, followers=2, reconcile_ms=4_000)
     hlfast, market = Operator(service), Market(sim)
 
     def losses() -> dict:
