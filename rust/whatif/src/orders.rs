@@ -109,6 +109,7 @@ impl Replay<'_> {
             };
             if let Ok(done) = self.account.trade(&order, asset, self.model, &self.market, self.now_ms) {
                 self.note(coin, &done, true);
+                self.seized.push((self.now_ms, coin, size, done.price));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Answers to what the engine asks of accounts, orders and markets.
 use std::fmt::Write;
 
-use hlfast_core::num::{Px, Sz};
+use hlfast_core::num::{Pos, Px, Sz};
 use serde_json::{Value, json};
 
 use crate::account::CASH;
@@ -34,12 +34,30 @@ impl Replay<'_> {
             "userFees" => Ok(format!(r#"{{"userCrossRate":"{}"}}"#, Px::from_raw(self.model.taker))),
             // The record has no fills that the engine was not given.
             "userFillsByTime" => Ok("[]".to_owned()),
+            "userFills" if !of_leader => Ok(self.seizures(text("user"))),
             "orderStatus" => self.order_status(&request).ok_or_else(unknown),
             "metaAndAssetCtxs" => Ok(self.contexts(text("dex"))),
             "candleSnapshot" => self.candles(&request).ok_or_else(unknown),
             "portfolio" if of_leader => Ok(self.portfolio()),
             _ => Err(unknown()),
         }
+    }
+
+    /// Fills that the engine asks for to learn who reduced a position: nobody but the venue did.
+    fn seizures(&self, user: &str) -> String {
+        let rows = self.seized.iter().enumerate().map(|(at, (time_ms, coin, held, price))| {
+            json!({
+                "coin": self.record.coins.get(*coin).map_or("", |coin| coin.name.as_str()),
+                "px": Px::from_raw(*price).to_string(),
+                "sz": Pos::from_raw(*held).abs().to_string(),
+                "side": if *held > 0 { "A" } else { "B" },
+                "time": time_ms,
+                "startPosition": Pos::from_raw(*held).to_string(),
+                "tid": at + 1,
+                "liquidation": {"liquidatedUser": user, "markPx": Px::from_raw(*price).to_string(), "method": "market"},
+            })
+        });
+        Value::from(rows.collect::<Vec<_>>()).to_string()
     }
 
     fn equity(&self, of_leader: bool) -> i128 {

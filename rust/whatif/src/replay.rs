@@ -91,6 +91,7 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
         stirred_ms: 0,
         unfilled: vec![false; record.coins.len()],
         astray_ms: 0,
+        seized: Vec::new(),
         lively,
         resting: Resting::default(),
         chance: model.seed,
@@ -126,6 +127,8 @@ pub struct Replay<'a> {
     pub unfilled: Vec<bool>,
     /// Until then the engine may not know yet that the venue closed its positions.
     pub astray_ms: u64,
+    /// What the venue closed by force: when, coin, signed size held before, price.
+    pub seized: Vec<(u64, usize, i64, i64)>,
     lively: bool,
     /// The follower's orders that wait at the venue.
     pub resting: Resting,

@@ -178,6 +178,7 @@ fn a_position_whose_margin_is_used_up_is_liquidated_and_the_engine_learns_it() {
     assert_eq!(found.liquidations, 1);
     assert!(found.executions.iter().any(|row| row.6 && row.2 < 0));
     assert_eq!(found.alerts.get("position_drift"), Some(&1));
+    assert_eq!(found.alerts.get("follower_liquidated"), Some(&1), "it opens nothing more by itself");
 }
 
 #[test]

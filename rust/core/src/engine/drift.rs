@@ -75,7 +75,9 @@ impl Engine {
             let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
             self.move_own(follower, coin, actual, mark);
             self.account_stop(follower, coin, before.0, read_ms);
-            self.ask_own_fills(follower, coin, since_ms, out);
+            // It may have traded again since the venue reduced it, but not for longer than it takes to notice.
+            let noticed_ms = self.config.engine.reconcile_ms.saturating_mul(2);
+            self.ask_own_fills(follower, coin, since_ms.min(read_ms.saturating_sub(noticed_ms)), out);
         } else {
             self.touch_stop(follower, coin, before.0, read_ms);
         }
