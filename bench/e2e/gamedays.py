@@ -84,7 +84,11 @@ def section(rows: list[Row]) -> dict[str, Any]:
         equal = f"{row['run_twice']}, {row['run_twice'] - len(row['not_repeatable'])}"
         counts = [f"{row[name]:,}" for name in SUMMED[2:-1]]
         wrong = f"{row['violations']} in seeds {row['failed_seeds']}" if row["violations"] else "0"
-        each_s = f"{row['processor_s'] / max(1, row['seeds'] + row['run_twice']):.2f}"
+        each_s = (
+            f"{row['processor_s'] / max(1, row['seeds'] + row['run_twice']):.2f}"
+            if row["processor_s"]
+            else "not counted"
+        )
         seeds = f"{row['seeds']:,} ({row['first_seed']:,} to {last:,})"
         table.append([row["commit"], seeds, f"{row['simulated_hours']:,.1f}", *counts, equal, wrong, each_s])
     note = f"over {len(rows)} commits"
@@ -111,7 +115,8 @@ def seen(row: Row, seeds: int, jobs: int) -> Iterator[Result]:
             if play(Options(seed=result.seed)).digest != result.digest:
                 row["not_repeatable"].append(result.seed)
         now_s = processor_s()
-        add(row, result, now_s - before_s)
+        # Several processes tell what they used only when they end.
+        add(row, result, now_s - before_s if jobs == 1 else 0.0)
         before_s = now_s
         yield result
 
