@@ -63,14 +63,9 @@ def show_judged(judged: Sequence[Judged]) -> None:
     for name in ("trader", "grade", "score", "risk", "style", "role", "trips", "net USD", "kept", "drawdown"):
         table.add_column(name, justify="left" if name in _WORDS else "right", no_wrap=name != "trader", overflow="fold")
     for one in judged:
-        graded = one.graded
         table.add_row(
             one.address,
-            graded.grade,
-            f"{graded.score:.0f}",
-            graded.risk,
-            graded.style + (", bot" if graded.bot_like else ""),
-            graded.role,
+            *one.graded.cells,
             f"{one.trips:,}",
             f"{one.net_usd:z,.0f}",
             percent(one.kept.kept_share),

@@ -32,6 +32,12 @@ class Graded(Figures, frozen=True):
     active: bool
     reasons: tuple[str, ...]
 
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        """Grade, score, risk, style and role, as tables show them."""
+        style = self.style + (", bot" if self.bot_like else "")
+        return self.grade, f"{self.score:.0f}", self.risk, style, self.role
+
 
 def grade(one: Analysis, kept: Copyable, now_ms: int) -> Graded:
     """Judge a trader: first what a follower would have kept, then how steadily it was made."""

@@ -110,14 +110,9 @@ def render_judged(judged: Sequence[Judged], said: Sequence[str] = ()) -> str:
 
 
 def _judged(one: Judged) -> tuple[str, ...]:
-    graded = one.graded
     return (
         one.address,
-        graded.grade,
-        f"{graded.score:.0f}",
-        graded.risk,
-        graded.style + (", bot" if graded.bot_like else ""),
-        graded.role,
+        *one.graded.cells,
         f"{one.trips:,}",
         f"{one.days:,.0f}",
         money(Decimal(one.net_usd)),

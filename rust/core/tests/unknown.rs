@@ -170,8 +170,8 @@ fn an_error_answer_to_an_order_that_executed_all_the_same_is_found_out() {
     world.assert_replay();
 }
 
-#[test]
-fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
+/// An opening of 5 was executed, its answer is lost, and its fence found the nonce used: the venue is asked for it.
+fn with_a_lookup() -> World {
     let mut world = one(json!({}));
     leader_trades(&mut world, "B", "10");
     world.reply = Reply::Lost;
@@ -180,6 +180,12 @@ fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
     let fence = silence(&mut world, 2_100).remove(0);
     world.reply = Reply::Fill;
     world.serve(fence);
+    world
+}
+
+#[test]
+fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
+    let mut world = with_a_lookup();
     silence(&mut world, 1_500);
     let (token, _) = world.pending_info.pop().unwrap();
     assert!(world.pending_info.is_empty(), "one question at a time");
@@ -191,14 +197,7 @@ fn a_lookup_whose_answer_comes_late_and_says_nothing_is_made_again() {
 
 #[test]
 fn an_answer_that_was_on_its_way_for_long_is_no_proof_that_an_order_never_was() {
-    let mut world = one(json!({}));
-    leader_trades(&mut world, "B", "10");
-    world.reply = Reply::Lost;
-    let sent = world.queue.remove(0);
-    world.serve(sent);
-    let fence = silence(&mut world, 2_100).remove(0);
-    world.reply = Reply::Fill;
-    world.serve(fence);
+    let mut world = with_a_lookup();
     for on_its_way_ms in [0, 8_000] {
         silence(&mut world, 1_500);
         let (token, _) = world.pending_info.pop().unwrap();
