@@ -156,11 +156,14 @@ def parts(evidence: Evidence) -> dict[tuple[str, str], list[Part]]:
             part = Part(ignoring=size != 0)
             hits = stop_hits(evidence).get((follow.follower, coin), [])
             line = lines[follow.leader, coin]
+            before_ms = 0
             for move, rows in _decided(said, follow, line):
                 # What a stop closed is gone, and with it, until a read has found it, the parts added beside it.
                 struck = any(move.time_ms - STOP_FOUND_MS < hit_ms < move.time_ms for hit_ms in hits)
+                closed = struck or any(before_ms <= hit_ms < move.time_ms for hit_ms in hits)
+                before_ms = move.time_ms
                 part.fall(move)
-                part.low = Decimal(0) if struck else part.low
+                part.low = Decimal(0) if closed else part.low
                 start = move.opens_from
                 if start is not None and not part.ignoring and coin not in follow.coins_block:
                     certain, possible = _share(move, rows)
@@ -181,14 +184,16 @@ def _decided(
     for move in line:
         known = [said.get((move.leader, follow.follower, move.coin, tid)) for tid in move.tids]
         rows = [row for row in known if row is not None]
+        rows = rows if len(rows) == len(known) else []
         decisions = {row["decision"] for row in rows}
-        decision = decisions.pop() if len(decisions) == 1 and len(rows) == len(known) else None
+        # None as well for what an edge decided in several steps: the fills of a block may come in several frames.
+        decision = decisions.pop() if len(decisions) == 1 else None
         if pending is not None and decision is not None and pending[2] == decision:
             pending = pending[0].then(move), pending[1] + rows, decision
             continue
         if pending is not None:
             yield pending[0], pending[1]
-        pending = move, rows if decision is not None else [], decision
+        pending = move, rows, decision
     if pending is not None:
         yield pending[0], pending[1]
 

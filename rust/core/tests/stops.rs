@@ -165,9 +165,30 @@ fn an_order_to_the_other_side_after_an_unseen_hit_is_no_manual_position() {
     world.leader_fill(0, "SOL", "A", "90", "16");
     assert_eq!(world.position(0, "SOL"), pos("-3"), "the close finds nothing, the opening goes");
     world.pass(60_000);
-    // The refused close gave the entry back, so what was opened is the engine's to close again: nothing is left behind.
-    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
+    // What was opened is what the leader's new side is worth, and has a stop of its own.
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0)), (pos("-3"), vec![sol("3", "99")]));
     assert_eq!((alerts(&world, "position_drift"), alerts(&world, "disaster_stop_filled")), (0, 1));
+    world.leader_fill(0, "SOL", "B", "90", "6");
+    world.pass(8_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
+    world.assert_replay();
+}
+
+#[test]
+fn a_stop_larger_than_its_position_that_was_hit_unseen_before_a_flip_leaves_nothing_behind() {
+    let mut world = with_a_stop();
+    // The position shrinks, and before its stop does, that is hit.
+    world.leader_fill(0, "SOL", "A", "100", "4");
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0)), (pos("3"), vec![sol("-5", "90")]));
+    world.hit_stops("SOL");
+    assert_eq!(world.position(0, "SOL"), 0, "the venue cuts it to what there is");
+    world.leader_fill(0, "SOL", "A", "90", "8");
+    assert_eq!(world.position(0, "SOL"), pos("-1"));
+    world.pass(60_000);
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "position_drift")), (pos("-1"), 0));
+    world.leader_fill(0, "SOL", "B", "90", "2");
+    world.pass(8_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
     world.assert_replay();
 }
 

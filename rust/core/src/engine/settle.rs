@@ -235,7 +235,8 @@ impl Engine {
         if !was_unknown {
             self.learn_drift(post, attempt, results, coin, now_ms);
         }
-        let legs = attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
+        let gone = self.forget_the_gone(attempt, results, coin, now_ms);
+        let legs = attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin && !(gone && leg.reduce_only));
         let full = legs.clone().all(|(leg, result)| leg.size == result.filled);
         let traded = legs.clone().fold(0i64, |sum, (_, result)| sum.saturating_add(result.filled.saturating_abs()));
         let price = legs.clone().map(|(_, result)| result.price).rfind(|price| !price.is_zero());
@@ -296,6 +297,21 @@ impl Engine {
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
+    }
+
+    /// A flip whose close found nothing to reduce while its opening was executed: what it was to close had gone before, by a stop
+    /// of ours or by somebody's hand, and what there is now is what it opened. True: so it was.
+    fn forget_the_gone(&mut self, attempt: &InFlight, results: &[LegResult], coin: CoinId, now_ms: u64) -> bool {
+        let nothing = Some(Class::Skip(Reason::ReduceOnly));
+        let of_coin = || attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
+        let refused = of_coin().any(|(leg, result)| leg.reduce_only && result.filled == 0 && result.class == nothing);
+        let opened = of_coin().find(|(leg, result)| !leg.reduce_only && result.filled != 0);
+        let Some(price) = opened.map(|(_, result)| result.price.raw()).filter(|_| refused) else { return false };
+        let Some(lot) = self.state.lot_mut(attempt.follower, coin).filter(|lot| lot.manual == 0) else { return false };
+        let before = lot.own;
+        self.move_own(attempt.follower, coin, 0, price);
+        self.account_stop(attempt.follower, coin, before, now_ms);
+        true
     }
 
     /// The part of an order that was not executed.

@@ -485,13 +485,14 @@ impl Engine {
         }
     }
 
-    /// An account read after a stop was hit. It was hit before an order that went to the other side if the account holds all of
-    /// what both did; if not, the venue had cut it. True: so it was.
+    /// An account read after a stop was hit. It was hit before an order that went to the other side if the account holds what both
+    /// did, of the stop as much as the venue had left of it. True: so it was.
     pub(super) fn take_adrift(&mut self, follower: u32, coin: CoinId, actual: i64, now_ms: u64) -> bool {
         let adrift = self.stop_mut(follower, coin).map_or(0, |stop| std::mem::take(&mut stop.adrift));
         let Some(lot) = self.state.lot_mut(follower, coin).filter(|_| adrift != 0) else { return false };
         let before = lot.own;
-        let found = lot.manual == 0 && actual == before.saturating_add(adrift);
+        let beyond = actual.saturating_sub(before);
+        let found = lot.manual == 0 && beyond.signum() == adrift.signum() && beyond.abs() <= adrift.abs();
         if found {
             lot.suspect = None;
             lot.wants = true;
