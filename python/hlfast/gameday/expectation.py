@@ -265,9 +265,11 @@ def convergence(evidence: Evidence) -> Iterator[str]:
         if follower in evidence.revoked or follower in shared(evidence):
             continue
         held = units(evidence.ledger["positions"].get(accounts[follower], {}).get(coin, {}).get("szi", "0"))
-        low, high = (sum(ends, Decimal(0)) for ends in zip(*(part.span for part in edges), strict=True))
+        spans = [part.span for part in edges]
         if follower in capped:
-            low, high = min(low, Decimal(0)), max(high, Decimal(0))
+            # A cap of the account cuts the side that is uncovered, whichever leaders' parts that is.
+            spans = [(min(low, Decimal(0)), max(high, Decimal(0))) for low, high in spans]
+        low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
         slack = Decimal(0)
         if low or high:
             slack = Decimal(evidence.cast.lots[coin]) + LEAST_USD / _price(evidence, coin) * SCALE

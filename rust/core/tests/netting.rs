@@ -11,7 +11,7 @@ use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos};
+use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos, px};
 
 /// One account that copies so many leaders, each in full.
 fn followed(leaders: usize, account: Value) -> World {
@@ -45,6 +45,26 @@ fn rule_14_two_leaders_are_one_order_and_its_execution_is_shared_pro_rata() {
     world.settle();
     assert_eq!(world.position(0, "SOL"), pos("4"), "half of one order for eight");
     assert_eq!(parts(&world, "SOL"), [pos("3"), pos("1")]);
+    consistent(&world);
+    world.assert_replay();
+}
+
+#[test]
+fn rule_14_what_an_exit_uncovered_is_priced_like_an_exit_when_the_book_is_silent() {
+    let mut world = followed(2, json!({}));
+    world.leader_fill(0, "SOL", "A", "100", "6");
+    world.leader_fill(1, "SOL", "B", "100", "2");
+    // The price falls by two percent while nobody trades and no quote comes.
+    world.reply = Reply::Text("Order could not immediately match against any resting orders. asset=2");
+    world.leader_fill(1, "SOL", "A", "100", "2");
+    world.pass(60_000);
+    let limit = world.sent.last().unwrap().orders[0].price;
+    assert_eq!(limit, px("97"), "the emergency band of 300 bps, as for every exit without a quote");
+    // A fresh quote is better known than the last price; an exit that missed twice has the emergency band all the same.
+    world.quote("SOL", "98", "98.1");
+    world.reply = Reply::Fill;
+    world.pass(10_000);
+    assert_eq!(parts(&world, "SOL"), [pos("-6"), 0]);
     consistent(&world);
     world.assert_replay();
 }

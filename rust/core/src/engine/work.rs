@@ -353,7 +353,8 @@ impl Engine {
         }
     }
 
-    /// Risk may be added when a part of E waits for it. What an exit uncovered goes like an exit: by the book, in the wide band.
+    /// Risk may be added when a part of E waits for it. What an exit uncovered goes like an exit: by the book, in an exit's
+    /// band; without a fresh quote by the mark or the leader's price, and after two misses, in the emergency band.
     fn opening(
         &self,
         follower: u32,
@@ -371,8 +372,12 @@ impl Engine {
         let edge = self.config.follows.get(newest.follow as usize)?;
         let account = self.config.followers.get(follower as usize)?;
         if newest.amount == 0 {
-            let price = quote.and_then(|quote| quote.opposite(net > 0)).unwrap_or(newest.price);
-            return Some(Opening { price, band_bps: edge.reduce_band_bps, max_order: None, pace: None });
+            let [normal, emergency] = self.reduce_bands(follower);
+            let best = quote.and_then(|quote| quote.opposite(net > 0));
+            let mark = self.state.market.coin(coin).map(|coin| coin.last_price).filter(|mark| *mark > 0);
+            let price = best.or(mark).unwrap_or(newest.price);
+            let band_bps = if best.is_some() && lot.misses < 2 { normal } else { emergency };
+            return Some(Opening { price, band_bps, max_order: None, pace: None });
         }
         let band_bps = account.execution.slippage_bps.unwrap_or(edge.entry_band_bps);
         let pace = self.pace(follower, coin, newest, net > 0, quote, now_ms);
