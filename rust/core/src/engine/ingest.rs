@@ -268,12 +268,16 @@ impl Engine {
         }
     }
 
-    /// Copies of known rows: if the newest of them is what the ledger applied last, its end must be the ledger's position.
+    /// Copies of known rows: if one of them is what the ledger applied last, its end must be the ledger's position. An account
+    /// read that was believed since then is newer than it, and so is the position.
     fn confirm(&mut self, leader: u32, coin: CoinId, rows: &[FillRow], now_ms: u64, out: &mut Commands) {
         let Some(entry) = self.state.leaders.get(leader as usize).and_then(|leader| leader.coins.get(&coin)) else {
             return;
         };
-        let last = rows.iter().find(|row| identity(coin, row.time_ms, row.tid) == entry.last_fill);
+        let is_last = |row: &&FillRow| {
+            row.time_ms == entry.last_ms && identity(coin, row.time_ms, row.tid) == entry.last_fill
+        };
+        let last = rows.iter().find(is_last);
         let end = last.and_then(|row| row.start?.checked_add(signed(row))).map(Pos::raw);
         if let Some(end) = end
             && end != entry.position
