@@ -274,9 +274,8 @@ impl Engine {
         let Some(entry) = self.state.leaders.get(leader as usize).and_then(|leader| leader.coins.get(&coin)) else {
             return;
         };
-        let is_last = |row: &&FillRow| {
-            row.time_ms == entry.last_ms && identity(coin, row.time_ms, row.tid) == entry.last_fill
-        };
+        let is_last =
+            |row: &&FillRow| row.time_ms == entry.last_ms && identity(coin, row.time_ms, row.tid) == entry.last_fill;
         let last = rows.iter().find(is_last);
         let end = last.and_then(|row| row.start?.checked_add(signed(row))).map(Pos::raw);
         if let Some(end) = end
