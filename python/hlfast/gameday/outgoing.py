@@ -166,6 +166,8 @@ def _land(account: Account, nonce: int) -> None:
 
 def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Decimal]]], now_ms: int) -> Iterator[str]:
     account.flying = [each for each in account.flying if each.expires_after >= now_ms]
+    if order.expires_after < now_ms:
+        return  # of an engine whose clock is behind: it can't execute any more
     # A copy of one that is on its way, or there, adds nothing: the venue takes one of them.
     if order.nonce not in account.used and not any(
         (each.nonce, each.coin) == (order.nonce, order.coin) for each in account.flying
