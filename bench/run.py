@@ -25,7 +25,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 import machine
 import report
 from e2e import copiers, gates, sink_process, tick_to_trade, under_load
-from micro import native
+from micro import instructions, native
 
 HERE = Path(__file__).resolve().parent
 Advance = Callable[[str], None]
@@ -187,7 +187,12 @@ def main() -> int:
     )
     parser.add_argument("--only", nargs="+", metavar="PART", help="these parts alone")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of tables")
+    parser.add_argument("--build", action="store_true", help="compile what the short form runs, and measure nothing")
     arguments = parser.parse_args()
+    if arguments.build:
+        sink_process.build()
+        instructions.build()
+        return 0
     usual, fan_out = (2, 1) if arguments.short else (7, 7)
     form = Form(short=arguments.short, rounds=arguments.rounds or usual, fan_out_rounds=arguments.rounds or fan_out)
     known = parts(form)

@@ -19,6 +19,7 @@ BENCH = Path(__file__).resolve().parents[1]
 ROOT = BENCH.parent
 FEW, MANY = 4, 64
 FEW_FILLS, MANY_FILLS = 2, 10
+EXAMPLES = ("one_order", "one_fill", "crowd")
 
 
 def instructions(example: str, function: str, *arguments: object) -> int:
@@ -80,12 +81,16 @@ def gates() -> list[dict[str, Any]]:
     ]
 
 
+def build() -> None:
+    """Compile what is counted."""
+    command = ["cargo", "build", "--quiet", "--release", "--locked", "-p", "hlfast-core"]
+    examples = [word for name in EXAMPLES for word in ("--example", name)]
+    subprocess.run([*command, *examples], cwd=ROOT, check=True)
+
+
 def main() -> None:
     """Build, count, compare."""
-    build = ["cargo", "build", "--quiet", "--release", "--locked", "-p", "hlfast-core"]
-    subprocess.run(
-        [*build, "--example", "one_order", "--example", "one_fill", "--example", "crowd"], cwd=ROOT, check=True
-    )
+    build()
     found = gates()
     print(json.dumps({"gates": found}))
     over = [one for one in found if not one["passed"]]
