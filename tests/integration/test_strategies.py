@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ name = "two"
 follower = "f0"
 kind = "proportional"
 max_risk_usd = "{cap}"
+{more}
 [[strategies.parts]]
 leader = "l0"
 allocation = "{first}"
@@ -27,11 +30,11 @@ allocation = "0.3"
 """
 
 
-def write(directory: Path, cap: int, first: str) -> None:
+def write(directory: Path, cap: int, first: str, more: str = "") -> None:
     """Put the strategy in the place of the service's only follow."""
     settings = directory / "hlfast.toml"
     lines = settings.read_text().partition("[[follows]]")[0].partition("[[strategies]]")[0]
-    settings.write_text(lines + STRATEGY.format(cap=cap, first=first))
+    settings.write_text(lines + STRATEGY.format(cap=cap, first=first, more=more))
 
 
 def hlfast(directory: Path, *words: str) -> str:
@@ -78,3 +81,30 @@ def test_a_strategy_is_sized_netted_capped_changed_and_added_up(tmp_path: Path) 
     assert abs(Decimal(found["net_usd"]) - earned["l0"] - earned["l1"]) < Decimal("0.000002")
     assert Decimal(found["fees_usd"]) > 0
     assert "two" in hlfast(tmp_path, "strategies", "-d", "sqlite:///hlfast.db")
+
+
+def test_a_deposit_moves_what_is_open_only_where_a_strategy_is_rebalanced(tmp_path: Path) -> None:
+    with Sim(tmp_path) as sim:
+        service = Service(tmp_path, sim, followers=1, leaders=2, reconcile_ms=5_000)
+        write(tmp_path, 20_000, "0.6")
+
+        def holds(size: float) -> bool:
+            return abs(float(sim.position(account(0), "ETH")) - size) < 0.02
+
+        with service:
+            sim.fill(leader(0), coin="ETH", px="3000.0", sz="10.0", side="B", start="0.0")
+            wait_for(lambda: holds(0.6))
+            sim.control("fund", address=account(0), usdc="1000000")
+            wait_for(lambda: float(json.loads(hlfast(tmp_path, "followers", "--json"))[0]["equity_usd"]) > 1_900_000)
+            assert holds(0.6)
+            write(tmp_path, 20_000, "0.6", 'rebalance = { drift_percent = "10" }')
+            said = hlfast(tmp_path, "reload", "--yes")
+            assert "takes another ratio to l0" in said
+            wait_for(lambda: holds(1.2))
+            assert "hlfast_copy_rebalanced_total 1" in service.get("metrics_url")
+            hlfast(tmp_path, "project", "-c", "hlfast.toml")
+    with closing(sqlite3.connect(tmp_path / "hlfast.db")) as connection:
+        found = connection.execute("SELECT leader, follower, text FROM alerts WHERE code = 'rebalanced'").fetchall()
+    assert [(row[0], row[1]) for row in found] == [("l0", "f0")]
+    # Fees made the equity a little less.
+    assert found[0][2].startswith("f0 of l0 takes another ratio: ETH 0.6 to 1.19999")

@@ -61,9 +61,9 @@ def reload(  # one parameter an option of the command line
     """Bring the running engine to what the settings file says now: show the differences and the orders, then apply.
 
     Follows that the file leaves out end: what they hold goes as the leader reduces it, or by [bold]--close[/bold] at
-    once, or stays yours by [bold]--keep[/bold]. A change of a number alone sends no order. Settings of the process
-    (connections, keys, metrics) take effect at the next start, and are named. Without a terminal, [bold]--yes[/bold]
-    applies and its absence only shows.
+    once, or stays yours by [bold]--keep[/bold]. A change of a number alone sends no order, but where positions
+    are rebalanced. Settings of the process (connections, keys, metrics) take effect at the next start, and are named.
+    Without a terminal, [bold]--yes[/bold] applies and its absence only shows.
     """
     settings = load_or_exit(config)
     parting = _parting(close=close, keep=keep)

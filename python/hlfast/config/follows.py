@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from hlfast.config import values
 from hlfast.config.filters import check_filters
 from hlfast.config.losses import check_losses
@@ -15,6 +17,9 @@ from hlfast.config.values import MIN_ORDER_USD, Problems
 MODE_FIELD = {"ratio": "ratio", "equity": "weight", "notional": "notional_usd", "risk": "risk_bps"}
 # An order priced more than 80 % away from the reference is refused whole by the venue.
 _MAX_BAND_BPS = 8_000
+_MAX_REBALANCE_HOURS = 8_760  # a year
+# Below one per cent a usual day of prices would do it; a fall never reaches a hundred.
+_LEAST_DRIFT, _MOST_DRIFT = Decimal(1), Decimal(90)
 
 
 def check_follows(
@@ -39,6 +44,7 @@ def check_follows(
             fix = suggestion(follow.follower, follower_by_name)
             problems.append(Problem(f"{setting}.follower", f'"{follow.follower[:70]}" names no follower', fix))
         _check_mode(problems, setting, follow)
+        _check_rebalance(problems, setting, follow)
         _check_round_up(problems, setting, follow)
         _check_existing(problems, setting, follow)
         _check_coins(problems, setting, follow)
@@ -79,6 +85,22 @@ def _check_mode(problems: Problems, setting: str, follow: Follow) -> None:
         values.whole(problems, f"{setting}.risk_bps", follow.risk_bps, 1, 2_000)
     if follow.volatility_days is not None:
         values.whole(problems, f"{setting}.volatility_days", follow.volatility_days, 7, 90)
+
+
+def _check_rebalance(problems: Problems, setting: str, follow: Follow) -> None:
+    hours, drift = follow.rebalance_hours, follow.rebalance_drift_percent
+    if hours is not None:
+        values.whole(problems, f"{setting}.rebalance_hours", hours, 1, _MAX_REBALANCE_HOURS)
+    percent = values.factor(problems, f"{setting}.rebalance_drift_percent", drift)
+    if percent is not None and not _LEAST_DRIFT <= percent <= _MOST_DRIFT:
+        fix = f"write {_LEAST_DRIFT} to {_MOST_DRIFT}"
+        problems.append(Problem(f"{setting}.rebalance_drift_percent", f"{drift} is out of range", fix))
+    if follow.mode in {"equity", "risk"}:
+        return
+    for field in ("rebalance_hours", "rebalance_drift_percent"):
+        if getattr(follow, field) is not None:
+            what = f'belongs to mode "equity" or "risk", but the mode is "{follow.mode}"'
+            problems.append(Problem(f"{setting}.{field}", what, "leave it out, or change the mode"))
 
 
 def _check_round_up(problems: Problems, setting: str, follow: Follow) -> None:

@@ -194,6 +194,8 @@ class Follow(Policy, frozen=True, kw_only=True):
     volatility_days: int | None = None  # mode risk: the usual day is that of so many; None: 30
     risk_max_leverage: str | None = None  # mode risk: position value ÷ equity at most; None: 3
     scale_adds: bool = False  # modes notional and risk: later adds use the same r
+    rebalance_hours: int | None = None  # modes equity and risk: open positions take the r of now so often
+    rebalance_drift_percent: str | None = None  # and once it is so far from theirs; None of both: theirs stays
 
 
 class Part(Frozen, frozen=True):
@@ -201,6 +203,13 @@ class Part(Frozen, frozen=True):
 
     leader: str  # Leader.name
     allocation: str  # mirror: share of the leader's size; else part of the follower's equity
+
+
+class Rebalance(Frozen, frozen=True):
+    """When a strategy's open positions take the r that their allocations give by then. At least one of the two."""
+
+    every_hours: int | None = None  # counted from 1970, UTC: 24 is midnight
+    drift_percent: str | None = None  # once the r of now is so far from a position's own
 
 
 class Strategy(Frozen, frozen=True):
@@ -215,6 +224,7 @@ class Strategy(Frozen, frozen=True):
     volatility_days: int | None = None  # risk_adjusted: the usual day is that of so many; None: 30
     risk_max_leverage: str | None = None  # risk_adjusted: position value ÷ a part's equity at most; None: 3
     scale_adds: bool = False  # risk_adjusted: later adds use the same r
+    rebalance: Rebalance | None = None  # proportional and risk_adjusted; None: r stays until a position ends
     policy: Policy = Policy()  # of each of its follows
 
 

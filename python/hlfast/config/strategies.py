@@ -20,6 +20,7 @@ _LEVERAGE = Decimal(3)  # of mode risk, where nothing else is said
 _SIZING = ("ratio", "weight", "risk_bps", "risk_max_leverage")
 _OF_RISK = ("risk_bps", "volatility_days", "risk_max_leverage")
 _POLICY = frozenset(Policy.__struct_fields__)
+_REBALANCE = {"rebalance_hours": "every_hours", "rebalance_drift_percent": "drift_percent"}
 
 
 def unfold(problems: Problems, config: Config) -> tuple[tuple[Follow, ...], tuple[str, ...]]:
@@ -57,6 +58,8 @@ def in_its_words(problem: Problem) -> Problem:
         return problem
     if field in _SIZING:
         return msgspec.structs.replace(problem, setting=f"{place}.allocation")
+    if field in _REBALANCE:
+        return msgspec.structs.replace(problem, setting=f"{strategy}.rebalance.{_REBALANCE[field]}")
     if field in _POLICY:
         return msgspec.structs.replace(problem, setting=f"{strategy}.policy.{field}")
     return problem
@@ -85,6 +88,8 @@ def _follow(strategy: Strategy, part: Part, allocation: Decimal) -> Follow:
                 "risk_max_leverage": f"{(_leverage(strategy) * allocation).quantize(_STEP, ROUND_DOWN):f}",
                 "scale_adds": strategy.scale_adds,
             }
+    if strategy.rebalance is not None and strategy.kind != "mirror":
+        sizing |= {ours: getattr(strategy.rebalance, theirs) for ours, theirs in _REBALANCE.items()}
     policy = msgspec.structs.asdict(strategy.policy)
     return Follow(leader=part.leader, follower=strategy.follower, **sizing, **policy)
 
@@ -112,8 +117,21 @@ def _check(problems: Problems, setting: str, strategy: Strategy, config: Config)
             if getattr(strategy, field):
                 what = f'belongs to kind "risk_adjusted", but the kind is "{strategy.kind}"'
                 problems.append(Problem(f"{setting}.{field}", what, "leave it out, or change the kind"))
+    _check_rebalance(problems, setting, strategy)
     _check_whole(problems, setting, strategy)
     _check_cap(problems, setting, strategy, config)
+
+
+def _check_rebalance(problems: Problems, setting: str, strategy: Strategy) -> None:
+    """Its values are checked where its follows are."""
+    if strategy.rebalance is None:
+        return
+    if strategy.kind == "mirror":
+        what = 'belongs to kind "proportional" or "risk_adjusted": a share of a leader\'s size does not drift'
+        problems.append(Problem(f"{setting}.rebalance", what, "leave it out, or change the kind"))
+    elif strategy.rebalance.every_hours is None and strategy.rebalance.drift_percent is None:
+        fix = "set every_hours, drift_percent or both, or leave it out"
+        problems.append(Problem(f"{setting}.rebalance", "asks for nothing", fix))
 
 
 def _check_whole(problems: Problems, setting: str, strategy: Strategy) -> None:

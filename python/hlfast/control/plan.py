@@ -192,11 +192,17 @@ def _reason(row: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) 
             continue
         if edge["removed"] and (then is None or not then["removed"]):
             reasons.append(f"{edge['leader']} is not followed any more")
+        elif then and row["coin"] in then["ratios"] and _ratio(then, row) != _ratio(edge, row):
+            reasons.append(f"takes another ratio to {edge['leader']}: {had.normalize():f} to {has.normalize():f}")
         elif abs(has) > abs(had):
             reasons.append(f"adopts {edge['leader']}'s position: {had.normalize():f} to {has.normalize():f}")
         else:
             reasons.append(f"{edge['leader']} holds less: {had.normalize():f} to {has.normalize():f}")
     return "; ".join(reasons) or "held and due were apart"
+
+
+def _ratio(edge: dict[str, Any], row: dict[str, Any]) -> Any:
+    return edge["ratios"].get(row["coin"])
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

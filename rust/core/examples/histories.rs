@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use histories::{Terms, act, run};
+use histories::{Terms, act, act_or_worth, run};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::json;
@@ -15,7 +15,7 @@ mod histories;
 #[path = "../tests/venue/mod.rs"]
 mod venue;
 
-const TERMS: [Terms; 4] = [Terms::Plain, Terms::VenueLimits, Terms::Portions, Terms::PortionsTurned];
+const TERMS: [Terms; 5] = [Terms::Plain, Terms::VenueLimits, Terms::Portions, Terms::PortionsTurned, Terms::Rebalanced];
 
 fn runner(seed: u64) -> TestRunner {
     let mut bytes = [0; 32];
@@ -30,12 +30,16 @@ fn main() {
     let seed = arguments.next().unwrap_or(1);
     let (mut runner, started) = (runner(seed), Instant::now());
     let histories = proptest::collection::vec(act(), 1..=longest);
+    let with_money = proptest::collection::vec(act_or_worth(), 1..=longest);
     let (mut events, mut ran, mut violations) = (0u64, 0u64, 0u64);
     for terms in TERMS.into_iter().cycle() {
         if events >= wanted {
             break;
         }
-        let acts = histories.new_tree(&mut runner).unwrap().current();
+        let acts = match terms {
+            Terms::Rebalanced => with_money.new_tree(&mut runner).unwrap().current(),
+            _ => histories.new_tree(&mut runner).unwrap().current(),
+        };
         events += acts.len() as u64;
         ran += 1;
         if catch_unwind(AssertUnwindSafe(|| run(&acts, terms))).is_err() {

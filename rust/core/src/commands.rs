@@ -24,6 +24,8 @@ pub struct Commands {
     pub receipts: Vec<Receipt>,
     /// What an operator should know.
     pub alerts: Vec<Alert>,
+    /// Open positions that took another ratio, and moved by it.
+    pub rebalanced: u32,
     /// Followers remain for this event: step `Event::Continue` after sending these attempts.
     pub more: bool,
     /// The state changed, so the event belongs in the journal.
@@ -44,6 +46,7 @@ impl Commands {
         self.asks.clear();
         self.receipts.clear();
         self.alerts.clear();
+        self.rebalanced = 0;
         self.more = false;
         self.changed = false;
         self.context.clear();

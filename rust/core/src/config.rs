@@ -307,6 +307,8 @@ pub(crate) struct RawFollow {
     pub volatility_days: Option<u32>,
     pub risk_max_leverage: Option<String>,
     pub scale_adds: bool,
+    pub rebalance_hours: Option<u32>,
+    pub rebalance_drift_percent: Option<String>,
     #[serde(default)]
     pub inverse: bool,
     pub markets: Option<RawMarkets>,

@@ -19,6 +19,7 @@ mod operate;
 mod parts;
 mod passive;
 mod reads;
+mod rebalance;
 mod receipts;
 mod requests;
 mod resolve;

@@ -155,6 +155,8 @@ pub struct Metrics {
     pub receipts: Family,
     /// Receipts by reason.
     pub reasons: Family,
+    /// Open positions that took another ratio, and moved by it.
+    pub rebalanced: Cell,
     /// Presignatures ready now.
     pub pool_ready: Cell,
     /// Presignatures made.
@@ -197,6 +199,7 @@ impl Default for Metrics {
             signatures: Family::new("how", Metrics::SIGNING),
             receipts: Family::new("outcome", Outcome::ALL.map(Outcome::name)),
             reasons: Family::new("reason", Reason::ALL.iter().copied().map(Reason::name)),
+            rebalanced: Cell::default(),
             pool_ready: Cell::default(),
             pool_made: Cell::default(),
             pool_empty: Cell::default(),
@@ -282,6 +285,7 @@ impl Metrics {
             &self.receipts,
         );
         page.labelled("hlfast_copy_reasons_total", "counter", "The same receipts, by reason.", &self.reasons);
+        page.counter("hlfast_copy_rebalanced_total", "Open positions that took another ratio.", &self.rebalanced);
         page.gauge("hlfast_presign_ready_presignatures", "Presignatures ready now.", &self.pool_ready);
         page.counter("hlfast_presign_made_total", "Presignatures made.", &self.pool_made);
         page.counter("hlfast_presign_empty_total", "Times that no presignature was ready.", &self.pool_empty);

@@ -1,6 +1,7 @@
 //! Everything the core remembers: plain data, so that a snapshot is one call.
 mod asked;
 mod losses;
+mod rebalances;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -22,6 +23,7 @@ use crate::risk::pause::Paused;
 
 pub use asked::{Asked, Survey};
 pub use losses::{AccountLosses, Costs, FollowLosses, Losses, Weighed};
+pub use rebalances::{Measure, Rebalances};
 
 /// One leader.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -469,6 +471,8 @@ pub struct State {
     pub twaps: BTreeMap<u64, Twap>,
     /// When each of `asks` was asked, by its token.
     pub ask_times: BTreeMap<u64, u64>,
+    /// Open positions whose ratio is taken anew.
+    pub rebalances: Rebalances,
 }
 
 macro_rules! as_units {

@@ -3,7 +3,7 @@
 mod histories;
 mod venue;
 
-use histories::{Terms, act, run};
+use histories::{Terms, act, act_or_worth, run};
 use proptest::prelude::*;
 
 proptest! {
@@ -23,5 +23,10 @@ proptest! {
     fn the_same_in_portions(acts in proptest::collection::vec(act(), 1..20)) {
         run(&acts, Terms::Portions);
         run(&acts, Terms::PortionsTurned);
+    }
+
+    #[test]
+    fn the_same_where_open_positions_take_their_ratio_anew(acts in proptest::collection::vec(act_or_worth(), 1..25)) {
+        run(&acts, Terms::Rebalanced);
     }
 }

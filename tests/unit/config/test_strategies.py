@@ -97,12 +97,44 @@ def test_the_core_is_told_follows_alone(tmp_path: Path) -> None:
     assert settings.count(b'"ratio":"0.') == 2
 
 
+REBALANCE = '[strategies.rebalance]\nevery_hours = 168\ndrift_percent = "12.5"\n'
+
+
+@pytest.mark.parametrize("kind", ['kind = "proportional"\n', 'kind = "risk_adjusted"\nrisk_bps = 100\n'])
+def test_each_follow_of_a_strategy_is_rebalanced_as_it_says(tmp_path: Path, kind: str) -> None:
+    config = made(tmp_path, kind + REBALANCE + PARTS)
+    assert [(one.rebalance_hours, one.rebalance_drift_percent) for one in config.follows] == [(168, "12.5")] * 2
+    assert for_core(config).count(b'"rebalance_hours":168,"rebalance_drift_percent":"12.5"') == 2
+    config = made(tmp_path, kind + PARTS)
+    assert [(one.rebalance_hours, one.rebalance_drift_percent) for one in config.follows] == [(None, None)] * 2
+
+
+def test_a_follow_that_stands_alone_may_be_rebalanced_too(tmp_path: Path) -> None:
+    one = '[[strategies.parts]]\nleader = "a"\nallocation = "0.6"\n'
+    alone = '[[follows]]\nleader = "b"\nfollower = "f"\nmode = "equity"\nweight = "1"\nrebalance_hours = 24\n'
+    assert made(tmp_path, 'kind = "mirror"\n' + one, alone).follows[0].rebalance_hours == 24
+    alone = alone.replace('equity"\nweight', 'ratio"\nratio')
+    assert refused(tmp_path, 'kind = "mirror"\n' + one, alone) == ["follows[0].rebalance_hours"]
+
+
 @pytest.mark.parametrize(
     ("strategy", "settings"),
     [
         ('kind = "copy"' + PARTS, ["strategies[0].kind"]),
         ('kind = "mirror"\nrisk_bps = 5' + PARTS, ["strategies[0].risk_bps"]),
         ('kind = "mirror"\nrebalance = 5' + PARTS, ["strategies[0].rebalance"]),
+        ('kind = "mirror"\n' + REBALANCE + PARTS, ["strategies[0].rebalance"]),
+        ('kind = "proportional"\nrebalance = {}' + PARTS, ["strategies[0].rebalance"]),
+        ('kind = "proportional"\nrebalance = {every_days = 7}' + PARTS, ["strategies[0].rebalance.every_days"]),
+        ('kind = "proportional"\nrebalance = {every_hours = 0}' + PARTS, ["strategies[0].rebalance.every_hours"]),
+        ('kind = "proportional"\nrebalance = {every_hours = 8761}' + PARTS, ["strategies[0].rebalance.every_hours"]),
+        *(
+            (
+                f'kind = "proportional"\nrebalance = {{drift_percent = "{drift}"}}' + PARTS,
+                ["strategies[0].rebalance.drift_percent"],
+            )
+            for drift in ("0", "0.9", "91", "-5", "ten")
+        ),
         ('kind = "risk_adjusted"' + PARTS, ["strategies[0].risk_bps"]),
         ('kind = "risk_adjusted"\nrisk_bps = 3' + PARTS, ["strategies[0].parts[1].allocation"]),
         ('kind = "proportional"' + PARTS.replace("0.25", "0.45"), ["strategies[0].parts"]),

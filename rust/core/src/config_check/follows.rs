@@ -7,6 +7,7 @@ use super::leaders::MAX_PERCENT;
 use super::losses::check_losses;
 use super::markets::{Markets, check_markets};
 use super::mode::{Mode, check_mode, check_round_up};
+use super::rebalance::{Rebalance, check_rebalance};
 use super::values::{band, limit, within};
 use crate::config::{ConfigError, RawExisting, RawFollow, RawOnLiquidation};
 use crate::num::Usd;
@@ -43,6 +44,8 @@ pub struct CheckedFollow {
     pub follower: u32,
     /// Sizing.
     pub mode: Mode,
+    /// When an open position's ratio is taken anew.
+    pub rebalance: Rebalance,
     /// The follower takes the other side.
     pub inverse: bool,
     /// Which kinds of markets.
@@ -92,10 +95,12 @@ pub(super) fn check_follow(
             "is below reduce_band_bps: an emergency must reach further",
         ));
     }
+    let mode = check_mode(at, raw)?;
     Ok(CheckedFollow {
         leader,
         follower,
-        mode: check_mode(at, raw)?,
+        mode,
+        rebalance: check_rebalance(at, raw, mode)?,
         inverse: raw.inverse,
         markets: check_markets(at, raw)?,
         existing: check_existing(at, raw)?,

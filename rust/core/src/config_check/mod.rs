@@ -9,6 +9,7 @@ mod lending;
 mod losses;
 mod markets;
 mod mode;
+mod rebalance;
 mod register;
 mod surcharges;
 mod values;
@@ -36,6 +37,7 @@ pub use leaders::CheckedLeader;
 pub use lending::Lending;
 pub use markets::Markets;
 pub use mode::Mode;
+pub use rebalance::Rebalance;
 pub use values::RATIO_SCALE;
 
 /// `settings`: what `raw` was read from.

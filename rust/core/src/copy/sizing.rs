@@ -9,11 +9,18 @@ pub const UNIT: i128 = RATIO_SCALE as i128;
 /// E · after / before, toward zero. The caller knows that |after| ≤ |before| and before ≠ 0.
 #[must_use]
 pub const fn scale_down(entitled: i128, after: i64, before: i64) -> i128 {
+    rescale(entitled, after, before)
+}
+
+/// E · after / before, toward zero; where it grows it may saturate. Nothing where `before` is zero.
+#[must_use]
+pub const fn rescale(entitled: i128, after: i64, before: i64) -> i128 {
     let (after, before) = (after as i128, before as i128);
     if before == 0 {
         return 0;
     }
-    // Split, so that no product leaves 128 bits: |entitled / before · after| ≤ |entitled|, and the rest is below 2^63 · 2^63.
+    // Split, so that no product leaves 128 bits on the way down: |entitled / before · after| ≤ |entitled|, and the rest is below
+    // 2^63 · 2^63.
     let (whole, rest) = (entitled / before, entitled % before);
     whole.saturating_mul(after).saturating_add(rest.saturating_mul(after) / before)
 }

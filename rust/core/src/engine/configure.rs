@@ -135,10 +135,14 @@ impl Engine {
         if self.state.started {
             self.start_surveys(now_ms);
         }
+        self.review_rebalances(now_ms);
         self.enforce_all(now_ms, out);
         let lines = self.told(&difference, parting);
-        let text =
-            if lines.is_empty() { "only policies changed: nothing moves by that".to_owned() } else { lines.join("; ") };
+        let text = match (lines.is_empty(), self.needs.rebalancing.is_empty()) {
+            (true, true) => "only policies changed: nothing moves by that".to_owned(),
+            (true, false) => "only policies changed: nothing moves by that but what is rebalanced".to_owned(),
+            (false, _) => lines.join("; "),
+        };
         alert(out, Level::Warning, "settings_changed", format!("New settings are in force: {text}."));
         if lines.is_empty() { vec![text] } else { lines }
     }

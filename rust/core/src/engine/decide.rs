@@ -3,7 +3,7 @@ use super::gates::{Refusal, View};
 use super::receipts::{Ending, bare};
 use super::rotation::in_turn;
 use super::{Engine, FIRST_CHUNK, LAST_CHUNK, NEXT_CHUNK};
-use crate::commands::{Commands, Numbers, Outcome, Reason};
+use crate::commands::{CoinId, Commands, Numbers, Outcome, Reason};
 use crate::config_check::{CheckedFollow, Mode};
 use crate::copy::entitle::{Move, classify};
 use crate::copy::sizing::{Basis, opening_ratio, scale_down, step, to_position};
@@ -11,8 +11,8 @@ use crate::num::{Pos, Px};
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Entry, Held, Pending};
 
-/// An adopted position has no fill whose age could count: it may wait this long for its first order.
-const ADOPTION_MS: u64 = 30_000;
+/// An adopted position, or one that takes a new ratio, has no fill whose age could count: it may wait this long for its first order.
+pub(super) const ADOPTION_MS: u64 = 30_000;
 
 /// What an edge made of a change.
 #[derive(Debug, Default)]
@@ -222,7 +222,7 @@ impl Engine {
         }
         let first = held.ratio.is_none();
         if first {
-            held.ratio = self.ratio(edge, change, now_ms).ok();
+            held.ratio = self.ratio(edge, change.coin, change.price, change.after, now_ms).ok();
         }
         let ratio = self.judge(follow, change, view, held, now_ms)?;
         if edge.mode.ignores_adds() && (from != 0 || !first) {
@@ -246,7 +246,10 @@ impl Engine {
         // A ratio that could not be read when the position opened is fixed by the first increase that can.
         match held.ratio {
             Some(ratio) => Ok(ratio),
-            None => self.ratio(edge, change, now_ms).map_err(|reason| (Outcome::Blocked, reason)),
+            None => {
+                let ratio = self.ratio(edge, change.coin, change.price, change.after, now_ms);
+                ratio.map_err(|reason| (Outcome::Blocked, reason))
+            }
         }
     }
 
@@ -267,37 +270,58 @@ impl Engine {
         }
         let delta = change.after.checked_sub(from).ok_or(skipped(Reason::OutOfRange))?;
         let wanted = step(ratio, if edge.inverse { -delta } else { delta });
-        let added = self.clip(follow, edge, change, held.entitled, wanted)?;
-        let added = self.raise(follow, edge, change, held.entitled, added);
-        let added = if self.needs.book { self.within_book(edge, change, added, now_ms)? } else { added };
+        let added = self.fit(follow, edge, change, held.entitled, wanted, now_ms)?;
         held.entitled = held.entitled.checked_add(added).ok_or(skipped(Reason::OutOfRange))?;
         Ok(added)
     }
 
-    fn ratio(&self, edge: &CheckedFollow, change: &Change, now_ms: u64) -> Result<i64, Reason> {
-        let spot = self.needs.spot && self.is_spot(change.coin);
+    /// What of an increase the edge's caps and the book leave, raised to the venue's minimum where the edge says so.
+    pub(super) fn fit(
+        &self,
+        follow: u32,
+        edge: &CheckedFollow,
+        change: &Change,
+        entitled: i128,
+        wanted: i128,
+        now_ms: u64,
+    ) -> Result<i128, Refusal> {
+        let added = self.clip(follow, edge, change, entitled, wanted)?;
+        let added = self.raise(follow, edge, change, entitled, added);
+        if self.needs.book { self.within_book(edge, change, added, now_ms) } else { Ok(added) }
+    }
+
+    /// The ratio that an edge's sizing gives now of a leader's position at a price.
+    pub(super) fn ratio(
+        &self,
+        edge: &CheckedFollow,
+        coin: CoinId,
+        price: i64,
+        position: i64,
+        now_ms: u64,
+    ) -> Result<i64, Reason> {
+        let spot = self.needs.spot && self.is_spot(coin);
         let leader = || match self.state.leaders.get(edge.leader as usize)? {
             leader if spot => leader.purse.of_spot_leader(self.oldest_ms(now_ms)),
             leader => self.leader_equity(leader, now_ms),
         };
         let follower = || match self.state.follower(edge.follower)? {
             state if spot => state.purse.of_spot_follower(self.oldest_ms(now_ms)),
-            _ => self.follower_equity(edge.follower, change.coin, now_ms),
+            _ => self.follower_equity(edge.follower, coin, now_ms),
         };
         let basis = match edge.mode {
             Mode::Ratio(_) | Mode::Notional { .. } => Basis::default(),
             Mode::Equity(_) => Basis { leader_equity: leader(), follower_equity: follower(), ..Basis::default() },
             Mode::Risk { days, .. } => {
-                let usual_move = self.usual_move(change.coin, days, now_ms);
+                let usual_move = self.usual_move(coin, days, now_ms);
                 Basis { follower_equity: follower(), usual_move, ..Basis::default() }
             }
         };
-        opening_ratio(edge.mode, &basis, change.price, change.after)
+        opening_ratio(edge.mode, &basis, price, position)
     }
 
     /// An edge's exit may turn the net to the other side: what it had covered is then opened, as part of the exit. It adds
     /// nothing to E, so nothing is ever given back, and like every exit it does not expire.
-    fn uncover(&mut self, follow: u32, follower: u32, change: &Change, net_before: i128) {
+    pub(super) fn uncover(&mut self, follow: u32, follower: u32, change: &Change, net_before: i128) {
         let net = self.net(follower, change.coin);
         let turned = net != 0 && (net > 0) != (net_before > 0);
         if !turned && net.unsigned_abs() <= net_before.unsigned_abs() {

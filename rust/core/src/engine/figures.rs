@@ -42,14 +42,19 @@ pub(super) struct Needs {
     pub spot: bool,
     /// The book bounds an edge.
     pub book: bool,
+    /// Edges whose open positions take their ratio anew, ascending.
+    pub rebalancing: Vec<u32>,
 }
 
 impl Needs {
     pub fn of(config: &Config) -> Needs {
         let mut needs = Needs { past: vec![false; config.leaders.len()], ..Needs::default() };
         needs.book = config.leaders.iter().any(|leader| leader.impact_percent.is_some());
-        for edge in &config.follows {
+        for (at, edge) in (0u32..).zip(&config.follows) {
             let filters = &edge.filters;
+            if !edge.rebalance.is_none() && !edge.removed {
+                needs.rebalancing.push(at);
+            }
             needs.contexts |= filters.min_day_volume.is_some() || filters.min_open_interest.is_some();
             needs.leverage |= filters.max_leader_leverage.is_some();
             needs.spot |= edge.markets.has_spot();

@@ -313,6 +313,7 @@ impl Engine {
             self.on_deadline(post, now_ms, out);
         }
         self.take_due(now_ms, out);
+        self.rebalance(now_ms, out);
         while let Some((due, follower)) = self.state.due.first().copied().filter(|(due, _)| *due <= now_ms) {
             self.state.due.remove(&(due, follower));
             out.changed = true;

@@ -3,6 +3,7 @@ use serde_json::{Map, Value, json};
 
 use super::Engine;
 use crate::commands::CoinId;
+use crate::config_check::RATIO_SCALE;
 use crate::copy::sizing::to_position;
 use crate::num::{Pos, Px, Usd};
 use crate::order::attempt::Phase;
@@ -158,10 +159,18 @@ impl Engine {
             "held_back": hold,
             "entitled": positions(|held| to_position(held.entitled).unwrap_or(0)),
             "held": positions(|held| held.position),
+            "ratios": self.ratios(at),
             "cash_usd": state.map(|edge| Usd::from_raw(edge.cash).to_string()),
             "paid_usd": Usd::from_raw(losses.paid).to_string(),
             "losses": (!edge.losses.is_none() || losses.earnings.trip.is_some()).then(|| losses_status(&losses.earnings)),
         })
+    }
+
+    /// Of open positions.
+    fn ratios(&self, follow: u32) -> Map<String, Value> {
+        let coins = self.state.held.get(follow as usize).into_iter().flatten();
+        let fixed = coins.filter_map(|(coin, held)| Some((coin, held.ratio?)));
+        fixed.map(|(coin, ratio)| (self.coin_name(*coin).to_owned(), json!(ratio_text(ratio)))).collect()
     }
 
     fn margin_status(&self, coin: CoinId, margin: Margin) -> Value {
@@ -218,6 +227,12 @@ impl Engine {
 
 fn pause_status(pause: Option<&Paused>) -> Value {
     pause.map_or(Value::Null, |pause| json!({"kind": pause.kind.name(), "since_ms": pause.since_ms, "why": pause.why}))
+}
+
+/// All of its digits.
+fn ratio_text(ratio: i64) -> String {
+    let text = format!("{}.{:012}", ratio / RATIO_SCALE, ratio % RATIO_SCALE);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 fn shown(equity: Option<i64>) -> Option<String> {

@@ -34,6 +34,8 @@ pub enum Act {
     Restart,
     /// Somebody trades with what waits in the book.
     Take(usize, i64),
+    /// Who is worth how much, some time later.
+    Worth(usize, u64, u64),
 }
 
 /// Two ways out: what one loses may go out once more over the other.
@@ -52,6 +54,14 @@ pub fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// The same, and money that comes and goes.
+pub fn act_or_worth() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => act(),
+        1 => (0usize..4, 4_000u64..25_000, 0u64..45).prop_map(|(who, dollars, minutes)| Act::Worth(who, dollars, minutes)),
+    ]
+}
+
 /// Under what a history runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Terms {
@@ -60,6 +70,8 @@ pub enum Terms {
     /// Larger orders go out in slices: one follower's with the clock, the other's with the book.
     Portions,
     PortionsTurned,
+    /// One leader's follows take their ratio anew, by time and by drift.
+    Rebalanced,
 }
 
 impl Terms {
@@ -67,7 +79,7 @@ impl Terms {
         let smart = || json!({"style": "smart", "seconds": 8, "depth_percent": 60, "passive_ms": 1_500});
         let twap = || json!({"style": "twap", "seconds": 5, "slices": 3, "jitter_percent": 30});
         match self {
-            Terms::Plain | Terms::VenueLimits => [json!(null), json!(null)],
+            Terms::Plain | Terms::VenueLimits | Terms::Rebalanced => [json!(null), json!(null)],
             Terms::Portions => [smart(), twap()],
             Terms::PortionsTurned => [twap(), smart()],
         }
@@ -75,12 +87,21 @@ impl Terms {
 }
 
 fn world(terms: Terms) -> World {
-    let follows = [
+    let mut follows = [
         follow(0, 0, json!({"ratio": "0.37"})),
         follow(1, 0, json!({"ratio": "1"})),
         follow(0, 1, json!({"mode": "notional", "ratio": null, "notional_usd": "700", "scale_adds": true})),
         follow(1, 1, json!({"ratio": "0.5", "max_order_usd": "300"})),
     ];
+    if terms == Terms::Rebalanced {
+        follows[0] =
+            follow(0, 0, json!({"mode": "equity", "ratio": null, "weight": "0.4", "rebalance_drift_percent": "10"}));
+        follows[3] = follow(
+            1,
+            1,
+            json!({"mode": "equity", "ratio": null, "weight": "0.6", "rebalance_hours": 1, "max_order_usd": "300"}),
+        );
+    }
     let [first, second] = terms.executions();
     let limits = if terms == Terms::VenueLimits { "venue" } else { "off" };
     let followers = [
@@ -161,6 +182,13 @@ fn perform(world: &mut World, act: &Act) -> usize {
         }
         Act::Take(coin, lots) => {
             world.take_resting(COINS[*coin], &Pos::from_raw(lots * 10_000_000).to_string());
+        }
+        Act::Worth(who, dollars, minutes) => {
+            let of = [leader_address(0), leader_address(1), venue::account_address(0), venue::account_address(1)];
+            world.equity.insert(of[*who].clone(), format!("{dollars}.0"));
+            world.now += minutes * 60_000;
+            // Reads, a round of looks, and the orders that come of it.
+            world.pass_coarsely(95_000);
         }
     }
     0

@@ -318,6 +318,7 @@ impl Runtime {
             self.metrics.receipts.add(receipt.outcome as usize, 1);
             self.metrics.reasons.add(receipt.reason as usize, 1);
         }
+        self.metrics.rebalanced.add(self.commands.rebalanced.into());
         let excess = self.alerts.len().saturating_sub(ALERTS_MAX);
         self.alerts.drain(..excess);
     }
