@@ -31,6 +31,8 @@ pub const READS_MS: u64 = 70_000;
 /// An account's stops and portions are seen to within this after an order.
 const LIVELY_MS: u64 = 10_000;
 pub const HOUR_MS: u64 = 3_600_000;
+/// The engine looks at open positions again after this, by equities that it has read meanwhile.
+const LOOKS_MS: u64 = 60_000;
 
 /// Why a replay can't be trusted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +75,7 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
     let assets = Assets::new(record, &config.venue.dexs)?;
     // Portions, delays and stops have things to do between the leader's fills.
     let lively = config.followers.iter().any(|one| one.disaster_stop_bps.is_some() || one.execution.is_sliced());
+    let rebalances = config.follows.iter().any(|one| !one.rebalance.is_none());
     let engine = Engine::new(config).map_err(|error| ReplayError::Settings(error.to_string()))?;
     let mut replay = Replay {
         record,
@@ -93,6 +96,7 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
         astray_ms: 0,
         seized: Vec::new(),
         lively,
+        rebalances,
         resting: Resting::default(),
         chance: model.seed,
         past: Vec::new(),
@@ -130,6 +134,8 @@ pub struct Replay<'a> {
     /// What the venue closed by force: when, coin, signed size held before, price.
     pub seized: Vec<(u64, usize, i64, i64)>,
     lively: bool,
+    /// Open positions take their ratio anew, whether the leader trades or not.
+    rebalances: bool,
     /// The follower's orders that wait at the venue.
     pub resting: Resting,
     /// State of the engine's entropy.
@@ -238,7 +244,16 @@ impl Replay<'_> {
             120_000..HOUR_MS => 10_000,
             _ => HOUR_MS,
         };
-        self.tick_ms = open.then_some(self.now_ms.saturating_add(pace));
+        let busy_ms = open.then_some(self.now_ms.saturating_add(pace));
+        self.tick_ms = busy_ms.into_iter().chain(self.next_look_ms()).min();
+    }
+
+    /// Between a leader's trades equities are read, and then looked at, at the beginning of each hour: every set time lies there.
+    fn next_look_ms(&self) -> Option<u64> {
+        let holds = self.rebalances && self.account.held().next().is_some();
+        let into_ms = self.now_ms % HOUR_MS;
+        let wait_ms = if into_ms < LOOKS_MS { LOOKS_MS / 3 } else { HOUR_MS - into_ms };
+        holds.then_some(self.now_ms.saturating_add(wait_ms))
     }
 
     /// Gives the engine the leader's fills of one block.

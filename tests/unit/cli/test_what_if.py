@@ -117,6 +117,15 @@ def test_what_if_obeys_every_kind_of_setting(settings: list[str]) -> None:
     assert found["copied"] != plain["copied"] or found["money"] != plain["money"]
 
 
+def test_what_if_rebalances_between_the_leaders_trades_and_no_fill_has_a_receipt_for_it() -> None:
+    # A third of the equity moves less than the leader's: their ratio drifts. A whole one would move with it.
+    words = (str(DATA / "leader_acc6.jsonl.gz"), "--quick", "--json", "--equity", "200000", "--set", "weight=0.3")
+    kept = json.loads(run(*words).stdout)["copied"]
+    moved = json.loads(run(*words, "--set", "rebalance_hours=1").stdout)["copied"]
+    assert moved["orders"] > kept["orders"] + 10
+    assert moved["endings"] == kept["endings"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
