@@ -213,6 +213,32 @@ fn equities_are_dollars_and_tokens_at_their_prices() {
 }
 
 #[test]
+fn tokens_that_are_rebalanced_are_bought_and_sold_as_ever() {
+    let edge =
+        json!({"markets": "spot", "mode": "equity", "ratio": null, "weight": "1", "rebalance_drift_percent": "25"});
+    let mut world = World::cold(1, &[json!({})], &[follow(0, 0, edge)], "off");
+    world.dollars.insert(leader_address(0), "7000.0");
+    world.dollars.insert(account_address(0), "700.0");
+    world.list_spot();
+    world.boot(1);
+    world.leader_fill(0, HYPE, "B", "30", "100");
+    assert_eq!(world.sent[0].orders[0].size, pos("10"));
+    // 1,400 and the tokens, of 10,000 with the leader's.
+    world.dollars.insert(account_address(0), "1400.0");
+    world.pass_coarsely(120_000);
+    assert_eq!(world.sent.len(), 2);
+    assert!((pos("16.9")..=pos("17.1")).contains(&world.position(0, HYPE)), "{}", world.position(0, HYPE));
+    world.dollars.insert(account_address(0), "700.0");
+    world.pass_coarsely(120_000);
+    assert_eq!(world.sent.len(), 3);
+    assert!((pos("12")..=pos("12.2")).contains(&world.position(0, HYPE)), "{}", world.position(0, HYPE));
+    world.leader_fill(0, HYPE, "A", "30", "100");
+    assert!(world.position(0, HYPE) < pos("0.34"), "a rest below ten dollars");
+    assert_eq!(world.engine.contradiction(), None);
+    world.assert_replay();
+}
+
+#[test]
 fn balances_are_read_anew_after_a_restart_before_anything_is_opened() {
     let mut world = spot(json!({"max_age_ms": 60_000}));
     world.leader_fill(0, HYPE, "B", "30", "100");
