@@ -145,6 +145,7 @@ def _follower(problems: Problems, at: str, follower: Follower) -> Follower:
     order = values.usd(problems, f"{at}.max_order_usd", follower.max_order_usd, least=values.MIN_ORDER_USD)
     position = values.usd(problems, f"{at}.max_position_usd", follower.max_position_usd, least=values.MIN_ORDER_USD)
     gross = values.usd(problems, f"{at}.max_gross_usd", follower.max_gross_usd, least=values.MIN_ORDER_USD)
+    values.factor(problems, f"{at}.max_gross_leverage", follower.max_gross_leverage)
     if position is not None and gross is not None and position > gross:
         what = "is more than max_gross_usd, which it can never reach"
         problems.append(Problem(f"{at}.max_position_usd", what, "lower it to max_gross_usd or raise that"))

@@ -128,6 +128,7 @@ class Follower(Frozen, frozen=True):
     max_order_usd: str | None = None
     max_position_usd: str | None = None  # per coin, on the net
     max_gross_usd: str | None = None  # Σ |position| over coins
+    max_gross_leverage: str | None = None  # the same, over what the account is worth
     disaster_stop_bps: int | None = None  # a stop per copied position rests at the venue, so far from its entry
     manual: Literal["block", "allow"] = "block"  # entries of coins on which somebody else holds a part
     leverage: str | int = "mirror"  # "mirror" (the leader's), "leave" (the account's own), or so many times

@@ -72,7 +72,12 @@ def caps(receipt: Mapping[str, Any], policy: Mapping[str, Any], account: Mapping
     if account.get("max_order_usd") is not None:
         ordered = _usd(receipt["ordered"], receipt["limit_price"])
         yield f"max_order_usd {account['max_order_usd']} of the account: {ordered} USD ordered at its limit"
-    for name, counts in (("max_position_usd", "with all leaders of this coin"), ("max_gross_usd", "over all coins")):
+    counted = (
+        ("max_position_usd", "with all leaders of this coin"),
+        ("max_gross_usd", "over all coins"),
+        ("max_gross_leverage", "over all coins, as a multiple of what the account was worth"),
+    )
+    for name, counts in counted:
         if account.get(name) is not None:
             yield f"{name} {account[name]} of the account, {counts}"
     yield from _unseen(receipt, policy, _UNSEEN_CAPS, " of the follow")

@@ -161,6 +161,7 @@ fn settings_are_refused_by_name() {
         ("/follows/0/follower", json!("nobody"), "follows[0].follower"),
         ("/follows/1/follower", json!("F0"), "follows[1]"),
         ("/followers/0/max_gross_usd", json!("0.0"), "followers[0].max_gross_usd"),
+        ("/followers/0/max_gross_leverage", json!("0"), "followers[0].max_gross_leverage"),
         ("/follows/0/max_gross_usd", json!("0.0"), "follows[0].max_gross_usd"),
         ("/follows/0/markets", json!("futures"), "configuration"),
         ("/follows/0/coins_allow", json!(["#10"]), "follows[0].coins_allow"),

@@ -5,7 +5,7 @@ mod venue;
 
 use hlfast_core::commands::Outcome;
 use serde_json::json;
-use venue::{OwnedEvent, Reply, World, follow, pos};
+use venue::{OwnedEvent, Reply, World, account_address, follow, pos};
 
 fn limited(followers: usize) -> World {
     let accounts = vec![json!({}); followers];
@@ -187,4 +187,39 @@ fn a_cap_of_the_gross_counts_what_nobody_knows_the_fate_of() {
     world.leader_fill(0, "ETH", "B", "100", "10");
     assert_eq!(world.position(0, "ETH"), pos("1"));
     world.assert_replay();
+}
+
+#[test]
+fn a_cap_of_the_leverage_counts_all_coins_against_what_the_account_is_worth() {
+    let followers = [json!({"max_gross_leverage": "0.06"})];
+    let mut world = World::cold(1, &followers, &[follow(0, 0, json!({}))], "off");
+    // Worth 10,000: 600 USD together.
+    world.boot(1);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (pos("5"), pos("1")));
+    // Worth less: nothing is sold for that, and nothing more is bought.
+    world.equity.insert(account_address(0), "5000.0".into());
+    world.pass(40_000);
+    world.leader_fill(0, "SOL", "B", "100", "4");
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (pos("5"), pos("1")));
+    // An exit passes, and its room is there for the next entry: 300 USD, of which SOL holds none any more.
+    world.leader_fill(0, "SOL", "A", "100", "14");
+    world.leader_fill(0, "ETH", "B", "100", "10");
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (0, pos("3")));
+    world.assert_replay();
+}
+
+#[test]
+fn a_cap_of_the_leverage_blocks_entries_while_the_accounts_worth_is_not_known() {
+    for (mode, equity) in [("somethingNew", "10000.0"), ("disabled", "0.0")] {
+        let followers = [json!({"max_gross_leverage": "3"})];
+        let mut world = World::cold(1, &followers, &[follow(0, 0, json!({}))], "off");
+        world.figures.modes.insert(account_address(0), mode);
+        world.equity.insert(account_address(0), equity.into());
+        world.boot(1);
+        world.leader_fill(0, "SOL", "B", "100", "10");
+        assert_eq!(world.outcomes(), [(Outcome::Blocked, "equity_unreadable")], "{mode} {equity}");
+        world.assert_replay();
+    }
 }

@@ -590,24 +590,3 @@ fn a_leader_position_that_no_fill_explains_is_believed_after_a_second_look() {
     world.assert_receipts(1, 1);
     world.assert_replay();
 }
-
-#[test]
-fn fills_that_a_believed_account_was_ahead_of_do_not_move_the_ledger_back() {
-    let mut world = one(json!({}));
-    let opened = world.leader_trades(0, "SOL", "B", "100", "10");
-    world.step(OwnedEvent::Frame(2, World::fills_frame(0, std::slice::from_ref(&opened), false)));
-    world.settle();
-    let missed = world.leader_trades(0, "SOL", "A", "100", "6");
-    world.pass(40_000);
-    assert_eq!(world.position(0, "SOL"), pos("2"), "the account was believed");
-    // Both fills come at last, and once more with the next subscription.
-    for _ in 0..2 {
-        world.snapshot(0, &[missed.clone(), opened.clone()]);
-        world.pass(5_000);
-    }
-    assert_eq!(world.position(0, "SOL"), pos("2"));
-    assert_eq!(world.status()["follows"][0]["entitled"]["SOL"], "2");
-    assert_eq!(world.alerts.iter().filter(|alert| alert.code == "leader_reconciled").count(), 1);
-    world.assert_receipts(2, 1);
-    world.assert_replay();
-}

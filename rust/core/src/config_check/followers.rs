@@ -4,7 +4,7 @@ use super::lending::{Lending, lending_of};
 use super::losses::check_losses;
 use super::register::Register;
 use super::surcharges::{builder_of, priority_of};
-use super::values::{limit, parse_address};
+use super::values::{factor, limit, parse_address};
 use crate::config::{ConfigError, RawFollower, RawManual};
 use crate::copy::pace::Execution;
 use crate::num::Usd;
@@ -28,6 +28,8 @@ pub struct CheckedFollower {
     pub max_position: Option<Usd>,
     /// Cap of all positions together.
     pub max_gross: Option<Usd>,
+    /// Cap of all positions together, in units of `LEVERAGE_SCALE` of what the account is worth.
+    pub max_gross_leverage: Option<i64>,
     /// How far from the entry a stop rests at the venue; `None`: there is none.
     pub disaster_stop_bps: Option<u32>,
     /// Coins on which somebody else holds a part are entered all the same.
@@ -65,6 +67,11 @@ pub(super) fn check_follower(
         max_order: limit(at, "max_order_usd", raw.max_order_usd.as_deref())?,
         max_position: limit(at, "max_position_usd", raw.max_position_usd.as_deref())?,
         max_gross: limit(at, "max_gross_usd", raw.max_gross_usd.as_deref())?,
+        max_gross_leverage: raw
+            .max_gross_leverage
+            .as_deref()
+            .map(|text| factor(at, "max_gross_leverage", text))
+            .transpose()?,
         disaster_stop_bps: raw.disaster_stop_bps.map(|bps| stop_distance(at, bps)).transpose()?,
         allows_manual: raw.manual == Some(RawManual::Allow),
         lending: lending_of(at, raw)?,

@@ -124,15 +124,15 @@ impl Engine {
 
     /// The account's caps bound the target, not E. They are judged at the leader's price when a leader's event moves the net
     /// outward; on its way inward the target never grows, whatever prices did meanwhile (rule 1: a price alone sends nothing).
-    pub(super) fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128) {
+    pub(super) fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128, now_ms: u64) {
         let Some(account) = self.config.followers.get(follower as usize) else { return };
-        if account.max_position.is_none() && account.max_gross.is_none() {
+        if account.max_position.is_none() && account.max_gross.is_none() && account.max_gross_leverage.is_none() {
             return;
         }
         let net = self.net(follower, change.coin);
         let same_side = net_before != 0 && (net > 0) == (net_before > 0);
         let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
-        let caps = if outward { self.caps(follower, change) } else { 0 };
+        let caps = if outward { self.caps(follower, change, now_ms) } else { 0 };
         let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
         let before = clamp(net_before, lot.ceiling).saturating_abs();
         lot.ceiling = Some(match (outward, same_side) {
@@ -143,14 +143,23 @@ impl Engine {
     }
 
     /// The most that an account's caps let it hold of a coin, either way.
-    fn caps(&self, follower: u32, change: &Change) -> i128 {
+    fn caps(&self, follower: u32, change: &Change, now_ms: u64) -> i128 {
         let Some(account) = self.config.followers.get(follower as usize) else { return 0 };
         let position = account.max_position.map_or(i128::MAX, |cap| cap_units(cap, change.price));
-        let gross = account.max_gross.map_or(i128::MAX, |cap| {
+        // Without a known worth nothing is added.
+        let leveraged = |leverage| self.leverage_cap(follower, leverage, now_ms).unwrap_or(Usd::ZERO);
+        let caps = account.max_gross.into_iter().chain(account.max_gross_leverage.map(leveraged));
+        let gross = caps.min().map_or(i128::MAX, |cap| {
             let left = cap.checked_sub(self.gross_without(follower, change.coin)).unwrap_or(Usd::ZERO);
             cap_units(left, change.price).max(0)
         });
         position.min(gross)
+    }
+
+    /// The account's leverage is capped, and what it is worth is not known.
+    pub(super) fn is_worth_unknown(&self, follower: u32, now_ms: u64) -> bool {
+        let leverage = self.config.followers.get(follower as usize).and_then(|account| account.max_gross_leverage);
+        leverage.is_some_and(|leverage| self.leverage_cap(follower, leverage, now_ms).is_none())
     }
 
     /// What a follower should hold of a coin: Σ E within the account's caps.

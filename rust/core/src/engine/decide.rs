@@ -133,7 +133,7 @@ impl Engine {
             self.cut_opposition(follower, change, net_before);
             self.uncover(follow, follower, change, net_before);
         }
-        self.set_ceiling(follower, change, net_before);
+        self.set_ceiling(follower, change, net_before, now_ms);
         self.cross_parts(follower, change.coin);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }
@@ -242,7 +242,7 @@ impl Engine {
     ) -> Result<i64, Refusal> {
         let edge = self.config.follows.get(follow as usize).ok_or((Outcome::Skipped, Reason::OutOfRange))?;
         self.filters(follow, edge, change, view)?;
-        self.safety(follow, edge, change)?;
+        self.safety(follow, edge, change, now_ms)?;
         // A ratio that could not be read when the position opened is fixed by the first increase that can.
         match held.ratio {
             Some(ratio) => Ok(ratio),

@@ -146,7 +146,13 @@ impl Engine {
         view.check(&edge.filters)
     }
 
-    pub(super) fn safety(&self, follow: u32, edge: &CheckedFollow, change: &Change) -> Result<(), Refusal> {
+    pub(super) fn safety(
+        &self,
+        follow: u32,
+        edge: &CheckedFollow,
+        change: &Change,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
         let block = |reason| Err((Outcome::Blocked, reason));
         let Some(follower) = self.state.follower(edge.follower) else { return block(Reason::FollowerStopped) };
         if let Some(reason) = follower.stopped {
@@ -160,6 +166,9 @@ impl Engine {
         }
         if self.is_unjudged(edge.follower) {
             return block(Reason::LossesUnread);
+        }
+        if self.is_worth_unknown(edge.follower, now_ms) {
+            return block(Reason::EquityUnreadable);
         }
         if change.dirty {
             return block(Reason::LeaderDirty);

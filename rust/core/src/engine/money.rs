@@ -2,11 +2,11 @@
 use super::Engine;
 use super::reads::{MODE_WEIGHT, STATE_WEIGHT, index};
 use crate::commands::{CoinId, Commands};
-use crate::config_check::{DAY_MS, Mode};
+use crate::config_check::{DAY_MS, LEVERAGE_SCALE, Mode};
 use crate::copy::equity::{AccountMode, DexMoney, Purse, SpotMoney};
 use crate::feed::account::AccountState;
 use crate::feed::money::{parse_mode, parse_spot};
-use crate::num::Px;
+use crate::num::{Px, Round, Usd, mul_div};
 use crate::risk::budget::Purpose;
 use crate::state::{Asked, Leader, Survey};
 
@@ -37,7 +37,8 @@ impl Engine {
 
     /// Whether any of an account's edges sizes or gates by what it is worth.
     fn needs_equity(&self, leader: bool, account: u32) -> bool {
-        if !leader && self.watches_losses(account) {
+        let leveraged = || self.config.followers.get(account as usize).is_some_and(|a| a.max_gross_leverage.is_some());
+        if !leader && (self.watches_losses(account) || leveraged()) {
             return true;
         }
         let list = if leader {
@@ -128,6 +129,13 @@ impl Engine {
 
     pub(super) fn leader_equity(&self, leader: &Leader, now_ms: u64) -> Option<i64> {
         leader.purse.of_leader(self.oldest_ms(now_ms))
+    }
+
+    /// What a follower's positions may be worth together by `max_gross_leverage`; `None`: its worth can't be told, or is nothing.
+    pub(super) fn leverage_cap(&self, follower: u32, leverage: i64, now_ms: u64) -> Option<Usd> {
+        let (oldest, spot) = (self.oldest_ms(now_ms), self.trades_spot(false, follower));
+        let (_, worth, _) = self.state.follower(follower)?.purse.in_all(oldest, spot)?;
+        mul_div(worth.max(0), leverage, LEVERAGE_SCALE, Round::Floor).filter(|cap| *cap > 0).map(Usd::from_raw)
     }
 
     /// What backs a follower's positions on a coin.
