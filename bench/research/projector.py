@@ -61,6 +61,7 @@ def _ready(records: int):
 async def check(url: str, records: int) -> dict[str, int]:
     """Every row once, with its own numbers."""
     wanted = {"receipts": records * journal.PER_RECORD, "attempts": records, "orders": records, "fills": records}
+    wanted["twap_slices"] = records // journal.SLICES_EVERY * 2
     async with opened(url) as engine, engine.connect() as connection:
         found = {
             name: await connection.scalar(sa.select(sa.func.count()).select_from(tables.metadata.tables[name]))
@@ -77,6 +78,16 @@ async def check(url: str, records: int) -> dict[str, int]:
         ]
         rows = [(number, tid, str(entitled)) for number, tid, entitled in await connection.execute(order)]
         assert rows == expected, "a receipt's numbers are not those of the journal"
+        slices = tables.twap_slices.c
+        order = sa.select(slices.sequence, slices.twap_id, slices.size).order_by(slices.sequence, slices.place)
+        expected = [
+            (item["sequence"], item["twap_id"], item["size"])
+            for sequence in range(1, records + 1)
+            for item in journal.record(sequence)
+            if item["kind"] == "twap_slice"
+        ]
+        rows = [(sequence, twap_id, str(size)) for sequence, twap_id, size in await connection.execute(order)]
+        assert rows == expected, "a slice's numbers are not those of the journal"
         cursor = await connection.scalar(sa.select(tables.cursors.c.sequence))
         assert cursor == records, cursor
     return found

@@ -248,7 +248,7 @@ class Rehearsal:
     def settings(self) -> tuple[bytes, int]: ...
 
 def read_journal(directory: str, after: int, limit: int) -> list[bytes]:
-    """JSON objects of journal records with sequence > `after`: inputs, attempts, outcomes, receipts, alerts. Read-only."""
+    """JSON objects of journal records with sequence > `after`: inputs, attempts, quotes, receipts, alerts, slices of TWAPs."""
 
 def verify_journal(directory: str) -> dict[str, Any]:
     """Check every record and decide each again: segments, records, first, last, link (hex), replayed, torn. Read-only.

@@ -11,6 +11,7 @@ from hlfast.config.model import Config, Follow, Follower, Journal, Leader, Venue
 
 START_MS = 1_767_000_000_000
 PER_RECORD = 4  # receipts
+SLICES_EVERY = 10  # records; two of them then
 COINS = ("BTC", "ETH", "SOL", "HYPE")
 OUTCOMES = (("filled", "none"), ("skipped", "coin_filtered"), ("carried", "below_minimum"), ("expired", "too_old"))
 
@@ -78,9 +79,30 @@ def record(sequence: int) -> list[dict[str, Any]]:
     quote = {"kind": "quote", "coin_id": sequence % len(COINS), "bid": "100.48", "ask": "100.52", "time_ms": now - 100}
     step.append(quote)
     step += [_receipt(sequence, place, coin, now) for place in range(PER_RECORD)]
+    if sequence % SLICES_EVERY == 0:
+        step += [_slice(sequence, twap_id, coin, now) for twap_id in (sequence, None)]
     if sequence % 50 == 0:
         step.append({"kind": "alert", "level": "warning", "code": "lag", "leader": 0, "follower": None, "text": "slow"})
     return [{"sequence": sequence, **item} for item in step]
+
+
+def _slice(sequence: int, twap_id: int | None, coin: str, now: int) -> dict[str, Any]:
+    """One that the venue lists, and one told as a sum at the end."""
+    is_listed = twap_id is not None
+    return {
+        "kind": "twap_slice",
+        "follower": sequence % PER_RECORD,
+        "coin": coin,
+        "coin_id": sequence % len(COINS),
+        "nonce": now,
+        "twap_id": twap_id,
+        "time_ms": now - 2_000 if is_listed else None,
+        "size": f"{sequence}.5",
+        "price": "100.5",
+        "bid": "100.4" if is_listed else None,
+        "ask": "100.6" if is_listed else None,
+        "quoted_ms": now - 500 if is_listed else None,
+    }
 
 
 def _receipt(sequence: int, place: int, coin: str, now: int) -> dict[str, Any]:

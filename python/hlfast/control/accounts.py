@@ -61,12 +61,12 @@ class AccountReader:
         accounts = [leader.address for leader in config.leaders] + [one.account for one in config.followers]
         self._accounts = list(dict.fromkeys(account.lower() for account in accounts))
         self._followers = {one.account.lower() for one in config.followers}
-        # Slices of the venue's TWAPs have no client id to be put together by; they are read as fills all the same.
+        # The venue shows slices of its TWAPs apart from other fills.
         self._native = {one.account.lower() for one in config.followers if is_native(one)}
         self._styles = {
             one.name: one.execution.style
             for one in config.followers
-            if one.execution is not None and one.execution.style in {"twap", "smart"}
+            if one.execution is not None and one.execution.style != "immediate"
         }
 
     async def read(self) -> Reading:
@@ -130,7 +130,7 @@ class AccountReader:
             if len(page) >= FILLS_PER_PAGE:
                 written += await self._write_fills(page)
                 page = []
-        page += [row for one in slices for row in executed_of(account, one.fill)]
+        page += [row for one in slices for row in executed_of(account, one.fill, one.twap_id)]
         return written + await self._write_fills(page)
 
     async def _write_fills(self, page: list[AccountFill]) -> int:
@@ -138,7 +138,7 @@ class AccountReader:
             return await save_fills(connection, page)
 
 
-def executed_of(account: str, fill: Fill) -> list[AccountFill]:
+def executed_of(account: str, fill: Fill, twap_id: int | None = None) -> list[AccountFill]:
     """Return the row of a fill; none without a tid, which tells fills apart."""
     if not fill.tid:
         return []
@@ -157,6 +157,7 @@ def executed_of(account: str, fill: Fill) -> list[AccountFill]:
         oid=fill.oid,
         crossed=fill.crossed,
         cloid=fill.cloid,
+        twap_id=twap_id,
     )
     return [row]
 

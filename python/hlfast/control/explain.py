@@ -196,8 +196,13 @@ def _order(receipt: Mapping[str, Any], beside: Mapping[str, Any]) -> list[Step]:
 
 def _portion(row: Mapping[str, Any]) -> Step:
     text = f"{_n(row['filled'])} at {_n(row['average_price'])}"
+    is_native = row["cloid"] is None
+    if is_native:
+        text += " by the venue's TWAP" if row["twap_id"] is None else f" by the venue's TWAP {row['twap_id']}"
     if row["bid"] is not None:
-        text += f", planned at {_n(row['bid'])} to {_n(row['ask'])}"
+        text += f", {'read' if is_native else 'planned'} at {_n(row['bid'])} to {_n(row['ask'])}"
+    if row["settled_ms"] is None:
+        text += ", told as a sum when it was over"
     return Step(what="portion", text=text, at_ms=row["settled_ms"])
 
 

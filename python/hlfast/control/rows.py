@@ -1,7 +1,8 @@
 """From objects of the journal to rows of the database. Pure: same objects, same rows.
 
 Rows are tuples in the order of their table's columns, and the structs here have their fields in that order: decoding,
-naming and storing a receipt then costs a few microseconds. `read_journal` gives one object a receipt, attempt or alert.
+naming and storing a receipt then costs a few microseconds. `read_journal` gives one object a receipt, attempt, slice of a
+TWAP or alert.
 """
 
 from __future__ import annotations
@@ -88,6 +89,25 @@ class QuoteRow(_Object, kw_only=True, gc=False, tag="quote"):
     time_ms: int
 
 
+class SliceRow(_Object, kw_only=True, gc=False, tag="twap_slice"):
+    """A slice of a TWAP that the venue runs."""
+
+    sequence: int
+    place: int = 0
+    at_ms: int = 0
+    follower: int | str
+    coin: str
+    coin_id: int
+    nonce: int
+    twap_id: int | None
+    time_ms: int | None
+    size: str
+    price: str
+    bid: str | None
+    ask: str | None
+    quoted_ms: int | None
+
+
 class AlertRow(_Object, kw_only=True, gc=False, tag="alert"):
     """An alert."""
 
@@ -139,7 +159,7 @@ class _Frame(msgspec.Struct, gc=False):
     data: _UserFills
 
 
-_Known = ReceiptRow | AttemptRow | QuoteRow | AlertRow | _Input | _Start
+_Known = ReceiptRow | AttemptRow | QuoteRow | SliceRow | AlertRow | _Input | _Start
 _objects: msgspec.json.Decoder[_Known] = msgspec.json.Decoder(_Known)
 _frames = msgspec.json.Decoder(_Frame)
 
@@ -206,7 +226,8 @@ class Translator:
     def batch(self, objects: Iterable[bytes], after: int) -> Batch:
         """Translate whole records, in order."""
         rows: dict[str, list[Row]] = {
-            name: [] for name in ("receipts", "attempts", "orders", "quotes", "fills", "alerts", "positions")
+            name: []
+            for name in ("receipts", "attempts", "orders", "quotes", "twap_slices", "fills", "alerts", "positions")
         }
         sequence = after
         receipts, journal, leaders, followers = rows["receipts"], self._journal, self._leaders, self._followers
@@ -248,6 +269,10 @@ class Translator:
         elif isinstance(item, QuoteRow):
             item.journal = self._journal
             rows["quotes"].append(astuple(item))
+        elif isinstance(item, SliceRow):
+            self._place_in(item)
+            item.follower = self._followers[item.follower]  # type: ignore[index] # a place until now
+            rows["twap_slices"].append(astuple(item))
         elif isinstance(item, AlertRow):
             self._place_in(item)
             if item.leader is not None:
@@ -263,7 +288,7 @@ class Translator:
         elif _CONFIGURE in item.request:
             self._take_settings(msgspec.json.decode(item.request)["config"], anew=False)
 
-    def _place_in(self, item: AttemptRow | AlertRow) -> None:
+    def _place_in(self, item: AttemptRow | SliceRow | AlertRow) -> None:
         item.journal, item.place, item.at_ms = self._journal, self._place, self.now_ms
 
     def _fills(self, item: _Input) -> list[Row]:
@@ -288,7 +313,7 @@ def _decoded(raw: bytes, after: int) -> _Known:
 def _fill(account: str, fill: _Fill, sequence: int) -> Row:
     return (
         *(account, fill.coin, fill.time, fill.tid, fill.side, fill.px, fill.sz, fill.start_position, fill.closed_pnl),
-        *(fill.fee, fill.fee_token, fill.oid, fill.crossed, fill.cloid, sequence),
+        *(fill.fee, fill.fee_token, fill.oid, fill.crossed, fill.cloid, sequence, None),
     )
 
 

@@ -41,6 +41,7 @@ class AccountFill(msgspec.Struct, frozen=True, kw_only=True):
     crossed: bool
     cloid: str | None
     sequence: int = 0
+    twap_id: int | None = None
 
 
 class FundingPayment(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from hlfast.store.tables import (
     quotes,
     receipts,
     strategies,
+    twap_slices,
 )
 
 
@@ -56,6 +57,13 @@ async def read_executions(connection: AsyncConnection, scope: Scope) -> Sequence
     `leader` is None where no receipt carries the order's nonce.
     """
     order = sa.select(orders.c.cloid, orders.c.follower, orders.c.nonce, orders.c.journal).distinct().subquery()
+    twap = (
+        sa.select(twap_slices.c.twap_id, twap_slices.c.follower, twap_slices.c.nonce, twap_slices.c.journal)
+        .distinct()
+        .subquery()
+    )
+    # One of both is null: what has a client id is no slice.
+    nonce = sa.func.coalesce(order.c.nonce, twap.c.nonce)
     carried = (
         sa.select(
             receipts.c.journal,
@@ -71,12 +79,13 @@ async def read_executions(connection: AsyncConnection, scope: Scope) -> Sequence
     joined = (
         fills.join(followers, followers.c.account == fills.c.account)
         .outerjoin(order, order.c.cloid == fills.c.cloid)
+        .outerjoin(twap, sa.and_(twap.c.twap_id == fills.c.twap_id, twap.c.follower == followers.c.name))
         .outerjoin(
             carried,
             sa.and_(
-                carried.c.journal == order.c.journal,
-                carried.c.follower == order.c.follower,
-                carried.c.nonce == order.c.nonce,
+                carried.c.journal == sa.func.coalesce(order.c.journal, twap.c.journal),
+                carried.c.follower == sa.func.coalesce(order.c.follower, twap.c.follower),
+                carried.c.nonce == nonce,
                 carried.c.coin == fills.c.coin,
             ),
         )
@@ -85,7 +94,7 @@ async def read_executions(connection: AsyncConnection, scope: Scope) -> Sequence
     query = sa.select(
         followers.c.name.label("follower"),
         *columns,
-        order.c.nonce.is_not(None).label("ours"),
+        nonce.is_not(None).label("ours"),
         carried.c.leader,
     ).select_from(joined)
     query = _scoped(query, scope, followers.c.name, fills, "time_ms")

@@ -1,8 +1,8 @@
 """Openings in portions and what of each was executed: put together from receipts, orders, quotes and the venue's fills.
 
 The journal says which order carried which client order id and what the book showed when it was planned; the account's
-fills at the venue say what became of it. So a smart order is whole once both are in the database, and may be put
-together again at any time: the same rows come out.
+fills at the venue say what became of it. Of a TWAP that the venue runs the journal says all. So a smart order is whole
+once both are in the database, and may be put together again at any time: the same rows come out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hlfast.store.tables import attempts, fills, orders, quotes, receipts, smart_order_executions, smart_orders
+from hlfast.store.tables import (
+    attempts,
+    fills,
+    orders,
+    quotes,
+    receipts,
+    smart_order_executions,
+    smart_orders,
+    twap_slices,
+)
 
 # Fills of an account come with the next reading, after their receipt: what settled so long ago is looked at again.
 _AGAIN_MS = 86_400_000
@@ -26,13 +35,14 @@ async def gather_smart_orders(connection: AsyncConnection, styles: Mapping[str, 
 
     Args:
         connection: inside a transaction.
-        styles: "twap" or "smart" by follower.
+        styles: "twap", "smart" or "native_twap" by follower.
     """
     if not styles:
         return 0
     since_ms = int(await connection.scalar(sa.select(sa.func.max(smart_orders.c.since_ms))) or 0) - _AGAIN_MS
     opened = await _openings(connection, list(styles), since_ms)
     executed = await _executions(connection, list(styles), since_ms)
+    executed += await _slices(connection, list(styles), since_ms)
     found: dict[str, list[dict[str, Any]]] = {_name(receipt): [] for receipt in opened}
     for receipt, row in _carried(opened, executed):
         mine = found[_name(receipt)]
@@ -54,7 +64,7 @@ async def portions_of(connection: AsyncConnection, receipt: Mapping[str, Any]) -
     return [dict(row) for row in (await connection.execute(query)).mappings()]
 
 
-_KEPT = ("cloid", "filled", "average_price", "bid", "ask", "settled_ms")
+_KEPT = ("cloid", "filled", "average_price", "bid", "ask", "settled_ms", "twap_id")
 
 
 def _name(receipt: Mapping[str, Any]) -> str:
@@ -83,8 +93,7 @@ def _carried(
     for row in executed:
         for receipt in newest_first[_place(row)]:
             if receipt["decided_ms"] <= row["at_ms"] <= receipt["settled_ms"]:
-                quote = row["quotes"].get(receipt["coin_id"], {"bid": None, "ask": None})
-                yield receipt, row | quote
+                yield receipt, row | row["quotes"].get(receipt["coin_id"], {"bid": None, "ask": None})
                 break
 
 
@@ -131,8 +140,32 @@ async def _executions(connection: AsyncConnection, followers: list[str], since_m
     return [_execution(rows) | {"quotes": seen[rows[0]["journal"], rows[0]["sequence"]]} for rows in by_order.values()]
 
 
+async def _slices(connection: AsyncConnection, followers: list[str], since_ms: int) -> list[dict[str, Any]]:
+    """Slices of the venue's TWAPs as executions: each belongs where its TWAP's beginning does."""
+    began = sa.and_(*(attempts.c[name] == twap_slices.c[name] for name in ("journal", "follower", "nonce")))
+    query = (
+        sa.select(twap_slices, attempts.c.at_ms.label("began_ms"))
+        .select_from(twap_slices.join(attempts, began))
+        .where(attempts.c.follower.in_(followers), attempts.c.does == "open", attempts.c.at_ms >= since_ms)
+        .order_by(twap_slices.c.sequence, twap_slices.c.place)
+    )
+    found = (await connection.execute(query)).mappings()
+    return [
+        {
+            **{name: row[name] for name in ("journal", "follower", "coin", "twap_id")},
+            "cloid": None,
+            "at_ms": row["began_ms"],
+            "filled": row["size"],
+            "average_price": row["price"],
+            "settled_ms": row["time_ms"],
+            "quotes": {row["coin_id"]: {"bid": row["bid"], "ask": row["ask"]}},
+        }
+        for row in found
+    ]
+
+
 def _execution(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     filled = sum((row["size"] for row in rows), Decimal(0))
     paid = sum((row["size"] * row["price"] for row in rows), Decimal(0))
     settled_ms = max(row["time_ms"] for row in rows)
-    return {**rows[0], "filled": filled, "average_price": paid / filled, "settled_ms": settled_ms}
+    return {**rows[0], "filled": filled, "average_price": paid / filled, "settled_ms": settled_ms, "twap_id": None}

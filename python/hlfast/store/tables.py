@@ -107,6 +107,7 @@ fills = _events(
     _col("crossed", sa.Boolean, null=True),
     _col("cloid", sa.Text, null=True),
     _col("sequence", _MS),
+    _col("twap_id", _MS, null=True),  # of a slice of the venue's own TWAP, which has no client id
 )
 
 attempts = _events(
@@ -144,6 +145,27 @@ quotes = sa.Table(
     _col("bid", Money),
     _col("ask", Money),
     _col("time_ms", _MS),
+)
+
+# What the venue executed of a follower's TWAP that it runs itself, as the engine came to know it.
+twap_slices = sa.Table(
+    "twap_slices",
+    metadata,
+    _key("journal", sa.Text),
+    _key("sequence"),
+    _key("place", sa.Integer),
+    _col("at_ms", _MS),  # when the engine knew
+    _col("follower", sa.Text),
+    _col("coin", sa.Text),
+    _col("coin_id", sa.Integer),
+    _col("nonce", _MS),  # of the action that began the TWAP
+    _col("twap_id", _MS, null=True),  # null: the venue told none
+    _col("time_ms", _MS, null=True),  # null: told as a sum when the TWAP was over
+    _col("size", Money),
+    _col("price", Money),
+    _col("bid", Money, null=True),  # best prices when the engine knew; null: no fresh ones
+    _col("ask", Money, null=True),
+    _col("quoted_ms", _MS, null=True),
 )
 
 receipts = _events(
@@ -264,23 +286,25 @@ smart_orders = sa.Table(
     "smart_orders",
     metadata,
     _key("id", sa.Text),  # journal#number of the receipt
-    _col("style", sa.Text),  # twap, smart
+    _col("style", sa.Text),  # twap, smart, native_twap
     _col("follower", sa.Text),
     _col("coin", sa.Text),
     _col("size", Money),  # what it added to the target
     _col("state", sa.Text),  # the receipt's outcome
     _col("since_ms", _MS),
 )
-# What was executed of them, order by order, and the best prices by which each was planned.
+# What was executed of them, order by order, and the best prices by which each was planned. Of the venue's own TWAP:
+# slice by slice, and the best prices when the engine read of it, about two seconds later.
 smart_order_executions = sa.Table(
     "smart_order_executions",
     metadata,
     _key("id", sa.Text),
     _key("slice", sa.Integer),
-    _col("cloid", sa.Text),
+    _col("cloid", sa.Text, null=True),  # null: a slice of a TWAP
     _col("filled", Money),
     _col("average_price", Money),
     _col("bid", Money, null=True),
     _col("ask", Money, null=True),
-    _col("settled_ms", _MS),
+    _col("settled_ms", _MS, null=True),  # null: a slice of which only the sum was told
+    _col("twap_id", _MS, null=True),
 )

@@ -1,6 +1,7 @@
 //! What leaves through the core's one door.
 use std::ops::Range;
 
+use crate::copy::price::Quote;
 use crate::event::{LaneId, SourceId};
 use crate::num::{Pos, Px, Sz};
 use crate::sign::Digest;
@@ -26,6 +27,8 @@ pub struct Commands {
     pub alerts: Vec<Alert>,
     /// Open positions that took another ratio, and moved by it.
     pub rebalanced: u32,
+    /// What the venue executed of its own TWAPs, as it came to be known.
+    pub twap_slices: Vec<TwapSlice>,
     /// Followers remain for this event: step `Event::Continue` after sending these attempts.
     pub more: bool,
     /// The state changed, so the event belongs in the journal.
@@ -47,6 +50,7 @@ impl Commands {
         self.receipts.clear();
         self.alerts.clear();
         self.rebalanced = 0;
+        self.twap_slices.clear();
         self.more = false;
         self.changed = false;
         self.context.clear();
@@ -426,6 +430,27 @@ pub struct Numbers {
     pub average_price: Px,
     /// Nonce of the last attempt; 0: none.
     pub nonce: u64,
+}
+
+/// What the venue executed of one of its TWAPs at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TwapSlice {
+    /// Index into `Config::followers`.
+    pub follower: u32,
+    /// Its coin.
+    pub coin: CoinId,
+    /// Nonce of the action that began the TWAP.
+    pub nonce: u64,
+    /// The venue's number of the TWAP; `None`: nobody told it.
+    pub twap_id: Option<u64>,
+    /// Venue time of the execution; `None`: told as a sum when the TWAP was over, its last slice as a rule.
+    pub time_ms: Option<u64>,
+    /// Size executed.
+    pub size: Sz,
+    /// At this price on average.
+    pub price: Px,
+    /// The best prices when the core learnt of it, about 2 s after the execution; `None`: no fresh ones.
+    pub quote: Option<Quote>,
 }
 
 /// How bad it is.

@@ -50,6 +50,34 @@ fn the_venue_cuts_it_and_each_slice_is_the_engines_as_it_comes() {
 }
 
 #[test]
+fn each_slice_is_written_down_with_the_market_as_it_was_known() {
+    let mut world = world();
+    world.leader_fill(0, "SOL", "B", "100", "12");
+    let nonce = world.sent[0].attempt.nonce;
+    world.slice("0.6");
+    let first_ms = world.now;
+    world.pass(1_000);
+    world.quote("SOL", "99.9", "100.1");
+    world.pass(29_000);
+    world.slice("0.4");
+    world.pass(29_000);
+    world.quote("SOL", "99", "101");
+    world.leader_fill(0, "SOL", "A", "100", "12");
+    world.slice("0.5");
+    world.pass(10_000);
+    let quotes: Vec<_> =
+        world.twap_slices.iter().map(|slice| slice.quote.map(|quote| (quote.bid, quote.ask))).collect();
+    let told: Vec<_> =
+        world.twap_slices.iter().map(|slice| (slice.twap_id, slice.time_ms, slice.size.raw(), slice.nonce)).collect();
+    assert_eq!(told[0], (Some(77), Some(first_ms), pos("0.6"), nonce));
+    assert_eq!(told[1], (Some(77), Some(first_ms + 30_000), pos("0.4"), nonce));
+    assert!(world.twap_slices.iter().all(|slice| slice.price.raw() == pos("100") && slice.follower == 0));
+    assert_eq!(quotes[..2], [Some((pos("99.9"), pos("100.1"))), None], "a quote of half a minute ago is none");
+    assert_eq!(world.twap_slices.iter().map(|slice| slice.size.raw()).sum::<i64>(), world.twaps[0].executed);
+    world.assert_replay();
+}
+
+#[test]
 fn an_exit_cancels_it_and_sells_what_is_held_at_once() {
     let mut world = world();
     world.leader_fill(0, "SOL", "B", "100", "12");
@@ -188,6 +216,8 @@ fn one_that_ended_while_nothing_ran_is_known_in_full() {
     world.restart();
     world.pass(5_000);
     assert_eq!(world.engine_position(0, "SOL"), pos("4.2"));
+    let last = world.twap_slices.last().unwrap();
+    assert_eq!((last.twap_id, last.time_ms, last.size.raw()), (Some(77), None, pos("3")), "told as a sum");
     assert_eq!(world.outcomes(), [(Outcome::PartlyFilled, "twap_ended")]);
     assert_eq!(world.twaps.len(), 1, "what it left is given back");
     world.leader_fill(0, "SOL", "A", "100", "6");
@@ -410,6 +440,8 @@ proptest! {
         prop_assert!((target - own).abs() < pos("1.02"), "{} for {}", own, target);
         prop_assert!(own == 0 || target == 0 || (own > 0) == (target > 0));
         prop_assert!(own.abs() <= target.abs() + pos("0.12"), "never more than the target: {} for {}", own, target);
+        let written: i64 = world.twap_slices.iter().map(|slice| slice.size.raw()).sum();
+        prop_assert_eq!(written, world.twaps.iter().map(|twap| twap.executed).sum::<i64>(), "each slice is written down");
         world.assert_receipts(fills, 1);
         world.assert_replay();
     }

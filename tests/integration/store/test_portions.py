@@ -3,6 +3,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hlfast.control.explain import explain
 from hlfast.store import tables
 from hlfast.store.accounts import AccountFill, save_fills
+from hlfast.store.copying import Scope, read_executions
 from hlfast.store.database import opened
 from hlfast.store.partitions import make_months, month_of
 from hlfast.store.portions import gather_smart_orders, portions_of
@@ -163,3 +165,64 @@ async def test_accounts_that_open_at_once_have_no_smart_orders(url: str) -> None
         await journalled(connection)
         assert await gather_smart_orders(connection, {}) == 0
         assert await gather_smart_orders(connection, {"somebody": "twap"}) == 0
+
+
+def twap_slice(place: int, time_ms: int | None, size: str, price: str, quote: tuple[str, str] | None) -> dict[str, Any]:
+    bid, ask = quote or (None, None)
+    return {
+        "journal": "j",
+        "sequence": 20 + place,
+        "place": 2,
+        "at_ms": NOW + 100 * place,
+        "follower": "f",
+        "coin": "ETH",
+        "coin_id": 1,
+        "nonce": 11,
+        "twap_id": 77,
+        "time_ms": time_ms,
+        "size": size,
+        "price": price,
+        "bid": bid,
+        "ask": ask,
+        "quoted_ms": None if quote is None else NOW + 90,
+    }
+
+
+@pytest.mark.asyncio
+async def test_slices_of_the_venues_twap_are_portions_of_what_began_it(url: str) -> None:
+    async with opened(url) as engine, engine.begin() as connection:
+        await journalled(connection)
+        slices = [twap_slice(1, NOW + 80, "0.5", "100", ("99.9", "100.1")), twap_slice(2, None, "1", "101", None)]
+        await insert(connection, "twap_slices", slices)
+        for _ in range(2):
+            assert await gather_smart_orders(connection, {"f": "native_twap"}) == 2
+        first = await find_receipt(connection, 1)
+        assert first is not None
+        portions = await portions_of(connection, first)
+        assert [(row["twap_id"], row["cloid"], row["filled"], row["settled_ms"]) for row in portions] == [
+            (77, None, Decimal("0.5"), NOW + 80),
+            (77, None, Decimal(1), None),
+        ]
+        beside = await belongings(connection, first) | {"portions": portions}
+        told = [step.text for step in explain(first, beside).steps if step.what == "portion"]
+        assert told == [
+            "0.5 at 100 by the venue's TWAP 77, read at 99.9 to 100.1",
+            "1 at 101 by the venue's TWAP 77, told as a sum when it was over",
+        ]
+
+
+@pytest.mark.asyncio
+async def test_a_slice_on_the_account_is_the_engines_and_its_leaders(url: str) -> None:
+    async with opened(url) as engine, engine.begin() as connection:
+        await journalled(connection)
+        people = {"name": "f", "account": ACCOUNT, "agent": "0x1", "policy": None}
+        await insert(connection, "followers", [people])
+        await insert(connection, "twap_slices", [twap_slice(1, NOW + 80, "0.5", "100", None)])
+        mine, other = execution("", NOW + 80, 7, "100", "0.5"), execution("", NOW + 90, 8, "100", "0.5")
+        rows = [
+            msgspec.structs.replace(mine, cloid=None, twap_id=77),
+            msgspec.structs.replace(other, cloid=None, twap_id=78),
+        ]
+        await save_fills(connection, rows)
+        found = await read_executions(connection, Scope())
+        assert [(row["tid"], row["ours"], row["leader"]) for row in found] == [(7, True, "l"), (8, False, None)]

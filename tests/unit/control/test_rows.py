@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import fields
 from tests.fakes import journal
 
-from hlfast.control.rows import AlertRow, AttemptRow, QuoteRow, ReceiptRow, Translator
+from hlfast.control.rows import AlertRow, AttemptRow, QuoteRow, ReceiptRow, SliceRow, Translator
 from hlfast.errors import JournalError
 from hlfast.store.tables import metadata
 
@@ -18,7 +18,13 @@ def columns(table: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("row", "table"),
-    [(ReceiptRow, "receipts"), (AttemptRow, "attempts"), (QuoteRow, "quotes"), (AlertRow, "alerts")],
+    [
+        (ReceiptRow, "receipts"),
+        (AttemptRow, "attempts"),
+        (QuoteRow, "quotes"),
+        (SliceRow, "twap_slices"),
+        (AlertRow, "alerts"),
+    ],
 )
 def test_structs_have_the_columns_of_their_tables_in_order(row: type, table: str) -> None:
     assert [field.name for field in fields(row) if field.name != "cloids"] == columns(table)
@@ -52,8 +58,12 @@ def test_every_field_of_an_object_is_in_its_row() -> None:
             "time_ms": record[0]["now_ms"] - 100,
         }
     ]
+    slices = [item for item in record if item["kind"] == "twap_slice"]
+    for place, item, row in zip((8, 9), slices, rows["twap_slices"], strict=True):
+        given = {key: value for key, value in item.items() if key != "kind"}
+        assert row == given | {"journal": "j", "place": place, "at_ms": record[0]["now_ms"], "follower": "f2"}
     alert = rows["alerts"][0]
-    assert (alert["leader"], alert["follower"], alert["place"]) == ("lead", None, 8)
+    assert (alert["leader"], alert["follower"], alert["place"]) == ("lead", None, 10)
     assert rows["fills"][0]["account"] == "0x" + "aa" * 20
     assert rows["fills"][0]["start_position"] == "50"
 

@@ -6,9 +6,9 @@ use super::receipts::{Ending, executed};
 use super::resolve::EXPIRY_MARGIN_MS;
 use super::settle::LegResult;
 use super::work::is_beyond;
-use crate::commands::{CoinId, Commands, Outcome, Reason};
+use crate::commands::{CoinId, Commands, Outcome, Reason, TwapSlice};
 use crate::feed::answer::Status;
-use crate::feed::twap::{TwapRow, parse_slices, parse_twap_history};
+use crate::feed::twap::{Slice, TwapRow, parse_slices, parse_twap_history};
 use crate::num::{Px, Round, Sz, mul_div};
 use crate::order::attempt::{InFlight, LOOKUP_LAG_MS, Phase, backoff_ms, proves_absence};
 use crate::order::text::{Class, classify};
@@ -153,17 +153,41 @@ impl Engine {
     pub(super) fn on_slices(&mut self, post: u64, body: &[u8], now_ms: u64, out: &mut Commands) {
         let Some(twap) = self.state.twaps.get(&post) else { return };
         let counted_ms = twap.counted_ms;
-        let sum = twap.id.and_then(|id| parse_slices(body, id).ok());
-        let Some(sum) = sum.filter(|sum| sum.size > 0 && sum.last_ms > counted_ms) else { return };
+        let Some(slices) = twap.id.and_then(|id| parse_slices(body, id).ok()) else { return };
+        let sum = slices.iter().fold(Slice::default(), Slice::and);
+        if sum.size <= 0 || sum.time_ms <= counted_ms {
+            return;
+        }
+        for slice in &slices {
+            self.record_slice(post, Some(slice.time_ms), (slice.size, slice.value), now_ms, out);
+        }
         self.count_slices(post, sum.size, sum.value, now_ms);
         if let Some(twap) = self.state.twaps.get_mut(&post) {
-            twap.counted_ms = sum.last_ms;
+            twap.counted_ms = sum.time_ms;
         }
         out.changed = true;
         // All of it: it is over before its time.
         if self.state.attempts.get(&post).is_some_and(|attempt| attempt.legs.iter().all(|leg| leg.size == 0)) {
             self.ask_twap(post, out);
         }
+    }
+
+    /// Writes down what was executed of a TWAP, and the market as it is known now.
+    fn record_slice(
+        &mut self,
+        post: u64,
+        time_ms: Option<u64>,
+        (size, value): (i64, i64),
+        now_ms: u64,
+        out: &mut Commands,
+    ) {
+        let Some((attempt, twap)) = self.state.attempts.get(&post).zip(self.state.twaps.get(&post)) else { return };
+        let Some(coin) = attempt.legs.first().map(|leg| leg.coin) else { return };
+        let (follower, nonce, twap_id) = (attempt.follower, attempt.nonce, twap.id);
+        let quote = self.quote(coin, now_ms, out);
+        let (size, price) = (Sz::from_raw(size), price_of(value, size));
+        out.twap_slices.push(TwapSlice { follower, coin, nonce, twap_id, time_ms, size, price, quote });
+        out.changed = true;
     }
 
     /// So much more of a TWAP was executed: the engine's position has it, and what is left of the TWAP is less.
@@ -262,7 +286,14 @@ impl Engine {
         let (executed, value, unwanted) = (twap.executed, twap.value, twap.unwanted);
         if let Some(row) = row {
             let more = row.executed.raw().saturating_sub(executed);
-            self.count_slices(post, more, row.value.raw().saturating_sub(value).max(0), now_ms);
+            let cost = row.value.raw().saturating_sub(value).max(0);
+            if let Some(twap) = self.state.twaps.get_mut(&post) {
+                twap.id = twap.id.or(row.id);
+            }
+            if more > 0 {
+                self.record_slice(post, None, (more, cost), now_ms, out);
+            }
+            self.count_slices(post, more, cost, now_ms);
         }
         let Some(attempt) = self.state.attempts.get(&post) else { return };
         let (follower, coin) = (attempt.follower, attempt.legs.first().map(|leg| leg.coin));

@@ -1,4 +1,6 @@
 //! What `/info` says of TWAPs that the venue runs. Cold: parsed as trees, every number still exact.
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::account::{AnswerError, text};
@@ -60,29 +62,42 @@ fn whole(value: Option<&Value>) -> Option<u64> {
     value.and_then(Value::as_u64)
 }
 
-/// What `userTwapSliceFillsByTime` adds up to for one TWAP.
+/// What a TWAP executed in one block, or in several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Slices {
-    /// What was executed, in 10^-8.
+pub struct Slice {
+    /// When, or when last; 0: nothing was.
+    pub time_ms: u64,
+    /// How much, in 10^-8.
     pub size: i64,
     /// For how many dollars, in 10^-6.
     pub value: i64,
-    /// The time of the last of them; 0: there are none.
-    pub last_ms: u64,
+}
+
+impl Slice {
+    /// Both together.
+    #[must_use]
+    pub fn and(self, other: &Slice) -> Slice {
+        Slice {
+            time_ms: self.time_ms.max(other.time_ms),
+            size: self.size.saturating_add(other.size),
+            value: self.value.saturating_add(other.value),
+        }
+    }
 }
 
 /// Venue rule: an answer has so many rows at most.
 const MOST_ROWS: usize = 2_000;
 
-/// Adds up the slices of one TWAP. A full answer may end within a block: its last moment is left to the next reading.
+/// The slices of one TWAP as `userTwapSliceFillsByTime` lists them, oldest first: what a slice took of several orders is one.
+/// A full answer may end within a block: its last moment is left to the next reading.
 ///
 /// # Errors
 /// What is missing or malformed.
-pub fn parse_slices(body: &[u8], id: u64) -> Result<Slices, AnswerError> {
+pub fn parse_slices(body: &[u8], id: u64) -> Result<Vec<Slice>, AnswerError> {
     let rows: Vec<Value> = serde_json::from_slice(body).map_err(|_| "not a list")?;
     let time = |row: &Value| whole(row.pointer("/fill/time")).ok_or("slice without time");
     let last_ms = rows.iter().map(time).collect::<Result<Vec<_>, _>>()?.into_iter().max().unwrap_or(0);
-    let mut sum = Slices::default();
+    let mut slices = BTreeMap::<u64, Slice>::new();
     for row in rows.iter().filter(|row| whole(row.get("twapId")) == Some(id)) {
         let at_ms = time(row)?;
         if rows.len() >= MOST_ROWS && at_ms == last_ms {
@@ -90,11 +105,11 @@ pub fn parse_slices(body: &[u8], id: u64) -> Result<Slices, AnswerError> {
         }
         let size = Sz::parse(text(row.pointer("/fill/sz")).ok_or("slice without size")?).map_err(|_| "bad size")?;
         let price = Px::parse(text(row.pointer("/fill/px")).ok_or("slice without price")?).map_err(|_| "bad price")?;
-        sum.size = sum.size.saturating_add(size.raw());
-        sum.value = sum.value.saturating_add(worth(size.raw(), price.raw()).raw());
-        sum.last_ms = sum.last_ms.max(at_ms);
+        let execution = Slice { time_ms: at_ms, size: size.raw(), value: worth(size.raw(), price.raw()).raw() };
+        let slice = slices.entry(at_ms).or_default();
+        *slice = slice.and(&execution);
     }
-    Ok(sum)
+    Ok(slices.into_values().collect())
 }
 
 #[cfg(test)]
@@ -118,14 +133,16 @@ mod tests {
     }
 
     #[test]
-    fn slices_of_others_do_not_count_and_a_full_answers_last_moment_comes_again() {
+    fn a_slice_is_a_block_of_one_twap_and_a_full_answers_last_moment_comes_again() {
         let row = |id: u64, time: u64| json!({"fill": {"px": "100", "sz": "0.5", "time": time}, "twapId": id});
-        let few = json!([row(5, 1), row(6, 2), row(5, 3)]);
-        let sum = parse_slices(few.to_string().as_bytes(), 5).unwrap();
-        assert_eq!(sum, Slices { size: 100_000_000, value: 100_000_000, last_ms: 3 });
+        let few = json!([row(5, 3), row(5, 1), row(6, 2), row(5, 3)]);
+        let slices = parse_slices(few.to_string().as_bytes(), 5).unwrap();
+        let half = Slice { time_ms: 1, size: 50_000_000, value: 50_000_000 };
+        assert_eq!(slices, [half, Slice { time_ms: 3, size: 100_000_000, value: 100_000_000 }]);
+        assert_eq!(half.and(&slices[1]), Slice { time_ms: 3, size: 150_000_000, value: 150_000_000 });
         let full: Vec<Value> = (0..2_000).map(|at| row(5, if at < 1_998 { 1 } else { 2 })).collect();
-        let sum = parse_slices(Value::from(full).to_string().as_bytes(), 5).unwrap();
-        assert_eq!((sum.size, sum.last_ms), (1_998 * 50_000_000, 1));
+        let slices = parse_slices(Value::from(full).to_string().as_bytes(), 5).unwrap();
+        assert_eq!((slices.len(), slices[0].size, slices[0].time_ms), (1, 1_998 * 50_000_000, 1));
         assert!(parse_slices(b"[{\"twapId\":5}]", 5).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::start::Start;
-use super::step::{RecordedAlert, RecordedAttempt, RecordedReceipt, Step, read_step};
+use super::step::{RecordedAlert, RecordedAttempt, RecordedReceipt, RecordedSlice, Step, read_step};
 use super::{Kind, Record};
 use crate::commands::{AttemptKind, CoinId, Level, Road};
 use crate::copy::price::Quote;
@@ -13,7 +13,7 @@ use crate::num::Px;
 use crate::wire::{write_hex, write_json_string};
 
 /// The objects of one record, all with its sequence: the input first, then attempts, the quotes they were planned by,
-/// receipts and alerts.
+/// receipts, alerts, and slices of the venue's TWAPs.
 ///
 /// # Errors
 /// A word for what does not hold in the payload.
@@ -30,6 +30,7 @@ pub fn objects(record: &Record<'_>) -> Result<Vec<Vec<u8>>, &'static str> {
             }
             objects.extend(step.receipts.iter().map(|recorded| receipt_object(sequence, recorded)));
             objects.extend(step.alerts.iter().map(|recorded| alert(sequence, recorded)));
+            objects.extend(step.twap_slices.iter().map(|recorded| twap_slice(sequence, recorded)));
             Ok(objects)
         }
     }
@@ -224,6 +225,25 @@ fn alert(sequence: u64, alert: &RecordedAlert<'_>) -> Vec<u8> {
         .optional("follower", alert.follower)
         .text("text", alert.text)
         .end()
+}
+
+/// Null is what nobody knew then.
+fn twap_slice(sequence: u64, recorded: &RecordedSlice<'_>) -> Vec<u8> {
+    let slice = &recorded.slice;
+    let object = Object::new(sequence, "twap_slice")
+        .number("follower", slice.follower)
+        .text("coin", recorded.coin)
+        .number("coin_id", slice.coin)
+        .number("nonce", slice.nonce)
+        .optional("twap_id", slice.twap_id)
+        .optional("time_ms", slice.time_ms)
+        .decimal("size", slice.size)
+        .decimal("price", slice.price);
+    let object = match slice.quote {
+        Some(quote) => object.decimal("bid", Px::from_raw(quote.bid)).decimal("ask", Px::from_raw(quote.ask)),
+        None => object.number("bid", "null").number("ask", "null"),
+    };
+    object.optional("quoted_ms", slice.quote.map(|quote| quote.time_ms)).end()
 }
 
 /// The name of a level in journals, logs and the database.

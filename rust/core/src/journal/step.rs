@@ -2,7 +2,10 @@
 //!
 //! Input and result are one record under one checksum, so a crash leaves either both or neither, and an attempt whose
 //! record is missing was never sent. Numbers are little-endian; `bytes` are a length and then the bytes.
-use crate::commands::{Alert, Attempt, AttemptKind, Commands, Level, Numbers, Outcome, Reason, Receipt, Road};
+use crate::commands::{
+    Alert, Attempt, AttemptKind, Commands, Level, Numbers, Outcome, Reason, Receipt, Road, TwapSlice,
+};
+use crate::copy::price::Quote;
 use crate::event::{Event, SourceKind};
 use crate::num::{Pos, Px, Sz};
 use crate::wire::{Address, Cloid};
@@ -55,6 +58,15 @@ pub struct RecordedAlert<'a> {
     pub text: &'a str,
 }
 
+/// A slice of a TWAP with its coin's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedSlice<'a> {
+    /// The slice.
+    pub slice: TwapSlice,
+    /// Name of its coin.
+    pub coin: &'a str,
+}
+
 /// A whole step, read back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step<'a> {
@@ -66,6 +78,8 @@ pub struct Step<'a> {
     pub receipts: Vec<RecordedReceipt<'a>>,
     /// Alerts, in order.
     pub alerts: Vec<RecordedAlert<'a>>,
+    /// Slices of the venue's TWAPs, in order.
+    pub twap_slices: Vec<RecordedSlice<'a>>,
 }
 
 /// Appends the payload of one step.
@@ -93,6 +107,13 @@ pub fn write_step<'n>(
     for alert in &commands.alerts {
         write_alert(out, alert);
     }
+    // Most steps have none, and then nothing stands here, as in journals from before there were any.
+    if !commands.twap_slices.is_empty() {
+        put_count(out, commands.twap_slices.len());
+        for slice in &commands.twap_slices {
+            write_slice(out, slice, coin_name(slice.coin));
+        }
+    }
 }
 
 /// Reads a payload that [`write_step`] made.
@@ -119,6 +140,7 @@ fn whole_step<'a>(cursor: &mut Cursor<'a>) -> Result<Step<'a>, Short> {
         attempts: list(cursor, read_attempt)?,
         receipts: list(cursor, read_receipt)?,
         alerts: list(cursor, read_alert)?,
+        twap_slices: if cursor.is_empty() { Vec::new() } else { list(cursor, read_slice)? },
     })
 }
 
@@ -387,4 +409,43 @@ fn read_alert<'a>(cursor: &mut Cursor<'a>) -> Result<RecordedAlert<'a>, Short> {
     };
     let (leader, follower) = (index()?, index()?);
     Ok(RecordedAlert { level, code: cursor.text()?, leader, follower, text: cursor.text()? })
+}
+
+fn write_slice(out: &mut Vec<u8>, slice: &TwapSlice, coin: &str) {
+    put_u32(out, slice.follower);
+    put_u32(out, slice.coin);
+    put_bytes(out, coin.as_bytes());
+    put_u64(out, slice.nonce);
+    for number in [slice.twap_id, slice.time_ms] {
+        out.push(u8::from(number.is_some()));
+        put_u64(out, number.unwrap_or(0));
+    }
+    let quote = slice.quote.unwrap_or_default();
+    out.push(u8::from(slice.quote.is_some()));
+    put_u64(out, quote.time_ms);
+    for value in [slice.size.raw(), slice.price.raw(), quote.bid, quote.ask, quote.bid_size, quote.ask_size] {
+        out.extend_from_slice(&value.to_le_bytes());
+    }
+}
+
+fn read_slice<'a>(cursor: &mut Cursor<'a>) -> Result<RecordedSlice<'a>, Short> {
+    let (follower, coin, name, nonce) = (cursor.u32()?, cursor.u32()?, cursor.text()?, cursor.u64()?);
+    let mut number = || {
+        let (present, number) = (cursor.flag()?, cursor.u64()?);
+        Ok(present.then_some(number))
+    };
+    let (twap_id, time_ms, quoted_ms) = (number()?, number()?, number()?);
+    let [size, price] = [cursor.i64()?, cursor.i64()?];
+    let [bid, ask, bid_size, ask_size] = [cursor.i64()?, cursor.i64()?, cursor.i64()?, cursor.i64()?];
+    let slice = TwapSlice {
+        follower,
+        coin,
+        nonce,
+        twap_id,
+        time_ms,
+        size: Sz::from_raw(size),
+        price: Px::from_raw(price),
+        quote: quoted_ms.map(|time_ms| Quote { bid, ask, bid_size, ask_size, time_ms }),
+    };
+    Ok(RecordedSlice { slice, coin: name })
 }

@@ -1,7 +1,10 @@
 use super::json::objects;
 use super::step::{Step, read_input, read_step, write_step};
 use super::{Kind, NO_LINK, record};
-use crate::commands::{Alert, Attempt, AttemptKind, Commands, Level, Numbers, Outcome, Reason, Receipt, Road};
+use crate::commands::{
+    Alert, Attempt, AttemptKind, Commands, Level, Numbers, Outcome, Reason, Receipt, Road, TwapSlice,
+};
+use crate::copy::price::Quote;
 use crate::event::{Event, SourceKind};
 use crate::num::{Pos, Px, Sz};
 use crate::wire::{Address, Cloid};
@@ -76,6 +79,28 @@ fn commands() -> Commands {
             follower: Some(2),
             text: "says \"why\"\n".to_owned(),
         }],
+        twap_slices: vec![
+            TwapSlice {
+                follower: 2,
+                coin: 4,
+                nonce: 1_770_000_000_001,
+                twap_id: Some(77),
+                time_ms: Some(13),
+                size: Sz::from_raw(60_000_000),
+                price: Px::from_raw(10_050_000_000),
+                quote: Some(Quote { bid: 9_990_000_000, ask: 0, bid_size: 14, ask_size: 15, time_ms: 16 }),
+            },
+            TwapSlice {
+                follower: 2,
+                coin: 4,
+                nonce: 1_770_000_000_001,
+                twap_id: None,
+                time_ms: None,
+                size: Sz::from_raw(1),
+                price: Px::from_raw(2),
+                quote: None,
+            },
+        ],
         context: vec![1, 2, 3],
         ..Commands::default()
     }
@@ -119,10 +144,10 @@ fn every_event_comes_back() {
 }
 
 #[test]
-fn attempts_receipts_and_alerts_come_back() {
+fn attempts_receipts_alerts_and_slices_come_back() {
     let commands = commands();
     let payload = payload(&Event::Tick, &commands);
-    let Step { input, attempts, receipts, alerts } = read_step(&payload).unwrap();
+    let Step { input, attempts, receipts, alerts, twap_slices } = read_step(&payload).unwrap();
     assert_eq!(input.context, [1, 2, 3]);
     for (recorded, attempt) in attempts.iter().zip(&commands.attempts) {
         assert_eq!(recorded.attempt, Attempt { action: 0..0, cloids: 0..0, ..attempt.clone() });
@@ -131,6 +156,8 @@ fn attempts_receipts_and_alerts_come_back() {
     assert_eq!((receipts.len(), &receipts[0].receipt, receipts[0].coin), (1, &commands.receipts[0], "BTC"));
     assert_eq!((alerts[0].code, alerts[0].text, alerts[0].follower), ("a_code", "says \"why\"\n", Some(2)));
     assert_eq!((attempts.len(), alerts.len()), (2, 1));
+    assert!(twap_slices.iter().map(|recorded| &recorded.slice).eq(&commands.twap_slices));
+    assert!(twap_slices.iter().all(|recorded| recorded.coin == "BTC"));
 }
 
 #[test]
@@ -153,8 +180,12 @@ fn every_kind_of_attempt_comes_back_by_its_name() {
 
 #[test]
 fn a_payload_cut_anywhere_or_followed_by_bytes_is_refused() {
-    let mut payload = payload(&Event::Frame { source: 1, bytes: b"frame" }, &commands());
-    for cut in 0..payload.len() {
+    let event = Event::Frame { source: 1, bytes: b"frame" };
+    // Where a step without slices ends: so did all of them once, and such a journal is read.
+    let former = payload(&event, &Commands { twap_slices: Vec::new(), ..commands() }).len();
+    let mut payload = payload(&event, &commands());
+    assert!(read_step(&payload[..former]).is_ok_and(|step| step.twap_slices.is_empty() && step.alerts.len() == 1));
+    for cut in (0..payload.len()).filter(|cut| *cut != former) {
         assert!(read_step(&payload[..cut]).is_err(), "cut at {cut}");
     }
     payload.push(0);
@@ -171,13 +202,15 @@ fn objects_name_what_people_look_for() {
     let (record, _) = record::parse(&bytes).unwrap();
     let texts: Vec<String> =
         objects(&record).unwrap().into_iter().map(|object| String::from_utf8(object).unwrap()).collect();
-    assert_eq!(texts.len(), 5);
+    assert_eq!(texts.len(), 7);
     for (text, part) in texts.iter().zip([
         r#""kind":"input","now_ms":1770000000000,"event":"frame","source":1,"body":"{\"a\":\"�\"}""#,
         r#""does":"open","lane":5,"road":"websocket","post_id":6,"nonce":1770000000001"#,
         r#""does":"fence","lane":1000,"road":"http""#,
         r#""outcome":"rejected","reason":"venue_busy","was_unknown":true,"leader_before":"-1.5""#,
         r#""level":"critical","code":"a_code","leader":null,"follower":2,"text":"says \"why\"\u000a""#,
+        r#""twap_id":77,"time_ms":13,"size":"0.6","price":"100.5","bid":"99.9","ask":"0","quoted_ms":16"#,
+        r#""twap_id":null,"time_ms":null,"size":"0.00000001","price":"0.00000002","bid":null,"ask":null,"quoted_ms":null"#,
     ]) {
         assert!(text.starts_with("{\"sequence\":9,\"kind\":") && text.contains(part), "{text}");
     }

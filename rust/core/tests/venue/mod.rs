@@ -27,7 +27,7 @@ mod twaps;
 
 use std::collections::{BTreeMap, HashSet};
 
-use hlfast_core::commands::{Alert, Ask, Attempt, AttemptKind, Commands, Outcome, Receipt};
+use hlfast_core::commands::{Alert, Ask, Attempt, AttemptKind, Commands, Outcome, Receipt, TwapSlice};
 use hlfast_core::config::Config;
 use hlfast_core::engine::Engine;
 use hlfast_core::event::{Event, FrameClass, SourceKind};
@@ -49,6 +49,7 @@ pub struct Step {
     pub context: Vec<u8>,
     pub digests: Vec<[u8; 32]>,
     pub receipts: usize,
+    pub twap_slices: Vec<TwapSlice>,
 }
 
 #[derive(Clone)]
@@ -130,6 +131,7 @@ pub struct World {
     pub sent: Vec<Sent>,
     pub queue: Vec<Sent>,
     pub receipts: Vec<Receipt>,
+    pub twap_slices: Vec<TwapSlice>,
     pub alerts: Vec<Alert>,
     pub reply: Reply,
     /// (follower account, coin) → position.
@@ -197,6 +199,7 @@ impl World {
             sent: Vec::new(),
             queue: Vec::new(),
             receipts: Vec::new(),
+            twap_slices: Vec::new(),
             alerts: Vec::new(),
             reply: Reply::Fill,
             positions: BTreeMap::new(),
@@ -265,10 +268,14 @@ impl World {
                 context: out.context.clone(),
                 digests: out.attempts.iter().map(|a| a.digest).collect(),
                 receipts: out.receipts.len(),
+                twap_slices: out.twap_slices.clone(),
             });
         } else {
             assert!(
-                out.attempts.is_empty() && out.receipts.is_empty() && out.asks.iter().all(Ask::is_unrecorded),
+                out.attempts.is_empty()
+                    && out.receipts.is_empty()
+                    && out.twap_slices.is_empty()
+                    && out.asks.iter().all(Ask::is_unrecorded),
                 "an unchanged step has commands"
             );
         }
@@ -300,6 +307,7 @@ impl World {
             self.queue.push(sent);
         }
         self.alerts.extend(out.alerts);
+        self.twap_slices.extend(out.twap_slices);
         for receipt in &out.receipts {
             assert_eq!(receipt.number as usize, self.receipts.len() + 1, "receipts are numbered without gaps");
             self.receipts.push(receipt.clone());
@@ -558,6 +566,7 @@ impl World {
             let digests: Vec<[u8; 32]> = out.attempts.iter().map(|a| a.digest).collect();
             assert_eq!(digests, step.digests, "step {at}");
             assert_eq!(out.receipts.len(), step.receipts, "step {at}");
+            assert_eq!(out.twap_slices, step.twap_slices, "step {at}");
         }
         let (mut a, mut b) = (Vec::new(), Vec::new());
         self.engine.encode_state(&mut a);
