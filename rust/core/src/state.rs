@@ -473,6 +473,8 @@ pub struct State {
     pub ask_times: BTreeMap<u64, u64>,
     /// Open positions whose ratio is taken anew.
     pub rebalances: Rebalances,
+    /// The highest number of a TWAP of a follower's coin so far.
+    pub newest_twaps: BTreeMap<(u32, CoinId), u64>,
 }
 
 macro_rules! as_units {

@@ -159,6 +159,52 @@ fn one_whose_answer_is_lost_is_found_and_goes_on() {
 }
 
 #[test]
+fn one_begun_while_the_clock_was_ahead_is_found_and_no_former_one_is_taken_for_it() {
+    for had_former in [false, true] {
+        let mut world = world();
+        if had_former {
+            world.leader_fill(0, "SOL", "B", "100", "12");
+            slices(&mut world, 1, "0.6");
+            world.leader_fill(0, "SOL", "A", "100", "12");
+            world.pass(5_000);
+            assert_eq!(world.position(0, "SOL"), 0);
+        }
+        world.reply = Reply::Lost;
+        world.leader_fill(0, "SOL", "B", "100", "12");
+        world.reply = Reply::Fill;
+        // By the venue's clock all of them were placed that much earlier.
+        world.twaps.iter_mut().for_each(|twap| twap.placed_ms -= 20_000);
+        world.slice("0.6");
+        world.pass(45_000);
+        let began = world.twaps.len();
+        assert_eq!((began, world.running().len()), (1 + usize::from(had_former), 1), "{:?}", kinds(&world));
+        assert_eq!(world.engine_position(0, "SOL"), pos("0.6"));
+        world.leader_fill(0, "SOL", "A", "100", "12");
+        world.pass(5_000);
+        assert_eq!((world.position(0, "SOL"), world.running().len()), (0, 0));
+        world.assert_replay();
+    }
+}
+
+#[test]
+fn one_reading_tells_of_all_twaps_of_an_account() {
+    let mut world = world();
+    for coin in ["SOL", "ETH", "BTC"] {
+        world.leader_fill(0, coin, "B", "100", "12");
+    }
+    world.pass(1_000);
+    assert_eq!(world.running().len(), 3);
+    let before = world.asked("twapHistory").len();
+    world.restart_on(&[(1, hlfast_core::event::SourceKind::Lane), (2, hlfast_core::event::SourceKind::User)]);
+    world.settle();
+    world.pass(2_000);
+    assert_eq!((world.status()["twaps"].as_u64(), world.twaps.len()), (Some(3), 3), "all of them are gone on with");
+    let readings = world.asked("twapHistory").len() - before;
+    assert_eq!(readings, 1, "for three TWAPs");
+    world.assert_replay();
+}
+
+#[test]
 fn one_that_never_arrived_is_proven_dead_and_started_again() {
     let mut world = world();
     world.reply = Reply::Silence;

@@ -25,6 +25,10 @@ const SLICE_LAG_MS: u64 = 2_000;
 const CHECK_MS: u64 = 300_000;
 /// Venue rule: weight of `userTwapSliceFillsByTime`, and of the rows of a few slices.
 const SLICES_WEIGHT: u32 = 21;
+/// Slices are read last: so much of a minute is left to entries and to reads that something waits for.
+const SPARED_WEIGHT: u32 = 240;
+/// Until the venue has answered, the machine's own clock stands for its time, and may be ahead of it.
+const CLOCK_ERROR_MS: u64 = 120_000;
 
 impl Engine {
     /// The action that starts an attempt's TWAP; `None`: it has orders.
@@ -69,7 +73,7 @@ impl Engine {
         attempt.phase = Phase::Resting;
         if twap.id.is_none() {
             twap.until_ms = placed_ms.saturating_add(twap.duration_ms());
-            twap.counted_ms = attempt.sent_ms.saturating_sub(EXPIRY_MARGIN_MS);
+            twap.counted_ms = attempt.sent_ms.min(placed_ms).saturating_sub(CLOCK_ERROR_MS);
         }
         twap.look_ms = now_ms.saturating_add(CHECK_MS);
         let (first, unwanted) = (twap.id.replace(id).is_none(), twap.unwanted);
@@ -78,6 +82,7 @@ impl Engine {
             state.unresolved = state.unresolved.saturating_sub(u32::from(was_former));
             state.coins.values_mut().filter(|lot| lot.in_flight == Some(post)).for_each(Lot::doubt);
         }
+        self.note_number(post, id);
         self.state.fences.retain(|_, fenced| *fenced != post);
         out.changed = true;
         if unwanted {
@@ -85,6 +90,14 @@ impl Engine {
         } else {
             self.set_deadline(post, now_ms.saturating_add(SLICE_LAG_MS));
         }
+    }
+
+    /// The venue's numbers grow: what begins on this coin later has a higher one.
+    fn note_number(&mut self, post: u64, id: u64) {
+        let Some(attempt) = self.state.attempts.get(&post) else { return };
+        let Some(coin) = attempt.legs.first().map(|leg| leg.coin) else { return };
+        let newest = self.state.newest_twaps.entry((attempt.follower, coin)).or_default();
+        *newest = id.max(*newest);
     }
 
     /// The target of a coin is another one: its TWAPs are not wanted any more, also those of which nothing is known yet.
@@ -118,34 +131,32 @@ impl Engine {
         self.set_deadline(post, at);
     }
 
-    /// Whether it runs, or how it ended, and what was executed of it.
+    /// Whether it runs, or how it ended, and what was executed of it. One answer tells that of all of an account's TWAPs.
     pub(super) fn ask_twap(&mut self, post: u64, out: &mut Commands) {
-        let Some(attempt) = self.state.attempts.get(&post) else { return };
-        let body = |address| format!("{{\"type\":\"twapHistory\",\"user\":\"{address}\"}}");
-        self.ask_of_twap(Asked::Twap { post }, attempt.follower, (HISTORY_WEIGHT, Purpose::Safety), body, out);
+        let Some(follower) = self.follower_of(post) else { return };
+        let told = |asked: &Asked| matches!(asked, Asked::Twap { post } if self.follower_of(*post) == Some(follower));
+        if self.state.asks.values().any(told) || !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
+            return;
+        }
+        if let Some(address) = self.address(false, follower) {
+            let body = format!("{{\"type\":\"twapHistory\",\"user\":\"{address}\"}}");
+            self.ask(Asked::Twap { post }, HISTORY_WEIGHT, body, out);
+        }
+    }
+
+    fn follower_of(&self, post: u64) -> Option<u32> {
+        self.state.attempts.get(&post).map(|attempt| attempt.follower)
     }
 
     fn ask_slices(&mut self, post: u64, out: &mut Commands) {
         let Some((attempt, twap)) = self.state.attempts.get(&post).zip(self.state.twaps.get(&post)) else { return };
-        let from_ms = twap.counted_ms.saturating_add(1);
-        let body = |address| {
-            format!("{{\"type\":\"userTwapSliceFillsByTime\",\"user\":\"{address}\",\"startTime\":{from_ms}}}")
-        };
-        self.ask_of_twap(Asked::Slices { post }, attempt.follower, (SLICES_WEIGHT, Purpose::Ordinary), body, out);
-    }
-
-    fn ask_of_twap(
-        &mut self,
-        asked: Asked,
-        follower: u32,
-        (weight, purpose): (u32, Purpose),
-        body: impl Fn(crate::wire::Address) -> String,
-        out: &mut Commands,
-    ) {
-        let known = self.state.asks.values().any(|other| *other == asked);
-        let Some(address) = self.address(false, follower).filter(|_| !known) else { return };
-        if self.budget.has(weight, 0, purpose) {
-            self.ask(asked, weight, body(address), out);
+        let (follower, from_ms) = (attempt.follower, twap.counted_ms.saturating_add(1));
+        let known = self.state.asks.values().any(|asked| *asked == Asked::Slices { post });
+        let spare = self.budget.has(SLICES_WEIGHT.saturating_add(SPARED_WEIGHT), 0, Purpose::Ordinary);
+        if let Some(address) = self.address(false, follower).filter(|_| spare && !known) {
+            let kind = "userTwapSliceFillsByTime";
+            let body = format!("{{\"type\":\"{kind}\",\"user\":\"{address}\",\"startTime\":{from_ms}}}");
+            self.ask(Asked::Slices { post }, SLICES_WEIGHT, body, out);
         }
     }
 
@@ -168,7 +179,11 @@ impl Engine {
         out.changed = true;
         // All of it: it is over before its time.
         if self.state.attempts.get(&post).is_some_and(|attempt| attempt.legs.iter().all(|leg| leg.size == 0)) {
+            if let Some(twap) = self.state.twaps.get_mut(&post) {
+                twap.look_ms = now_ms;
+            }
             self.ask_twap(post, out);
+            self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
         }
     }
 
@@ -220,6 +235,24 @@ impl Engine {
     /// What the venue says of an account's TWAPs; `None`: no usable answer.
     pub(super) fn on_twaps(&mut self, post: u64, body: Option<&[u8]>, asked_ms: u64, now_ms: u64, out: &mut Commands) {
         let Some(rows) = body.and_then(|body| parse_twap_history(body).ok()) else { return };
+        for post in self.told_with(post, asked_ms) {
+            self.on_twap(post, &rows, asked_ms, now_ms, out);
+        }
+    }
+
+    /// The TWAPs that an answer about one of them tells of: those of its account that were placed, or looked for, by then.
+    fn told_with(&self, post: u64, asked_ms: u64) -> Vec<u64> {
+        let whose = self.follower_of(post);
+        let is_told = |attempt: &InFlight| match attempt.phase {
+            Phase::Lookup { since_ms, .. } => since_ms <= asked_ms,
+            phase => phase == Phase::Resting,
+        };
+        let posts = self.state.twaps.keys().copied();
+        let its = posts.filter(|other| whose.is_some() && self.follower_of(*other) == whose);
+        its.filter(|other| *other == post || self.state.attempts.get(other).is_some_and(is_told)).collect()
+    }
+
+    fn on_twap(&mut self, post: u64, rows: &[TwapRow], asked_ms: u64, now_ms: u64, out: &mut Commands) {
         let mine: Vec<&TwapRow> = rows.iter().filter(|row| self.is_row_of(post, row)).collect();
         let ended = mine.iter().find(|row| row.ended.is_some());
         let placed_ms = mine.first().map_or(now_ms, |row| row.placed_ms);
@@ -233,7 +266,7 @@ impl Engine {
         }
     }
 
-    /// By its number, or where that is not known or not told, by all that the action said and the time of its life.
+    /// By its number, or where that is not known or not told, by all that the action said and when it was placed.
     fn is_row_of(&self, post: u64, row: &TwapRow) -> bool {
         let Some((attempt, twap)) = self.state.attempts.get(&post).zip(self.state.twaps.get(&post)) else {
             return false;
@@ -241,12 +274,18 @@ impl Engine {
         if let Some((told, known)) = row.id.zip(twap.id) {
             return told == known;
         }
-        let lives =
-            attempt.sent_ms.saturating_sub(EXPIRY_MARGIN_MS)..=attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS);
-        let coin = attempt.legs.first().map_or("", |leg| self.coin_name(leg.coin));
-        row.coin == coin
+        let Some(coin) = attempt.legs.first().map(|leg| leg.coin) else { return false };
+        // The venue holds an action to its expiry by its own clock. How long before that it was sent says ours, which may be
+        // far ahead when a process begins: where a former TWAP's number is known, a higher one is later for certain.
+        let newest = self.state.newest_twaps.get(&(attempt.follower, coin)).copied();
+        let is_later = match row.id.zip(newest) {
+            Some((id, newest)) => id > newest,
+            None => row.placed_ms >= attempt.sent_ms.saturating_sub(CLOCK_ERROR_MS),
+        };
+        row.coin == self.coin_name(coin)
             && (row.is_buy, row.size.raw(), row.minutes) == (twap.size > 0, twap.size.saturating_abs(), twap.minutes)
-            && lives.contains(&row.placed_ms)
+            && is_later
+            && row.placed_ms <= attempt.expires_after.saturating_add(EXPIRY_MARGIN_MS)
     }
 
     /// It still runs. One that was cancelled may be shown so for a moment; after that it is cancelled again.
@@ -289,6 +328,9 @@ impl Engine {
             let cost = row.value.raw().saturating_sub(value).max(0);
             if let Some(twap) = self.state.twaps.get_mut(&post) {
                 twap.id = twap.id.or(row.id);
+            }
+            if let Some(id) = row.id {
+                self.note_number(post, id);
             }
             if more > 0 {
                 self.record_slice(post, None, (more, cost), now_ms, out);

@@ -9,12 +9,12 @@ use crate::sign::keccak256;
 use crate::state::State;
 
 /// Version of the encoded state. Bump on any change of `state.rs`.
-const VERSION: u8 = 27;
+const VERSION: u8 = 28;
 /// The oldest version that is read as well: `State` was only added to at its end since.
 const OLDEST: u8 = 22;
-/// What states since then lack there: empty lists and nothings, of which one came with 23, five with 24, one with 25, one with 26
-/// and five with 27.
-const ADDED: [&[u8]; 5] = [&[0; 13], &[0; 12], &[0; 7], &[0; 6], &[0; 5]];
+/// What states since then lack there: empty lists and nothings, of which one came with 23, five with 24, one with 25, one with 26,
+/// five with 27 and one with 28.
+const ADDED: [&[u8]; 6] = [&[0; 14], &[0; 13], &[0; 8], &[0; 7], &[0; 6], &[0; 1]];
 /// A quote without sizes, as written before they were used.
 const BARE_QUOTE: u8 = 1;
 const BUDGET: u8 = 2;
