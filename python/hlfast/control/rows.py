@@ -1,8 +1,8 @@
 """From objects of the journal to rows of the database. Pure: same objects, same rows.
 
 Rows are tuples in the order of their table's columns, and the structs here have their fields in that order: decoding,
-naming and storing a receipt then costs a few microseconds. `read_journal` gives one object a receipt, attempt, slice of a
-TWAP or alert.
+naming and storing a receipt then costs a few microseconds. `read_journal` gives one object a receipt, attempt, slice or
+alert.
 """
 
 from __future__ import annotations

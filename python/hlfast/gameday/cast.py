@@ -8,8 +8,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from msgspec.structs import replace
+
 from hlfast._core import Signer
-from hlfast.config.model import Config, EngineSettings, Follow, Follower, Journal, Keys, Leader, Metrics, Venue
+from hlfast.config.model import (
+    Config,
+    EngineSettings,
+    Execution,
+    Follow,
+    Follower,
+    Journal,
+    Keys,
+    Leader,
+    Metrics,
+    Venue,
+)
+from hlfast.config.portions import is_native
 from hlfast.gameday.checker import Violation, shared
 
 if TYPE_CHECKING:
@@ -23,6 +37,8 @@ _COINS: Final = ("BTC", "ETH", "SOL", "DOGE", "INJ", "AVAX", "ARB", "SUI")
 _LISTED: Final = 40
 # Jumps of the price are 200 at most, and wander adds to them: the near ones are hit now and then.
 _STOPS_BPS: Final = (None, None, None, 120, 300, 1_000)
+# One seed in so many has followers that open in portions: none of those that were kept before there were any.
+_PORTIONS_EVERY, _PORTIONS_AT = 12, 7
 _AGENTS: dict[int, tuple[bytes, str]] = {}
 
 
@@ -40,6 +56,11 @@ class Cast:
     lots: dict[str, int]
     mids: dict[str, Decimal]
     assets: dict[int, str]  # the venue's number of each coin
+
+    @property
+    def longest_opening_s(self) -> float:
+        """How long an opening may take, and a newer one after the end of one that was taken back."""
+        return max((float(each.execution.seconds or 0) + 30 for each in self.followers if each.execution), default=0.0)
 
     def opening(self) -> list[dict[str, Any]]:
         """What the venue does before the engine starts."""
@@ -93,7 +114,11 @@ class Cast:
         positions = ledger["positions"]
         for follower in self.followers:
             edges = [follow for follow in self.follows if follow.follower == follower.name]
-            if not is_plain(follower, edges) or follower.name in world.trouble.revoked | shared(world.last_evidence):
+            opens_at_once = follower.execution is None and is_plain(follower, edges)
+            # Exits go at once, however something was opened.
+            leaves = act == "flat" and follower.execution is not None
+            gone = follower.name in world.trouble.revoked | shared(world.last_evidence)
+            if gone or not (opens_at_once or leaves):
                 continue
             for coin in self.coins:
                 price = Decimal(str(self.price_of(world.venue, coin)))
@@ -144,6 +169,7 @@ def draw_cast(rng: random.Random, universe: Universe, options: Options) -> Cast:
     )
     count = options.followers or rng.randint(2, 6)
     stops = random.Random(f"{options.seed}/stops")  # noqa: S311 - to be repeated
+    portions = random.Random(f"{options.seed}/portions")  # noqa: S311 - to be repeated
     agents = tuple(_agent(index) for index in range(count))
     followers: list[Follower] = []
     follows: list[Follow] = []
@@ -153,6 +179,8 @@ def draw_cast(rng: random.Random, universe: Universe, options: Options) -> Cast:
         caps = _caps(rng, index)
         stop_bps = stops.choice(_STOPS_BPS)
         followers.append(Follower(name=name, account=_address(name), agent=agent, disaster_stop_bps=stop_bps, **caps))
+        if options.followers is None and options.seed % _PORTIONS_EVERY == _PORTIONS_AT:
+            followers[-1] = _in_portions(portions, index, followers[-1])
         funds[name] = 3_000 if index and rng.random() < 0.1 else 500_000
         followed = rng.sample(leaders, rng.randint(1, len(leaders)) if rng.random() < 0.4 else 1)
         follows += [Follow(leader=leader.name, follower=name, **_policy(rng, index, coins)) for leader in followed]
@@ -179,6 +207,22 @@ def _caps(rng: random.Random, index: int) -> dict[str, Any]:
     if rng.random() < 0.4:
         caps["max_gross_usd"] = str(rng.choice((500, 1_500, 4_000)))
     return caps
+
+
+def _in_portions(rng: random.Random, index: int, follower: Follower) -> Follower:
+    """How an account opens: the first at once, the second by the venue's TWAP, the third perhaps, the rest anyhow."""
+    native = Execution(style="native_twap", seconds=300, randomize=rng.choice((None, True)))
+    seconds = rng.choice((5, 20, 60))
+    own = (
+        None,
+        Execution(style="twap", seconds=seconds, slices=rng.choice((2, 5))),
+        Execution(style="smart", seconds=seconds, depth_percent=rng.choice((5, 40, 100))),
+    )
+    # A TWAP costs 40 weight a minute, and 120 to end: more of them than these leave nothing to others' openings.
+    execution = (None, native, rng.choice((native, *own)))[index] if index < 3 else rng.choice(own)
+    follower = replace(follower, execution=execution)
+    # The venue's least TWAP is worth more than the smallest cap.
+    return replace(follower, max_order_usd="250") if is_native(follower) and follower.max_order_usd else follower
 
 
 def _policy(rng: random.Random, index: int, coins: tuple[str, ...]) -> dict[str, Any]:

@@ -25,9 +25,11 @@ CLOCK_SLACK_MS: Final = 3_000
 # What an order's limit and the minimum leave: the least order is $10, valued up to 3 % below the mark.
 LEAST_USD: Final = Decimal("10.5")
 # The longest that an opening is in flight: its expiry, and the clock's error.
-_FLIGHT_MS: Final = 3_000 + CLOCK_SLACK_MS
+FLIGHT_MS: Final = 3_000 + CLOCK_SLACK_MS
 # A stop's execution is found by a read of the account or of the order, and later while reads fail.
 STOP_FOUND_MS: Final = 120_000
+# What is due at a time comes with the block after it.
+_BLOCK_MS: Final = 1_000
 _MOST_SHOWN: Final = 3
 
 
@@ -104,7 +106,7 @@ def check(evidence: Evidence) -> list[Violation]:
 
     rules: dict[str, tuple[Callable[[Evidence], Iterator[str]], ...]] = {
         "I1": (convergence,),
-        "I2": (no_order_executed_twice, no_more_than_targets, never_beyond),
+        "I2": (no_order_executed_twice, one_twap_at_a_time, no_more_than_targets, never_beyond),
         "I3": (journal_first,),
         "I4": (nonces, one_action_per_nonce),
         "I5": (signatures_once,),
@@ -159,9 +161,27 @@ def _attempts_by_nonce(evidence: Evidence) -> dict[tuple[str, int], dict[str, An
     return {(row["signer"], row["nonce"]): rows[row["digest"]] for row in taken}
 
 
+@lru_cache(maxsize=1)
+def _twaps(evidence: Evidence) -> dict[int, dict[str, Any]]:
+    """The venue's number → a TWAP that somebody began."""
+    return {row["twap_id"]: row for row in evidence.ledger["twaps"]}
+
+
+def twap_of(evidence: Evidence, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The TWAP whose slice an execution is; None for one of an order."""
+    return _twaps(evidence).get(row.get("twap_id") or 0)
+
+
+def began_ms(evidence: Evidence, row: dict[str, Any]) -> int:
+    """When what was executed reached the venue, as far as it may have waited there by itself: a TWAP's beginning."""
+    twap = twap_of(evidence, row)
+    return int(row["time"] if twap is None else twap["time"])
+
+
 def attempt_of(evidence: Evidence, row: dict[str, Any]) -> dict[str, Any] | None:
-    """The attempt that an execution belongs to."""
-    found = _attempts_by_nonce(evidence).get((row.get("signer") or "", row.get("nonce") or 0))
+    """The attempt that an execution belongs to; of a slice, the one that began its TWAP."""
+    origin = twap_of(evidence, row) or row
+    found = _attempts_by_nonce(evidence).get((origin.get("signer") or "", origin.get("nonce") or 0))
     return found or attempts_by_cloid(evidence).get(row.get("cloid") or "")
 
 
@@ -230,6 +250,18 @@ def no_order_executed_twice(evidence: Evidence) -> Iterator[str]:
         planned = attempts[cloid]["sequence"] if cloid in attempts else 0
         if len(orders) > 1 and not (names[user] in shared(evidence) and planned > evidence.copied_at):
             yield f"{user}: client id {cloid} filled under {len(orders)} orders"
+
+
+def one_twap_at_a_time(evidence: Evidence) -> Iterator[str]:
+    """I2: a follower's TWAP of a coin begins after the one before it is over."""
+    names, running = accounts(evidence), dict[tuple[str, str], dict[str, Any]]()
+    for row in evidence.ledger["twaps"]:
+        if row["user"] not in names or names[row["user"]] in shared(evidence):
+            continue
+        before = running.get((row["user"], row["coin"]))
+        if before is not None and not 0 < before.get("ended", 0) <= row["time"]:
+            yield f"{row['user']} {row['coin']}: TWAP {row['twap_id']} beside {before['twap_id']}"
+        running[row["user"], row["coin"]] = row
 
 
 def no_more_than_targets(evidence: Evidence) -> Iterator[str]:
@@ -305,10 +337,11 @@ def caps(evidence: Evidence) -> Iterator[str]:
         if not grew:
             continue
         orders[row["oid"]] += Decimal(row["sz"]) * price
+        since_ms = began_ms(evidence, row) - FLIGHT_MS
         gross = sum(
-            (abs(Decimal(size)) / SCALE * lowest(prices[coin], row["time"]) for coin, size in held.items()), Decimal(0)
+            (abs(Decimal(size)) / SCALE * lowest(prices[coin], since_ms) for coin, size in held.items()), Decimal(0)
         )
-        value = abs(Decimal(after)) / SCALE * lowest(prices[row["coin"]], row["time"])
+        value = abs(Decimal(after)) / SCALE * lowest(prices[row["coin"]], since_ms)
         for what, amount, limit in (
             # What one leader's exit uncovers of another's goes as an exit, whole.
             ("order", orders[row["oid"]], follower.max_order_usd if edges[follower.name] == 1 else None),
@@ -322,12 +355,12 @@ def caps(evidence: Evidence) -> Iterator[str]:
                 )
 
 
-def lowest(prices: list[tuple[int, Decimal]], now_ms: int) -> Decimal:
-    """The lowest price that an order executed now may have been planned at."""
+def lowest(prices: list[tuple[int, Decimal]], since_ms: int) -> Decimal:
+    """The lowest price that what was planned since then may have been planned at."""
     lowest = prices[-1][1] if prices else Decimal(0)
     for time_ms, price in reversed(prices):
         lowest = min(lowest, price)
-        if time_ms < now_ms - _FLIGHT_MS:
+        if time_ms < since_ms:
             break
     return lowest
 
@@ -348,12 +381,17 @@ def receipts_once(evidence: Evidence) -> Iterator[str]:
 
 def nothing_late(evidence: Evidence) -> Iterator[str]:
     """I11: nothing executes after its expiry, and no opening long after the leader's fill that it copies."""
+    longest_ms = {
+        each.account: (each.execution.seconds or 0) * 1_000 for each in evidence.config.followers if each.execution
+    }
     for row in executions(evidence):
-        attempt = attempt_of(evidence, row)
+        attempt, at_ms = attempt_of(evidence, row), began_ms(evidence, row)
         if attempt is None:
-            yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id of the journal"
-        elif row["time"] > attempt["expires_after"] and attempt["does"] != "stop":
-            yield f"{row['user']} {row['coin']}: executed {row['time'] - attempt['expires_after']} ms after its expiry"
+            yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id or TWAP of the journal"
+        elif at_ms > attempt["expires_after"] and attempt["does"] != "stop":
+            yield f"{row['user']} {row['coin']}: executed {at_ms - attempt['expires_after']} ms after its expiry"
+        elif row["time"] - at_ms > longest_ms.get(row["user"], 0) + _BLOCK_MS:
+            yield f"{row['user']} {row['coin']}: a slice {row['time'] - at_ms} ms after its TWAP began"
     written = {row["sequence"]: row["now_ms"] for row in evidence.objects("input")}
     limits = {"open": 3_000, "reduce": 12_000}
     for row in evidence.objects("attempt"):

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from hlfast.config.model import Follow, Follower
+from hlfast.config.portions import is_native
 from hlfast.gameday.checker import (
     CLOCK_SLACK_MS,
     LEAST_USD,
@@ -22,6 +23,7 @@ from hlfast.gameday.checker import (
     STOP_FOUND_MS,
     Evidence,
     attempt_of,
+    began_ms,
     shared,
     signed,
     stop_hits,
@@ -36,6 +38,8 @@ _NO_GATE: Final = frozenset({"none", "below_minimum", "cap"})
 # A price is read at another moment than the fill's by whoever decides on a coalesced change.
 _NOTIONAL_SPREAD: Final = Decimal("0.01")
 
+# The least TWAP is $100.5, valued as orders are.
+LEAST_TWAP_USD: Final = Decimal(105)
 # How long after a leader's fill an opening may execute: its age, its expiry, and the clocks' errors.
 _OPENS_WITHIN_MS: Final = 8_000
 _NEVER_MS: Final = 2**62
@@ -261,6 +265,7 @@ def convergence(evidence: Evidence) -> Iterator[str]:
     """I1: with everything quiet each position is ΣE, within a lot and the least order; nothing where E is nothing."""
     accounts = {follower.name: follower.account for follower in evidence.config.followers}
     capped = {each.name for each in evidence.config.followers if is_capped(each)}
+    least = {each.name: least_usd(each) for each in evidence.config.followers}
     for (follower, coin), edges in sorted(parts(evidence).items()):
         if follower in evidence.revoked or follower in shared(evidence):
             continue
@@ -272,7 +277,7 @@ def convergence(evidence: Evidence) -> Iterator[str]:
         low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
         slack = Decimal(0)
         if low or high:
-            slack = Decimal(evidence.cast.lots[coin]) + LEAST_USD / _price(evidence, coin) * SCALE
+            slack = Decimal(evidence.cast.lots[coin]) + least[follower] / _price(evidence, coin) * SCALE
         if not low - slack <= held <= high + slack:
             yield (
                 f"{follower} {coin}: holds {Decimal(held) / SCALE:f}, its policy says"
@@ -293,7 +298,8 @@ def never_beyond(evidence: Evidence) -> Iterator[str]:
         after = held[key] = before + signed(row)
         if abs(after) <= abs(before) and before * after >= 0:
             continue
-        since_ms = row["time"] - _OPENS_WITHIN_MS
+        # The venue goes on with a TWAP while nobody is there to end it.
+        since_ms = began_ms(evidence, row) - _OPENS_WITHIN_MS
         until_ms = row["time"] + CLOCK_SLACK_MS
         spans = [part.span_since(since_ms, until_ms) for part in expected[key]]
         low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
@@ -303,6 +309,11 @@ def never_beyond(evidence: Evidence) -> Iterator[str]:
                 f"{key[0]} {key[1]}: order {row['oid']} makes {Decimal(after) / SCALE:f},"
                 f" entitled to {low / SCALE:.8f} to {high / SCALE:.8f}"
             )
+
+
+def least_usd(follower: Follower) -> Decimal:
+    """What may be missing of an account's target because no opening can be as small."""
+    return LEAST_TWAP_USD if is_native(follower) else LEAST_USD
 
 
 def is_capped(follower: Follower) -> bool:

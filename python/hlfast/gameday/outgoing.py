@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from hlfast.gameday.checker import (
+    FLIGHT_MS,
     LEAST_USD,
     SCALE,
     Evidence,
@@ -26,6 +27,8 @@ from hlfast.gameday.checker import (
     signed,
     units,
 )
+from hlfast.sim.actions import Signature
+from hlfast.sim.signatures import connection_id, l1_digest, recover
 
 if TYPE_CHECKING:
     from hlfast.config.model import Follower
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 # Rounding of prices between the plan and the venue.
 _MARGIN: Final = Decimal("1.005")
 # What happens at one time: what the venue did comes before what was sent then, which can't be there yet.
-_FILL, _USED, _SENT = range(3)
+_FILL, _ENDED, _USED, _SENT = range(4)
 
 
 @dataclass(slots=True)
@@ -56,10 +59,11 @@ class Account:
     held: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     flying: list[Open] = field(default_factory=list)
     used: set[int] = field(default_factory=set)  # nonces
+    running: dict[int, Open] = field(default_factory=dict)  # by the venue's number: what is left of a TWAP
 
     def worst(self, coin: str) -> int:
         """The largest |position| that this coin can come to."""
-        sizes = [each.size for each in self.flying if each.coin == coin]
+        sizes = [each.size for each in (*self.flying, *self.running.values()) if each.coin == coin]
         bought, sold = (sum(size for size in sizes if (size > 0) == up) for up in (True, False))
         return max(abs(self.held[coin] + bought), abs(self.held[coin] + sold), abs(self.held[coin]))
 
@@ -116,15 +120,19 @@ def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
     agents = {each.agent: each.name for each in evidence.config.followers}
     names = {each.account: each.name for each in evidence.config.followers}
     prices: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
+    begun = {(row["signer"], row["nonce"]): row for row in evidence.ledger["twaps"]}
     for now_ms, kind, what in _history(evidence):
         if kind == _FILL:
             prices[what["coin"]].append((now_ms, Decimal(what["px"])))
             if what["user"] in names:
-                books[names[what["user"]]].held[what["coin"]] += signed(what)
+                _execute(books[names[what["user"]]], what)
+        elif kind == _ENDED:
+            if what["user"] in names:
+                books[names[what["user"]]].running.pop(what["twap_id"], None)
         elif kind == _USED:
             name = agents.get(what["signer"])
             if name is not None:
-                _land(books[name], what["nonce"])
+                _land(books[name], what["nonce"], begun.get((what["signer"], what["nonce"])))
         else:
             for order in what:
                 if order.follower in shared(evidence):
@@ -133,12 +141,13 @@ def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
 
 
 def _history(evidence: Evidence) -> Iterator[tuple[int, int, Any]]:
-    """Fills, used nonces and departures in the order of venue time."""
+    """Fills, ends of TWAPs, used nonces and departures in the order of venue time."""
     fills = ((row["time"], _FILL, number, row) for number, row in enumerate(evidence.ledger["fills"]))
     actions = enumerate(evidence.ledger["actions"])
     used = ((row["time"], _USED, number, row) for number, row in actions)
     sent = ((at_ms, _SENT, number, orders) for number, (at_ms, orders) in enumerate(_opens(evidence)))
-    merged = heapq.merge(fills, used, sent, key=lambda each: each[:3])
+    over = sorted((row["ended"], _ENDED, row["twap_id"], row) for row in evidence.ledger["twaps"] if row.get("ended"))
+    merged = heapq.merge(fills, over, used, sent, key=lambda each: each[:3])
     return ((now_ms, kind, what) for now_ms, kind, _, what in merged)
 
 
@@ -147,7 +156,7 @@ def _opens(evidence: Evidence) -> Iterator[tuple[int, list[Open]]]:
     names = [follower.name for follower in evidence.config.followers]
     attempts = attempts_by_cloid(evidence)
     for at_ms, body in bodies_of(evidence.sent):
-        found = []
+        found = list(_twap(evidence, body))
         for row in body["action"].get("orders", ()):
             attempt = attempts.get(row["c"])
             if attempt is None or row["r"]:
@@ -159,9 +168,33 @@ def _opens(evidence: Evidence) -> Iterator[tuple[int, list[Open]]]:
             yield at_ms, found
 
 
-def _land(account: Account, nonce: int) -> None:
+def _twap(evidence: Evidence, body: dict[str, Any]) -> Iterator[Open]:
+    """The TWAP that an action begins. It has no client id: whose it is says the signature."""
+    action, nonce, expires_after = body["action"], body["nonce"], body["expiresAfter"]
+    if action["type"] != "twapOrder":
+        return
+    identity = connection_id(action, nonce, body.get("vaultAddress"), expires_after)
+    signer = recover(Signature(**body["signature"]), l1_digest(identity, evidence.config.network))
+    names = {follower.agent: follower.name for follower in evidence.config.followers}
+    twap = action["twap"]
+    if signer in names:
+        size = units(twap["s"]) * (1 if twap["b"] else -1)
+        yield Open(names[signer], evidence.cast.assets[twap["a"]], size, nonce, expires_after)
+
+
+def _land(account: Account, nonce: int, twap: dict[str, Any] | None) -> None:
     account.used.add(nonce)
     account.flying = [each for each in account.flying if each.nonce != nonce]
+    if twap is not None and twap.get("ended") != twap["time"]:
+        size = units(twap["sz"]) * (1 if twap["side"] == "B" else -1)
+        account.running[twap["twap_id"]] = Open(account.follower.name, twap["coin"], size, nonce, 0)
+
+
+def _execute(account: Account, row: dict[str, Any]) -> None:
+    account.held[row["coin"]] += signed(row)
+    running = account.running.get(row.get("twap_id") or 0)
+    if running is not None:
+        running.size -= signed(row)
 
 
 def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Decimal]]], now_ms: int) -> Iterator[str]:
@@ -175,10 +208,10 @@ def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Dec
         account.flying.append(order)
 
     def usd(coin: str, size: int) -> Decimal:
-        return Decimal(size) / SCALE * lowest(prices[coin], now_ms)
+        return Decimal(size) / SCALE * lowest(prices[coin], now_ms - FLIGHT_MS)
 
     follower = account.follower
-    coins = {each.coin for each in account.flying} | account.held.keys()
+    coins = {each.coin for each in (*account.flying, *account.running.values())} | account.held.keys()
     # What one leader's exit uncovers of another's goes as an exit, whole.
     max_order = follower.max_order_usd if account.edges == 1 else None
     for what, amount, limit in (

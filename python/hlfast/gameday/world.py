@@ -20,6 +20,7 @@ from hlfast.config.model import Config
 from hlfast.errors import JournalError
 from hlfast.gameday.cast import Cast, draw_cast
 from hlfast.gameday.checker import Evidence, Violation, check
+from hlfast.gameday.expectation import least_usd
 from hlfast.gameday.faults import Faults, Struck
 from hlfast.gameday.host import Host
 from hlfast.gameday.leader import LeaderBot
@@ -120,6 +121,7 @@ class World:
         # Between quiet and the checks: the next regular read, 30 s after the one before, finds what a lost frame held.
         self.rest_s = 35.0
         self.epilogue_s = _EPILOGUE_S
+        self.stops_s = _STOPS_S
 
     def run(self) -> Result:
         """Play the seed to its end and check it."""
@@ -145,6 +147,9 @@ class World:
         self.venue = InProcess(self.settings, loop=self.loop, now_ms=self.loop.now_ms)
         self.network = Network(self.venue, self.loop, self.faults, self.loop.now_ms)
         self.cast: Cast = draw_cast(self.rng, self.venue.server.venue.universe, self.options)
+        if self.cast.longest_opening_s:
+            # Fates of TWAPs are read at 20 weight each: what is exact must not be what the venue's minute held back.
+            self.epilogue_s = self.stops_s = 65.0
         self.config = self._prepare()
         self.bots = [LeaderBot(self, index) for index in range(len(self.cast.leaders))]
         for bot in self.bots:
@@ -295,8 +300,9 @@ class World:
     # the end
 
     async def _quiesce(self, when: str, rest_s: float) -> None:
-        """Wait until nothing is unknown or on its way, and `rest_s` more; longer than `QUIET_S` breaks I13."""
-        deadline = self.loop.time() + QUIET_S
+        """Wait until nothing is unknown or under way, and `rest_s` more; beyond `QUIET_S` and slow openings: I13."""
+        quiet_s = QUIET_S + self.cast.longest_opening_s
+        deadline = self.loop.time() + quiet_s
         while self.loop.time() < deadline:
             await asyncio.sleep(1.0)
             if self.host is None or self.host.ended or self.host.life.state == "dead":
@@ -306,7 +312,7 @@ class World:
                 await asyncio.sleep(rest_s)
                 if self.is_quiet():
                     return
-        self.fail("I13", f"{when}: not quiet after {QUIET_S:.0f} s: {self._unrest()}")
+        self.fail("I13", f"{when}: not quiet after {quiet_s:.0f} s: {self._unrest()}")
 
     def is_quiet(self) -> bool:
         """Whether the engine is ready, nothing is on its way, and every position is its target."""
@@ -320,6 +326,7 @@ class World:
     def _far(self, status: dict[str, Any]) -> list[str]:
         """Coins whose position is further from its target than a lot and the least order."""
         far = []
+        least = {each.name: max(11.0, float(least_usd(each))) for each in self.cast.followers}
         for follower in status["followers"]:
             if follower["stopped"]:
                 continue
@@ -329,7 +336,9 @@ class World:
                 closes = float(lot["target"]) == 0 and float(lot["own"]) != 0
                 # Beside what is somebody else's (an engine on a copied journal) a part may be out of reach.
                 alone = float(lot["manual"]) == 0
-                if lot["in_flight"] or (alone and (gap > 11 or closes)):
+                # A TWAP is no action in flight, but it is not over.
+                moves = lot["in_flight"] or "twap" in lot
+                if moves or (alone and (gap > least[follower["name"]] or closes)):
                     far.append(f"{follower['name']} {coin} own {lot['own']} target {lot['target']}")
         return far
 
@@ -348,7 +357,7 @@ class World:
             await asyncio.sleep(self.epilogue_s)
             self._check_exact(act)
         await self._quiesce("at the end", 2.0)
-        await asyncio.sleep(_STOPS_S)
+        await asyncio.sleep(self.stops_s)
 
     def _check_exact(self, act: str) -> None:
         exact = {"flat", "open", "add", "flip", "third"}

@@ -46,6 +46,21 @@ class FillRow(msgspec.Struct, gc=False, omit_defaults=True):
     nonce: int | None = None
     signer: str | None = None
     leader: bool = False
+    twap_id: int | None = None
+
+
+class TwapRow(msgspec.Struct, gc=False, omit_defaults=True):
+    """One TWAP that an account began. `ended` is 0 while it runs."""
+
+    twap_id: int
+    user: str
+    coin: str
+    side: str
+    sz: str
+    time: int
+    signer: str
+    nonce: int
+    ended: int = 0
 
 
 class Record:
@@ -54,6 +69,7 @@ class Record:
     def __init__(self) -> None:
         self.actions: deque[ActionRow] = deque(maxlen=KEPT)
         self.fills: deque[FillRow] = deque(maxlen=KEPT)
+        self.twaps: deque[TwapRow] = deque(maxlen=KEPT)
         self.counters: Counter[str] = Counter(
             dict.fromkeys(
                 (
@@ -77,10 +93,11 @@ class Record:
         return self._number
 
     def since(self, number: int) -> dict[str, Any]:
-        """Return all rows after a running number, and the number to ask with next time."""
+        """Return all rows after a running number (TWAPs: all), and the number to ask with next time."""
         return {
             "actions": [row for row in self.actions if row.number > number],
             "fills": [row for row in self.fills if row.number > number],
+            "twaps": list(self.twaps),
             "counters": dict(self.counters),
             "next": self._number,
         }

@@ -209,7 +209,7 @@ class Settlement:
         shown = {"fill": row, "twapId": twap_id}
         account.twap_slices.append(shown)
         block.twap_slices.setdefault(account.address, []).append(shown)
-        self._record_fill(account, row, None, None, False)
+        self._record_fill(account, row, None, None, False, twap_id)
 
     def transfer(self, deal: Transfer, block: Block) -> None:
         """Move a position between two accounts at a price and show it to both; the tape doesn't."""
@@ -244,7 +244,13 @@ class Settlement:
         block.coins.add(asset.coin)
 
     def _record_fill(
-        self, account: Account, row: dict[str, Any], nonce: int | None, signer: str | None, leader: bool
+        self,
+        account: Account,
+        row: dict[str, Any],
+        nonce: int | None,
+        signer: str | None,
+        leader: bool,
+        twap_id: int | None = None,
     ) -> None:
         record = self._venue.record
         record.fills.append(
@@ -263,6 +269,7 @@ class Settlement:
                 nonce,
                 signer,
                 leader,
+                twap_id,
             )
         )
 

@@ -13,6 +13,7 @@ from hlfast.sim.book import round_price
 from hlfast.sim.entry import Origin
 from hlfast.sim.numbers import SCALE, times, trimmed, try_parse, usd, wire
 from hlfast.sim.orders import Order
+from hlfast.sim.record import TwapRow
 from hlfast.sim.trading import Trading
 from hlfast.sim.universe import Asset
 from hlfast.sim.venue import Venue
@@ -44,6 +45,7 @@ class Twap:
     placed_ms: int
     trigger: tuple[int, bool] | None = None
     stop: int | None = None
+    row: TwapRow | None = None
     started_ms: int | None = None
     slices: int = 0
     executed: int = 0
@@ -92,6 +94,10 @@ class Twaps:
         self._last_id += 1
         found.twap_id = self._last_id
         origin.account.twaps[found.twap_id] = found
+        side = "B" if found.is_buy else "A"
+        place = (found.account.address, found.asset.coin, side, wire(found.size), block.time_ms)
+        found.row = TwapRow(found.twap_id, *place, origin.signer, origin.nonce)
+        self._venue.record.twaps.append(found.row)
         if found.trigger is None:
             found.started_ms = block.time_ms
         self._tell(found, "activated" if found.trigger is None else "waitingForTrigger", block)
@@ -202,6 +208,8 @@ class Twaps:
 
     def _end(self, twap: Twap, status: dict[str, str], block: Block) -> None:
         del twap.account.twaps[twap.twap_id]
+        if twap.row is not None:
+            twap.row.ended = block.time_ms
         self._tell(twap, status, block)
 
     def _tell(self, twap: Twap, status: str | dict[str, str], block: Block) -> None:

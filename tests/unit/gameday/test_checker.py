@@ -171,3 +171,53 @@ def test_checker_sees_a_stop_that_is_missing(sound: Evidence) -> None:
     followers = tuple(msgspec.structs.replace(each, disaster_stop_bps=1_000) for each in sound.config.followers)
     config = msgspec.structs.replace(sound.config, followers=followers)
     assert "D4" in invariants(replace(sound, config=config, resting={}))
+
+
+@pytest.fixture(scope="module")
+def sliced(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """One of the seeds whose followers open in portions."""
+    world = World(Options(seed=7, seconds=200, only=frozenset({"crash"})), tmp_path_factory.mktemp("seed"))
+    result = world.run()
+    assert result.violations == []
+    assert any(row.get("twap_id") for row in executions(world.last_evidence))
+    return world.last_evidence
+
+
+def test_checker_sees_a_slice_whose_twap_nobody_began(sliced: Evidence) -> None:
+    evidence = bent(sliced)
+    row = next(row for row in executions(evidence) if row.get("twap_id"))
+    evidence.ledger["twaps"] = [each for each in evidence.ledger["twaps"] if each["twap_id"] != row["twap_id"]]
+    assert "I11" in invariants(evidence)
+
+
+def test_checker_sees_a_twap_that_began_after_its_expiry_and_a_slice_after_its_end(sliced: Evidence) -> None:
+    evidence = bent(sliced)
+    evidence.ledger["twaps"][0]["time"] += 60_000
+    assert "I11" in invariants(evidence)
+    evidence = bent(sliced)
+    next(row for row in executions(evidence) if row.get("twap_id"))["time"] += 400_000
+    assert "I11" in invariants(evidence)
+
+
+def test_checker_sees_a_twap_that_begins_before_the_former_one_is_over(sliced: Evidence) -> None:
+    evidence = bent(sliced)
+    twaps = evidence.ledger["twaps"]
+    place = next((row["user"], row["coin"]) for row in twaps if row["ended"])
+    first, second, *_ = [row for row in twaps if (row["user"], row["coin"]) == place]
+    first["ended"] = second["time"] + 1
+    assert "I2" in invariants(evidence)
+
+
+def test_checker_counts_what_is_left_of_a_twap_against_the_caps(sliced: Evidence) -> None:
+    # Orders of others that left while it ran would pass a cap of all coins, had the TWAP been so large.
+    evidence = bent(sliced)
+    natives = {row["user"] for row in evidence.ledger["twaps"]}
+    followers = tuple(
+        msgspec.structs.replace(each, max_gross_usd="10000000") if each.account in natives else each
+        for each in evidence.config.followers
+    )
+    evidence = replace(evidence, config=msgspec.structs.replace(evidence.config, followers=followers))
+    assert "I6" not in invariants(evidence)
+    for row in evidence.ledger["twaps"]:
+        row["sz"] = str(float(row["sz"]) * 1_000_000)
+    assert "I6" in invariants(evidence)
