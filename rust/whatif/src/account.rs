@@ -21,6 +21,8 @@ const WOULD_GROW: &str = "Reduce only order would increase position.";
 pub enum Life {
     /// Matched at once, or cancelled.
     Immediate,
+    /// The same, as a part of a TWAP: it may be as small as it likes.
+    Slice,
     /// Rests; never takes.
     Resting,
     /// Sleeps until the middle reaches a price, and is then matched at once.
@@ -160,7 +162,7 @@ impl Account {
             size = size.clamp(-held.saturating_abs(), held.saturating_abs());
         }
         let closes = order.reduce_only && size == -held;
-        if !closes && value(order.size, market.middle(order.coin, now_ms)) < LEAST_USD {
+        if !closes && order.life != Life::Slice && value(order.size, market.middle(order.coin, now_ms)) < LEAST_USD {
             return Err(TOO_SMALL);
         }
         if !self.has_margin(order.coin, size, market, now_ms) {

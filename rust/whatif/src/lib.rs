@@ -14,6 +14,7 @@ mod reads;
 mod record;
 mod replay;
 mod resting;
+mod twaps;
 mod venue;
 
 pub use model::Model;

@@ -17,7 +17,7 @@ impl Replay<'_> {
     fn meet_one(&mut self, order: &Order) -> Met {
         self.outcome.orders += 1;
         let met = match order.life {
-            Life::Immediate => self.trade(order),
+            Life::Immediate | Life::Slice => self.trade(order),
             Life::Resting if self.would_take(order) => Met::Refused(WOULD_TAKE),
             Life::Resting | Life::Stop { .. } => {
                 self.resting.place(*order);
@@ -77,7 +77,7 @@ impl Replay<'_> {
         self.later(self.model.answer_ms, Happening::Answer(venue::post_frame(post, payload)));
     }
 
-    fn note(&mut self, coin: usize, done: &Execution, forced: bool) {
+    pub fn note(&mut self, coin: usize, done: &Execution, forced: bool) {
         if self.keeps {
             let row = (self.now_ms, coin, done.size, done.price, done.fee, done.middle, forced);
             self.outcome.executions.push(row);

@@ -35,6 +35,11 @@ impl Replay<'_> {
             // The record has no fills that the engine was not given.
             "userFillsByTime" => Ok("[]".to_owned()),
             "userFills" if !of_leader => Ok(self.seizures(text("user"))),
+            "userTwapSliceFillsByTime" if !of_leader => {
+                let since_ms = request.get("startTime").and_then(Value::as_u64).ok_or_else(unknown)?;
+                Ok(self.twaps.slices(since_ms))
+            }
+            "twapHistory" if !of_leader => Ok(self.twap_history()),
             "orderStatus" => self.order_status(&request).ok_or_else(unknown),
             "metaAndAssetCtxs" => Ok(self.contexts(text("dex"))),
             "candleSnapshot" => self.candles(&request).ok_or_else(unknown),

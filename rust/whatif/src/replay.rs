@@ -17,6 +17,7 @@ use crate::model::Model;
 use crate::outcome::{CoinOutcome, Outcome};
 use crate::record::{Fill, Record};
 use crate::resting::Resting;
+use crate::twaps::{self, Twaps};
 use crate::venue::{self, Action, Assets, DONE};
 
 const LANE: u32 = 1;
@@ -54,6 +55,12 @@ pub enum Happening {
     Match { post: u64, orders: Vec<Order> },
     /// Waiting orders are taken back.
     Cancel { post: u64, cloids: Vec<[u8; 16]> },
+    /// A TWAP begins.
+    Twap { post: u64, asked: twaps::Asked },
+    /// One is taken back.
+    EndTwap { post: u64, id: usize },
+    /// A TWAP's next slice is due.
+    Slice(usize),
     /// An answer is read.
     Answer(Vec<u8>),
 }
@@ -98,6 +105,7 @@ pub fn replay(record: &Record, config: Config, model: &Model, keeps: bool) -> Re
         lively,
         rebalances,
         resting: Resting::default(),
+        twaps: Twaps::default(),
         chance: model.seed,
         past: Vec::new(),
         requests: 0,
@@ -138,6 +146,8 @@ pub struct Replay<'a> {
     rebalances: bool,
     /// The follower's orders that wait at the venue.
     pub resting: Resting,
+    /// The TWAPs that the venue runs for the follower.
+    pub twaps: Twaps,
     /// State of the engine's entropy.
     chance: u64,
     /// The leader's equity over time, for those who ask for his past.
@@ -195,6 +205,9 @@ impl Replay<'_> {
             match self.happenings.pop_first() {
                 Some((_, Happening::Match { post, orders })) => self.meet(post, &orders),
                 Some((_, Happening::Cancel { post, cloids })) => self.take_back(post, &cloids),
+                Some((_, Happening::Twap { post, asked })) => self.begin_twap(post, asked),
+                Some((_, Happening::EndTwap { post, id })) => self.cancel_twap(post, id),
+                Some((_, Happening::Slice(id))) => self.slice(id),
                 Some((_, Happening::Answer(frame))) => {
                     self.stirred_ms = self.now_ms;
                     self.step(&Event::Frame { source: LANE, bytes: &frame })?;
@@ -236,7 +249,8 @@ impl Replay<'_> {
     /// The shell ticks every 20 ms. Here a tick comes while something is open, slower the longer nothing happened.
     fn set_tick(&mut self) {
         let quiet_ms = self.now_ms.saturating_sub(self.stirred_ms);
-        let busy = self.now_ms < self.astray_ms || (self.lively && quiet_ms < LIVELY_MS) || !self.resting.is_empty();
+        let waits = !self.resting.is_empty() || self.twaps.are_running();
+        let busy = self.now_ms < self.astray_ms || (self.lively && quiet_ms < LIVELY_MS) || waits;
         let open = self.outcome.receipts_written < self.outcome.fills || self.unfilled.contains(&true) || busy;
         let pace = match quiet_ms {
             0..10_000 => 250,
@@ -401,6 +415,12 @@ impl Replay<'_> {
                 Action::Leverage { coin, leverage } => {
                     self.account.set_leverage(coin, leverage);
                     self.answer(attempt.post_id, DONE);
+                }
+                Action::Twap(asked) => {
+                    self.later(self.model.order_ms, Happening::Twap { post: attempt.post_id, asked });
+                }
+                Action::TwapCancel { id } => {
+                    self.later(self.model.order_ms, Happening::EndTwap { post: attempt.post_id, id });
                 }
                 Action::Nothing => self.answer(attempt.post_id, DONE),
             }

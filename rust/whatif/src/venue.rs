@@ -9,6 +9,7 @@ use crate::account::{Account, CASH, Execution, Life, Order, Paid};
 use crate::market::Market;
 use crate::record::{Coin, Record};
 use crate::replay::ReplayError;
+use crate::twaps::Asked;
 
 /// Units of `RATE` in a basis point, and in a tenth of one.
 const BPS: i64 = 10_000;
@@ -36,6 +37,10 @@ pub enum Action {
     Leverage {
         coin: usize,
         leverage: u32,
+    },
+    Twap(Asked),
+    TwapCancel {
+        id: usize,
     },
     Nothing,
 }
@@ -101,6 +106,11 @@ impl Assets {
                 let ids = rows.iter().map(|row| cloid(row.get("cloid")?)).collect::<Option<Vec<_>>>();
                 ids.map(Action::Cancels).ok_or_else(unknown)
             }
+            Some("twapOrder") => self.twap(value.get("twap"), leaders).map(Action::Twap).ok_or_else(unknown),
+            Some("twapCancel") => {
+                let id = value.get("t").and_then(Value::as_u64).and_then(|id| usize::try_from(id).ok());
+                id.map(|id| Action::TwapCancel { id }).ok_or_else(unknown)
+            }
             Some("noop") => Ok(Action::Nothing),
             _ => Err(unknown()),
         }
@@ -110,6 +120,20 @@ impl Assets {
         let id = u32::try_from(id?.as_u64()?).ok()?;
         let at = self.ids.binary_search_by_key(&id, |(id, _)| *id).ok()?;
         self.ids.get(at).map(|(_, place)| *place)
+    }
+
+    /// `None` for what the core never asks for. That the venue may move the slices is not modelled.
+    fn twap(&self, twap: Option<&Value>, leaders: &[Paid]) -> Option<Asked> {
+        let twap = twap?;
+        let coin = self.coin(twap.get("a"))?;
+        let size: Pos = twap.get("s")?.as_str()?.parse().ok()?;
+        let is_buy = twap.get("b")?.as_bool()?;
+        (!twap.get("r")?.as_bool()?).then_some(Asked {
+            coin,
+            size: if is_buy { size.raw() } else { -size.raw() },
+            minutes: twap.get("m")?.as_u64()?,
+            leader: leaders.get(coin).copied()?,
+        })
     }
 
     /// `None` for a kind of order that the model has no book for.
@@ -188,6 +212,11 @@ pub fn cancel_payload(results: &[bool]) -> String {
     let gone = r#"{"error":"Order was never placed, already canceled, or filled."}"#;
     let words: Vec<&str> = results.iter().map(|open| if *open { r#""success""# } else { gone }).collect();
     payload("cancel", &words.join(","))
+}
+
+/// The payload for a TWAP's beginning or end.
+pub fn twap_payload(kind: &str, status: &Value) -> String {
+    format!(r#"{{"status":"ok","response":{{"type":"{kind}","data":{{"status":{status}}}}}}}"#)
 }
 
 fn payload(kind: &str, statuses: &str) -> String {

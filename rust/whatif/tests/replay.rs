@@ -254,6 +254,35 @@ fn an_opening_in_portions_by_time_goes_in_its_portions() {
     assert_eq!(found.receipts_written, 2);
 }
 
+fn native() -> Config {
+    let execution = json!({"style": "native_twap", "seconds": 300, "slices": null, "jitter_percent": null,
+        "depth_percent": null, "passive_ms": null, "improvement_bps": null, "max_slippage_bps": null});
+    config(&json!({}), &json!({"execution": execution}))
+}
+
+#[test]
+fn an_opening_as_the_venues_twap_goes_in_its_slices() {
+    let record = record(&deep(), &[(0, 100, 20), (400, 100, -20)]);
+    let found = replay(&record, native(), &model(&json!({})), true).expect("a replay");
+    let bought: Vec<(u64, i64)> = found.executions.iter().map(|row| (row.0, row.2)).filter(|row| row.1 > 0).collect();
+    assert_eq!(bought.len(), 11, "one at the start and one each half minute: {bought:?}");
+    assert!(bought.iter().zip(&bought[1..]).all(|(one, next)| next.0 - one.0 == 30_000));
+    assert!(bought.iter().all(|(_, size)| (90_000_000..=92_000_000).contains(size)), "{bought:?}");
+    assert_eq!(bought.iter().map(|row| row.1).sum::<i64>(), 10 * ONE);
+    assert_eq!(found.executions.last().unwrap().2, -10 * ONE, "a reduction goes whole");
+    assert_eq!((found.receipts_written, found.coins[0].size), (2, 0));
+}
+
+#[test]
+fn an_exit_ends_the_venues_twap_and_what_it_bought_goes_too() {
+    let record = record(&deep(), &[(0, 100, 20), (95, 100, -20)]);
+    let found = replay(&record, native(), &model(&json!({})), true).expect("a replay");
+    let bought: i64 = found.executions.iter().map(|row| row.2).filter(|size| *size > 0).sum();
+    assert_eq!(bought, 364_000_000, "four slices of eleven, in whole lots");
+    assert_eq!((found.receipts_written, found.coins[0].size), (2, 0));
+    assert!(found.refused.is_empty(), "{:?}", found.refused);
+}
+
 #[test]
 fn a_portion_that_rests_is_filled_when_the_price_comes_to_it_and_pays_as_a_maker() {
     // One basis point of spread; the price comes down to our bid within a minute.
