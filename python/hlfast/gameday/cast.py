@@ -59,8 +59,9 @@ class Cast:
 
     @property
     def longest_opening_s(self) -> float:
-        """How long an opening may take, and a newer one after the end of one that was taken back."""
-        return max((float(each.execution.seconds or 0) + 30 for each in self.followers if each.execution), default=0.0)
+        """How long an opening may take: where an order is capped, a TWAP and another one of what the first left."""
+        slow = (each for each in self.followers if each.execution is not None)
+        return max((float(_seconds(each)) * (2 if each.max_order_usd else 1) + 30 for each in slow), default=0.0)
 
     def opening(self) -> list[dict[str, Any]]:
         """What the venue does before the engine starts."""
@@ -138,6 +139,10 @@ class Cast:
                         )
                     )
         return found
+
+
+def _seconds(follower: Follower) -> int:
+    return 0 if follower.execution is None else follower.execution.seconds or 0
 
 
 def is_plain(follower: Follower, edges: list[Follow]) -> bool:

@@ -132,7 +132,9 @@ def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:
         elif kind == _USED:
             name = agents.get(what["signer"])
             if name is not None:
-                _land(books[name], what["nonce"], begun.get((what["signer"], what["nonce"])))
+                # A copy that came later began nothing.
+                twap = begun.get((what["signer"], what["nonce"])) if what["ok"] else None
+                _land(books[name], what["nonce"], twap)
         else:
             for order in what:
                 if order.follower in shared(evidence):

@@ -221,3 +221,18 @@ def test_checker_counts_what_is_left_of_a_twap_against_the_caps(sliced: Evidence
     for row in evidence.ledger["twaps"]:
         row["sz"] = str(float(row["sz"]) * 1_000_000)
     assert "I6" in invariants(evidence)
+
+
+def test_checker_lets_a_late_copy_of_a_twaps_action_begin_nothing(sliced: Evidence) -> None:
+    evidence = bent(sliced)
+    twap = next(row for row in evidence.ledger["twaps"] if row["ended"])
+    begun = next(
+        row for row in evidence.ledger["actions"] if (row["nonce"], row["signer"]) == (twap["nonce"], twap["signer"])
+    )
+    twap["sz"] = str(float(twap["sz"]) * 1_000_000)
+    twap["ended"] = twap["time"]
+    evidence.ledger["actions"].append(begun | {"ok": False, "time": twap["time"] + 1_000})
+    evidence.ledger["actions"].sort(key=lambda row: row["time"])
+    followers = tuple(msgspec.structs.replace(each, max_gross_usd="10000000") for each in evidence.config.followers)
+    config = msgspec.structs.replace(evidence.config, followers=followers)
+    assert "I6" not in invariants(replace(evidence, config=config))
