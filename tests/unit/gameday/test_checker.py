@@ -230,7 +230,7 @@ def test_checker_lets_a_late_copy_of_a_twaps_action_begin_nothing(sliced: Eviden
         row for row in evidence.ledger["actions"] if (row["nonce"], row["signer"]) == (twap["nonce"], twap["signer"])
     )
     twap["sz"] = str(float(twap["sz"]) * 1_000_000)
-    twap["ended"] = twap["time"]
+    twap["ended"] = twap["time"] + 1
     evidence.ledger["actions"].append(begun | {"ok": False, "time": twap["time"] + 1_000})
     evidence.ledger["actions"].sort(key=lambda row: row["time"])
     followers = tuple(msgspec.structs.replace(each, max_gross_usd="10000000") for each in evidence.config.followers)
