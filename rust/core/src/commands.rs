@@ -370,6 +370,22 @@ reasons! {
     TwapEnded = "twap_ended",
 }
 
+impl Reason {
+    /// A figure that is needed can't be told yet.
+    #[must_use]
+    pub const fn is_unread(self) -> bool {
+        matches!(
+            self,
+            Reason::EquityUnreadable
+                | Reason::QualityUnread
+                | Reason::MarketUnread
+                | Reason::VolatilityUnread
+                | Reason::BookUnread
+                | Reason::LossesUnread
+        )
+    }
+}
+
 /// The one terminal record of one leader fill and one follow edge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {

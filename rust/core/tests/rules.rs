@@ -169,6 +169,32 @@ fn rule_7_existing_positions_are_ignored_until_flat_or_adopted() {
 }
 
 #[test]
+fn rule_7_what_cannot_be_told_yet_postpones_an_adoption() {
+    let held = [(0, "SOL", "10")];
+    let equity = json!({"mode": "equity", "ratio": null, "weight": "0.5", "existing": "adopt"});
+    let mut sized = World::with_leader(1, &[json!({})], &[follow(0, 0, equity)], &held);
+    sized.pass(31_000);
+    assert_eq!(sized.position(0, "SOL"), pos("5"), "the account's mode was not known at its first read");
+    sized.assert_replay();
+
+    let limited = json!({"max_drawdown_usd": "500"});
+    let edge = [follow(0, 0, json!({"existing": "adopt"}))];
+    let mut watched = World::with_leader(1, &[limited], &edge, &held);
+    assert_eq!(watched.position(0, "SOL"), 0, "its losses are told by the next read");
+    watched.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!(last(&watched), (Outcome::Skipped, "existing_position"));
+    watched.pass(31_000);
+    assert_eq!(watched.position(0, "SOL"), pos("6"), "all that the leader holds then");
+    watched.assert_replay();
+
+    let mut refused =
+        World::with_leader(1, &[json!({})], &[follow(0, 0, json!({"existing": "adopt", "side": "short"}))], &held);
+    refused.pass(31_000);
+    refused.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!(last(&refused), (Outcome::Skipped, "existing_position"), "a gate that said no is not asked again");
+}
+
+#[test]
 fn rule_9_and_10_modes_size_and_the_ratio_is_fixed_when_the_position_opens() {
     let mut world = one(json!({"mode": "equity", "ratio": null, "weight": "1"}));
     world.leader_fill(0, "SOL", "B", "100", "10");

@@ -163,6 +163,8 @@ impl Engine {
                 verdict.added = added;
                 verdict.deadline_ms = now_ms.saturating_add(ADOPTION_MS);
             }
+            // What can't be told yet says neither yes nor no: each read of the account asks again.
+            Err((Outcome::Blocked, reason)) if reason.is_unread() => (held.adopting, held.ratio) = (true, None),
             // Not taken now is not taken later: until flat or flipped it stays the leader's own.
             Err(_) => held.ignoring = true,
         }

@@ -555,11 +555,14 @@ impl Engine {
         true
     }
 
-    /// What begins once an account's positions are known.
+    /// What begins once an account's positions are known, and what can be adopted only since something else was told.
     pub(super) fn welcome(&mut self, follower: u32, was_read: bool, now_ms: u64) {
-        if !was_read && self.is_read(follower) {
+        if !self.is_read(follower) {
+            return;
+        }
+        self.adopt_for(follower, now_ms);
+        if !was_read {
             self.state.waiting.insert(follower);
-            self.adopt_for(follower, now_ms);
             self.prepare_for(follower);
         }
     }
