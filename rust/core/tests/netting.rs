@@ -86,6 +86,32 @@ fn rule_14_a_reduction_is_the_part_of_the_leader_that_asked() {
 }
 
 #[test]
+fn rule_14_a_part_that_is_closed_uncovers_the_other_side_within_the_accounts_caps() {
+    let mut world = followed(2, json!({"max_position_usd": "900"}));
+    world.leader_fill(0, "SOL", "B", "100", "5");
+    world.leader_fill(1, "SOL", "A", "100", "10");
+    assert_eq!(world.position(0, "SOL"), pos("-5"));
+    world.operate(json!({"do": "pause", "leader": "L0", "kind": "flatten"}));
+    world.settle();
+    assert_eq!(world.position(0, "SOL"), pos("-9"), "what the long part had covered, up to the cap");
+    consistent(&world);
+    world.assert_replay();
+}
+
+#[test]
+fn rule_14_opposite_parts_of_an_account_that_is_flattened_go_without_an_order() {
+    let mut world = followed(2, json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "5");
+    world.leader_fill(1, "SOL", "A", "100", "5");
+    let sent = world.sent.len();
+    world.operate(json!({"do": "pause", "follower": "F0", "kind": "flatten"}));
+    world.settle();
+    assert_eq!((parts(&world, "SOL"), world.sent.len()), (vec![0, 0], sent));
+    consistent(&world);
+    world.assert_replay();
+}
+
+#[test]
 fn rule_14_opposite_leaders_hold_their_parts_in_an_account_that_holds_the_net() {
     let mut world = followed(2, json!({}));
     world.leader_fill(0, "SOL", "B", "100", "5");

@@ -122,18 +122,19 @@ impl Engine {
         }
     }
 
-    /// The account's caps bound the target, not E. They are judged at the leader's price when a leader's event moves the net
-    /// outward; on its way inward the target never grows, whatever prices did meanwhile (rule 1: a price alone sends nothing).
-    pub(super) fn set_ceiling(&mut self, follower: u32, change: &Change, net_before: i128, now_ms: u64) {
+    /// The account's caps bound the target, not E. They are judged at the leader's price when a leader's event, or the end of an
+    /// edge's part, moves the net outward; on its way inward the target never grows, whatever prices did meanwhile (rule 1: a
+    /// price alone sends nothing).
+    pub(super) fn set_ceiling(&mut self, follower: u32, coin: CoinId, price: i64, net_before: i128, now_ms: u64) {
         let Some(account) = self.config.followers.get(follower as usize) else { return };
         if account.max_position.is_none() && account.max_gross.is_none() && account.max_gross_leverage.is_none() {
             return;
         }
-        let net = self.net(follower, change.coin);
+        let net = self.net(follower, coin);
         let same_side = net_before != 0 && (net > 0) == (net_before > 0);
         let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
-        let caps = if outward { self.caps(follower, change, now_ms) } else { 0 };
-        let Some(lot) = self.state.lot_entry(follower, change.coin) else { return };
+        let caps = if outward { self.caps(follower, coin, price, now_ms) } else { 0 };
+        let Some(lot) = self.state.lot_entry(follower, coin) else { return };
         let before = clamp(net_before, lot.ceiling).saturating_abs();
         lot.ceiling = Some(match (outward, same_side) {
             (true, true) => caps.max(before),
@@ -143,15 +144,15 @@ impl Engine {
     }
 
     /// The most that an account's caps let it hold of a coin, either way.
-    fn caps(&self, follower: u32, change: &Change, now_ms: u64) -> i128 {
+    fn caps(&self, follower: u32, coin: CoinId, price: i64, now_ms: u64) -> i128 {
         let Some(account) = self.config.followers.get(follower as usize) else { return 0 };
-        let position = account.max_position.map_or(i128::MAX, |cap| cap_units(cap, change.price));
+        let position = account.max_position.map_or(i128::MAX, |cap| cap_units(cap, price));
         // Without a known worth nothing is added.
         let leveraged = |leverage| self.leverage_cap(follower, leverage, now_ms).unwrap_or(Usd::ZERO);
         let caps = account.max_gross.into_iter().chain(account.max_gross_leverage.map(leveraged));
         let gross = caps.min().map_or(i128::MAX, |cap| {
-            let left = cap.checked_sub(self.gross_without(follower, change.coin)).unwrap_or(Usd::ZERO);
-            cap_units(left, change.price).max(0)
+            let left = cap.checked_sub(self.gross_without(follower, coin)).unwrap_or(Usd::ZERO);
+            cap_units(left, price).max(0)
         });
         position.min(gross)
     }

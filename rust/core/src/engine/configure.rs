@@ -129,7 +129,7 @@ impl Engine {
             self.read_at(now_ms, false, *follower);
         }
         for (follower, nets) in (0..).zip(nets) {
-            nets.into_iter().for_each(|(coin, net)| self.settle_net(follower, coin, net));
+            nets.into_iter().for_each(|(coin, net)| self.settle_net(follower, coin, net, now_ms));
             self.review_stops(follower, now_ms);
         }
         if self.state.started {

@@ -133,7 +133,7 @@ impl Engine {
             self.cut_opposition(follower, change, net_before);
             self.uncover(follow, follower, change, net_before);
         }
-        self.set_ceiling(follower, change, net_before, now_ms);
+        self.set_ceiling(follower, change.coin, change.price, net_before, now_ms);
         self.cross_parts(follower, change.coin);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }

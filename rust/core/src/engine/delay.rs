@@ -153,7 +153,7 @@ impl Engine {
         let taken = ratio.and_then(|ratio| self.take(follow, change, change.before, ratio, &mut held, now_ms));
         let (added, refusal) = taken.map_or_else(|refusal| (0, Some(refusal)), |added| (added, None));
         self.state.set_held(follow, change.coin, held);
-        self.set_ceiling(follower, change, net_before, now_ms);
+        self.set_ceiling(follower, change.coin, change.price, net_before, now_ms);
         self.cross_parts(follower, change.coin);
         let verdict = Verdict { added, refusal, deadline_ms, ..Verdict::default() };
         self.conclude(follow, change, first, Move::Increase, &verdict, now_ms, out);

@@ -137,7 +137,7 @@ impl Engine {
             if !held.is_empty() {
                 self.end_entries(follower, coin, &held, now_ms, out);
             }
-            self.settle_net(follower, coin, net_before);
+            self.settle_net(follower, coin, net_before, now_ms);
         }
     }
 
@@ -146,15 +146,21 @@ impl Engine {
         coins.into_iter().flatten().map(|coin| (coin, self.net(follower, coin))).collect()
     }
 
-    /// Where a part ended, the other side that it had covered is opened as part of that exit, as at a leader's event; but not for
-    /// an account that takes no increases.
-    pub(super) fn settle_net(&mut self, follower: u32, coin: CoinId, net_before: i128) {
+    /// Where a part ended, the other side that it had covered is opened as part of that exit, within the account's caps as at a
+    /// leader's event; but not for an account that takes no increases. What edges of both sides want to be rid of needs no order.
+    pub(super) fn settle_net(&mut self, follower: u32, coin: CoinId, net_before: i128, now_ms: u64) {
         if self.account_hold(follower).is_some() {
             self.cut_outward(follower, coin, net_before);
             self.cut_uncovered(follower, coin);
+            self.cross_parts(follower, coin);
             return;
         }
         let net = self.net(follower, coin);
+        if net != net_before {
+            let price = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
+            self.set_ceiling(follower, coin, price, net_before, now_ms);
+        }
+        self.cross_parts(follower, coin);
         let turned = net != 0 && (net > 0) != (net_before > 0);
         if !turned && net.unsigned_abs() <= net_before.unsigned_abs() {
             return;

@@ -161,7 +161,7 @@ impl Engine {
         for (coin, _) in &coins {
             self.end_entries(follower, *coin, &ended, now_ms, out);
         }
-        nets.into_iter().for_each(|(coin, net)| self.settle_net(follower, coin, net));
+        nets.into_iter().for_each(|(coin, net)| self.settle_net(follower, coin, net, now_ms));
         let closed: Vec<String> = coins
             .iter()
             .filter(|(_, own)| *own != 0)

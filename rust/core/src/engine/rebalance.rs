@@ -202,7 +202,7 @@ impl Engine {
             self.cut_opposition(follower, &change, net_before);
             self.uncover(follow, follower, &change, net_before);
         }
-        self.set_ceiling(follower, &change, net_before, now_ms);
+        self.set_ceiling(follower, change.coin, change.price, net_before, now_ms);
         self.cross_parts(follower, coin);
         self.conclude(follow, &change, first, Move::None, &verdict, now_ms, out);
         let [before, after] = [first, held].map(|held| Pos::from_raw(to_position(held.entitled).unwrap_or(0)));
