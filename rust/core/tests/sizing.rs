@@ -107,6 +107,10 @@ fn rule_13_round_up_raises_an_entry_to_the_minimum_within_its_cap() {
     world.leader_fill(0, "SOL", "B", "100", "0.16");
     assert_eq!(world.position(0, "SOL"), 0, "the edge's cap is not raised with it");
 
+    let mut coarse = World::new(1, &[json!({})], &[follow(0, 0, raised.clone())]);
+    coarse.leader_fill(0, "kPEPE", "B", "40", "1.8");
+    assert_eq!(coarse.position(0, "kPEPE"), pos("1"), "36 dollars are less than a lot of 40");
+
     let mut short = World::new(1, &[json!({})], &[follow(0, 0, raised)]);
     short.leader_fill(0, "SOL", "A", "100", "0.16");
     assert_eq!(short.position(0, "SOL"), pos("-0.11"), "10.97 dollars at the far end of the band");

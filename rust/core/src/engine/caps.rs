@@ -3,14 +3,11 @@ use super::Engine;
 use super::gates::Refusal;
 use crate::commands::{CoinId, Outcome, Reason};
 use crate::config_check::CheckedFollow;
-use crate::copy::plan::{MIN_VALUE, least_size};
+use crate::copy::plan::least_size;
 use crate::copy::sizing::{UNIT, cap_units, scale_down, to_position, worth};
 use crate::num::{Round, Usd, mul_div};
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Held, Lot};
-
-/// Of the venue's least order.
-const TWICE_MIN_VALUE: Usd = Usd::from_raw(2 * MIN_VALUE.raw());
 
 impl Engine {
     /// Cuts an increase to what the edge's caps leave room for. What is cut is not taken later.
@@ -43,7 +40,8 @@ impl Engine {
         Ok(if wanted < 0 { -most } else { most })
     }
 
-    /// `round_up`: an increase that leaves less than the venue's minimum to be bought is raised to it, within the edge's caps.
+    /// `round_up`: an increase that leaves less to be bought than the venue's least order (its minimum in whole lots) is raised to
+    /// that, within the edge's caps.
     pub(super) fn raise(
         &self,
         follow: u32,
@@ -53,10 +51,6 @@ impl Engine {
         added: i128,
     ) -> i128 {
         let Some(most) = edge.round_up_max else { return added };
-        // Twice the minimum is enough, whatever rounding and the minimum itself left before.
-        if to_position(added).is_some_and(|size| worth(size, change.price) >= TWICE_MIN_VALUE) {
-            return added;
-        }
         let raised = || {
             let coin = self.state.market.coin(change.coin)?;
             let lot = self.state.follower(edge.follower)?.coins.get(&change.coin);
