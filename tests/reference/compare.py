@@ -8,8 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.reference.ideal import Coin, Ideal
-from tests.reference.model import Reference
+from tests.reference.ideal import Executed, Ideal
+from tests.reference.model import Holding, Reference
+from tests.reference.world import Coin
 
 from hlfast.config import model
 
@@ -17,6 +18,10 @@ from hlfast.config import model
 LEAST_USD = Decimal("10.9")
 # The core keeps ratios in 10^-12 and shows positions in 10^-8.
 RATIO_STEP, SHOWN = Decimal("1e-12"), Decimal("2e-8")
+
+# What is due is read at the first tick, and again 30 s later; what trips a latch is asked about once more 3 s behind it, and
+# an account that fell by more than half counts from its second read.
+SETTLING_MS, STEP_MS = 40_000, 4_000
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class Change:
     leader: str
     coin: str
     rows: tuple[dict[str, Any], ...]
+    wait_ms: int = 0  # ahead of them
 
     @property
     def before(self) -> Decimal:
@@ -53,46 +59,95 @@ def differences(
     held: dict[tuple[str, str], tuple[Decimal, Decimal]] | None = None,
 ) -> tuple[list[str], int]:
     """What differs, in words, and how many positions were compared. `held`: leader, coin: position and entry price at the start."""
-    ideal = Ideal(config, directory, coins, equities)
-    reference = Reference(config, equities, {coin.name: coin.closes for coin in coins})
-    address = {leader.name: leader.address for leader in config.leaders}
-    for (leader, coin), (position, entry) in (held or {}).items():
-        ideal.leaders[address[leader], coin] = (position, entry)
-        reference.begin(leader, coin, position, entry, entry)
-    ideal.begin()
-    lots = {coin.name: coin.lot for coin in coins}
-    # A price alone sends nothing (rule 1): what was too small to open stays so until the target moves outward.
-    cheapest: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
-    found, compared = [], 0
+    both = _Both(config, coins, equities, directory)
+    both.begin(held or {})
     for change in history:
-        ideal.fills(address[change.leader], list(change.rows))
-        reference.change(change.leader, change.coin, change.before, change.after, change.price)
-        for follower in ideal.config.followers:
-            own = ideal.positions[follower.account, change.coin]
-            target = reference.target(follower.name, change.coin)
-            former, price = cheapest.get((follower.name, change.coin), (target, change.price))
-            inward = former * target >= 0 and abs(target) <= abs(former)
-            price = min(price, change.price) if inward else change.price
-            cheapest[follower.name, change.coin] = (target, price)
-            band = lots[change.coin] + LEAST_USD / price
-            compared += 1
+        both.change(change)
+    return both.found + _entitled(both.ideal, both.reference, config), both.compared
+
+
+class _Both:
+    """The core and the reference, told the same."""
+
+    def __init__(
+        self, config: model.Config, coins: tuple[Coin, ...], equities: dict[str, Decimal], directory: Path
+    ) -> None:
+        self.ideal = Ideal(config, directory, coins, equities)
+        self._account = {follower.name: follower.account for follower in config.followers}
+        self._address = {leader.name: leader.address for leader in config.leaders}
+        self._lots = {coin.name: coin.lot for coin in coins}
+        # Of what it needs alone: an engine ends with the last that knows it, and its journal's directory goes then.
+        positions, account = self.ideal.positions, self._account
+        self.reference = Reference(config, equities, coins, lambda name, coin: positions[account[name]][coin])
+        # A price alone sends nothing (rule 1): what was too small to open stays so until the target moves outward.
+        self._cheapest: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        self.found: list[str] = []
+        self.compared = 0
+
+    def begin(self, held: dict[tuple[str, str], tuple[Decimal, Decimal]]) -> None:
+        """Come up. Leader by leader, coins in the venue's order: where a cap binds, the first have it."""
+        order = list(self._address), list(self._lots)
+        first = sorted(held.items(), key=lambda item: [at.index(what) for at, what in zip(order, item[0], strict=True)])
+        for (leader, coin), (position, entry) in first:
+            self.ideal.leaders[self._address[leader], coin] = (position, entry)
+            self.ideal.marks[coin] = entry
+        self.reference.begin([Holding(*where, *what, self.ideal.marks[where[1]]) for where, what in first])
+        self.ideal.begin()
+        self._tell()
+
+    def change(self, change: Change) -> None:
+        """One change of a leader, and every account beside its target."""
+        if change.wait_ms:
+            self.ideal.pass_ms(change.wait_ms - SETTLING_MS, change.wait_ms)
+            self.ideal.pass_ms(SETTLING_MS, STEP_MS)
+            self._tell()
+        self.reference.now_ms = self.ideal.now_ms
+        self.reference.change(change.leader, change.coin, change.before, change.after, change.price)
+        self.ideal.fills(self._address[change.leader], list(change.rows))
+        self._tell()
+        for follower in self._account:
+            own, target = self.reference.held(follower, change.coin), self.reference.target(follower, change.coin)
+            band = self._lots[change.coin] + LEAST_USD / self._cheapest_price(follower, change, target)
+            self.compared += 1
             if abs(own - target) > band or (target == 0) > (own == 0):
-                found.append(f"{follower.name} holds {own} {change.coin} for {target} after {change}")
-    found += _entitled(ideal, reference, config)
-    return found, compared
+                self.found.append(f"{follower} holds {own} {change.coin} for {target} after {change}")
+
+    def _cheapest_price(self, follower: str, change: Change, target: Decimal) -> Decimal:
+        """Since the target last moved outward."""
+        former, price = self._cheapest.get((follower, change.coin), (Decimal(0), change.price))
+        inward = former * target >= 0 and abs(target) <= abs(former)
+        moved = self.reference.accounts[follower].moved.get(change.coin, change.price)
+        price = min(change.price, price if inward else moved)
+        self._cheapest[follower, change.coin] = (target, price)
+        return price
+
+    def _tell(self) -> None:
+        """The reference learns what became of the accounts."""
+        names = {address: name for name, address in self._account.items()}
+        for event in self.ideal.events:
+            if isinstance(event, Executed):
+                self.reference.executed(names[event.account], event.coin, event.size, event.price)
+            elif event.account in names:
+                self.reference.account_read(names[event.account], event.now_ms, event.worth)
+        self.ideal.events.clear()
 
 
 def _entitled(ideal: Ideal, reference: Reference, config: model.Config) -> list[str]:
-    """What the core believes each edge is entitled to, beside the reference."""
+    """What the core believes of each edge, beside the reference."""
     found = []
     for at, follow in enumerate(ideal.status()["follows"]):
         leader = config.follows[at].leader
         address = next(one.address for one in config.leaders if one.name == leader)
-        for coin in {coin for edge, coin in reference.parts if edge == at}:
-            wanted = reference.parts[at, coin].entitled
-            held = Decimal(follow["entitled"].get(coin, "0"))
+        for coin, part in reference.parts[at].items():
+            entitled, held = (Decimal(follow[what].get(coin, "0")) for what in ("entitled", "held"))
             position = abs(ideal.leaders.get((address, coin), (Decimal(0), None))[0])
             # A reduction scales what is held by a quotient of integers: once per change, in 10^-20.
-            if abs(held - wanted) > SHOWN + RATIO_STEP * max(position, abs(wanted) * 1_000):
-                found.append(f"edge {at} is entitled to {held} {coin}, and should be to {wanted}")
+            off = SHOWN + RATIO_STEP * max(position, abs(part.entitled) * 1_000)
+            if abs(entitled - part.entitled) > off:
+                found.append(f"edge {at} is entitled to {entitled} {coin}, and should be to {part.entitled}")
+            # Each share is a whole number of 10^-8 coins, of what all edges want.
+            all_want = sum(abs(reference.parts[one][coin].entitled) for one in reference.edges_to[follow["follower"]])
+            off += SHOWN * part.shares + RATIO_STEP * 1_000 * all_want
+            if abs(held - part.held) > off:
+                found.append(f"edge {at} holds {held} {coin}, and should {part.held}")
     return found

@@ -6,15 +6,18 @@ import gzip
 import heapq
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from tests.reference.compare import Change
-from tests.reference.ideal import Coin
+from tests.reference.world import Coin
 
 ZERO = Decimal(0)
+# So that a record of minutes sees all hours of a day.
+WAIT_EACH, WAIT_MS = 70, 83 * 60_000
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -59,8 +62,8 @@ def together(histories: dict[str, list[dict[str, Any]]], *, coalesced: bool) -> 
         changes(name, rows, 1 + at * 10_000_000, coalesced=coalesced)
         for at, (name, rows) in enumerate(histories.items())
     ]
-    for _, change in heapq.merge(*streams, key=lambda item: item[0]):
-        yield change
+    for at, (_, change) in enumerate(heapq.merge(*streams, key=lambda item: item[0])):
+        yield replace(change, wait_ms=WAIT_MS) if at % WAIT_EACH == 0 else change
 
 
 def held_first(histories: dict[str, list[dict[str, Any]]]) -> dict[tuple[str, str], tuple[Decimal, Decimal]]:

@@ -7,37 +7,55 @@ from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
+from tests.reference.losses import is_limited
+from tests.reference.world import BEGIN_MS, DAY_MS, FEE_RATE, WORTH_A_WEEK_AGO, Coin, Past
 
 from hlfast import _core
 from hlfast.config import model
 
 ZERO = Decimal(0)
-BEGIN_MS = 1_795_161_600_000
-DAY_MS, DAYS = 86_400_000, 40
 LANE, USER, TAPE = 1, 2, 3
+
+# Reads whose answer is always the same: nobody deposits, and the venue's limits are far.
+ALWAYS: dict[str, Any] = {
+    "userRateLimit": {"cumVlm": "0.0", "nRequestsUsed": 0, "nRequestsCap": 10_000_000, "nRequestsSurplus": 0},
+    "userAbstraction": "disabled",
+    "userFillsByTime": [],
+    "userNonFundingLedgerUpdates": [],
+    "userFunding": [],
+    "userFees": {"userCrossRate": str(FEE_RATE), "userAddRate": "0.00015", "userSpotCrossRate": "0.0007"},
+}
+ASSET_DATA = {
+    "leverage": {"type": "cross", "value": 10},
+    "maxTradeSzs": ["1000000.0"] * 2,
+    "availableToTrade": ["1000000.0"] * 2,
+    "markPx": "100.0",
+}
 
 
 @dataclass(frozen=True)
-class Coin:
-    """A perp of the venue."""
+class Executed:
+    """An order was."""
 
-    name: str
-    size_decimals: int
+    account: str
+    coin: str
+    size: Decimal  # sold: negative
+    price: Decimal
 
-    @property
-    def lot(self) -> Decimal:
-        """The smallest step of a size."""
-        return Decimal(1).scaleb(-self.size_decimals)
 
-    @property
-    def closes(self) -> list[Decimal]:
-        """Prices at the end of the last days: 2, 3 or 4 % more each day, by the coin's name."""
-        daily = 1 + Decimal(2 + sum(self.name.encode()) % 3) / 100
-        return [round(Decimal(100) * daily**day, 8) for day in range(DAYS)]
+@dataclass(frozen=True)
+class Read:
+    """An account was."""
+
+    account: str
+    now_ms: int
+    worth: Decimal
 
 
 class Ideal:
@@ -46,44 +64,42 @@ class Ideal:
     def __init__(
         self, config: model.Config, directory: Path, coins: tuple[Coin, ...], equities: dict[str, Decimal]
     ) -> None:
-        keys = directory / "keys"
-        keys.mkdir(mode=0o700)
+        keys, agents = _keys(len(config.followers))
         followers = tuple(
             # As a vault's, so that each action says which account it is for.
-            msgspec.structs.replace(one, agent=_core.create_credential(str(keys)), vault=True)
-            for one in config.followers
+            msgspec.structs.replace(one, agent=agent, vault=True)
+            for one, agent in zip(config.followers, agents, strict=True)
         )
         config = msgspec.structs.replace(config, followers=followers)
         self.config, self.coins = config, coins
         self.now_ms = BEGIN_MS
-        self.positions: dict[tuple[str, str], Decimal] = defaultdict(lambda: ZERO)  # account, coin
+        self.positions: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))  # account, coin
         self.leaders: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}  # address, coin: position, entry price
+        self.events: list[Executed | Read] = []
+        self._cash: dict[str, Decimal] = defaultdict(lambda: ZERO)  # taken in by orders
+        self.marks: dict[str, Decimal] = {}  # the leaders' last prices
         self._equities = {
             one.address if isinstance(one, model.Leader) else one.account: equities.get(one.name, Decimal(10_000))
             for one in (*config.leaders, *config.followers)
         }
         self.engine = _core.Engine(model.for_core(config), str(directory / "journal"), self.now_ms)
-        self.engine.load_credentials(str(keys))
+        self.engine.load_credentials(keys.name)
 
     def begin(self) -> None:
         """Come up: metadata, connections, empty histories, account reads."""
-        universe = [
-            {"name": coin.name, "szDecimals": coin.size_decimals, "maxLeverage": 10, "isDelisted": False}
-            for coin in self.coins
-        ]
-        self.engine.load_meta(json.dumps({"universe": universe}).encode(), self.now_ms)
+        self.engine.load_meta(json.dumps({"universe": self._universe()}).encode(), self.now_ms)
         self.engine.source_up(LANE, "lane", self.now_ms)
         self.engine.source_up(USER, "user", self.now_ms)
         for leader in self.config.leaders:
             data = {"user": leader.address, "fills": [], "isSnapshot": True}
             self._frame({"channel": "userFills", "data": data})
         self._write(self.engine.start(self.now_ms))
-        self.pass_ms(100)
+        self.pass_ms(64_000, 1_000)
 
-    def pass_ms(self, ms: int, step_ms: int = 20) -> None:
+    def pass_ms(self, ms: int, step_ms: int) -> None:
         """Let time pass."""
         for _ in range(max(1, ms // step_ms)):
-            self.now_ms += step_ms
+            self.now_ms += min(step_ms, ms)
             self._write(self.engine.on_tick(self.now_ms))
 
     def fills(self, address: str, rows: list[dict[str, Any]]) -> None:
@@ -93,6 +109,7 @@ class Ideal:
         for row in rows:
             size = Decimal(row["sz"]) if row["side"] == "B" else -Decimal(row["sz"])
             self.leaders[address, row["coin"]] = (Decimal(row["startPosition"]) + size, Decimal(row["px"]))
+            self.marks[row["coin"]] = Decimal(row["px"])
         self._frame({"channel": "userFills", "data": {"user": address, "fills": rows}})
 
     def status(self) -> dict[str, Any]:
@@ -137,47 +154,82 @@ class Ideal:
         statuses = []
         for order in action["orders"]:
             coin, size = self.coins[order["a"]].name, Decimal(order["s"])
-            held = self.positions[account, coin]
+            held = self.positions[account][coin]
             if order["r"]:
                 assert held * (1 if order["b"] else -1) < 0, f"a reduction of {held} {coin} that grows it"
                 size = min(size, abs(held))
-            self.positions[account, coin] += size if order["b"] else -size
+            self.positions[account][coin] += size if order["b"] else -size
+            bought, price = size if order["b"] else -size, Decimal(order["p"])
+            self._cash[account] -= bought * price + size * price * FEE_RATE
+            self.events.append(Executed(account, coin, bought, price))
             statuses.append({"filled": {"totalSz": str(size), "avgPx": order["p"], "oid": 7}})
         return {"status": "ok", "response": {"type": "order", "data": {"statuses": statuses}}}
 
     def _info(self, request: dict[str, Any]) -> Any:
         kind, user = request["type"], request.get("user", "")
         if kind == "clearinghouseState":
-            held = {coin: (size, Decimal(100)) for (account, coin), size in self.positions.items() if account == user}
-            held |= {coin: where for (address, coin), where in self.leaders.items() if address == user}
-            rows = [_row(coin, size, entry) for coin, (size, entry) in held.items() if size != 0]
-            summary = {"accountValue": str(self._equities[user])}
-            return {
-                "marginSummary": summary,
-                "crossMarginSummary": summary,
-                "assetPositions": rows,
-                "time": self.now_ms,
-            }
-        if kind == "userRateLimit":
-            return {"cumVlm": "0.0", "nRequestsUsed": 0, "nRequestsCap": 10_000_000, "nRequestsSurplus": 0}
-        if kind == "userAbstraction":
-            return "disabled"
-        if kind == "userFillsByTime":
-            return []
+            return self._account(user)
+        if kind == "metaAndAssetCtxs":
+            return [{"universe": self._universe()}, [self._context(coin) for coin in self.coins]]
+        if kind == "portfolio":
+            return [["perpWeek", self._week(next(one.name for one in self.config.leaders if one.address == user))]]
         if kind == "candleSnapshot":
             coin = next(one for one in self.coins if one.name == request["req"]["coin"])
-            first_ms = self.now_ms // DAY_MS * DAY_MS - DAYS * DAY_MS
-            return [{"t": first_ms + at * DAY_MS, "c": str(close)} for at, close in enumerate(coin.closes)]
+            return [
+                {"t": coin.listed_ms + at * DAY_MS, "c": str(close)}
+                for at, close in enumerate(coin.closes(self.now_ms))
+            ]
         if kind == "activeAssetData":
-            leverage = {"type": "cross", "value": 10}
-            sizes = {"maxTradeSzs": ["1000000.0"] * 2, "availableToTrade": ["1000000.0"] * 2}
-            return {"user": user, "coin": request["coin"], "leverage": leverage, "markPx": "100.0"} | sizes
-        raise AssertionError(f"an unexpected read: {request}")
+            return ASSET_DATA | {"user": user, "coin": request["coin"]}
+        return ALWAYS[kind]
+
+    def _account(self, user: str) -> dict[str, Any]:
+        held = {coin: (size, Decimal(100)) for coin, size in self.positions[user].items()}
+        held |= {coin: where for (address, coin), where in self.leaders.items() if address == user}
+        rows = [_row(coin, size, entry, self.marks.get(coin, entry)) for coin, (size, entry) in held.items() if size]
+        worth = self._worth(user)
+        self.events.append(Read(user, self.now_ms, worth))
+        summary = {"accountValue": str(worth)}
+        return {"marginSummary": summary, "crossMarginSummary": summary, "assetPositions": rows, "time": self.now_ms}
+
+    def _worth(self, user: str) -> Decimal:
+        """With limits of losses, what was earned too: equities stay where positions are sized by them."""
+        if not any(one.account == user and is_limited(one) for one in self.config.followers):
+            return self._equities[user]
+        positions = sum((size * self.marks[coin] for coin, size in self.positions[user].items()), ZERO)
+        return self._equities[user] + self._cash[user] + positions
+
+    def _universe(self) -> list[dict[str, Any]]:
+        return [
+            {"name": coin.name, "szDecimals": coin.size_decimals, "maxLeverage": 10, "isDelisted": False}
+            for coin in self.coins
+        ]
+
+    def _context(self, coin: Coin) -> dict[str, str]:
+        mark = self.marks.get(coin.name, Decimal(100))
+        open_interest = round(coin.open_interest_usd / mark, 8)
+        return {"dayNtlVlm": str(coin.day_volume_usd), "markPx": str(mark), "openInterest": f"{open_interest:f}"}
+
+    def _week(self, leader: str) -> dict[str, Any]:
+        past = Past.of(leader)
+        gains = [(self.now_ms - 10_000 + at, gain) for at, gain in enumerate((ZERO, past.height, past.depth, past.end))]
+        return {
+            "pnlHistory": [[at, str(gain)] for at, gain in gains],
+            "accountValueHistory": [[at, str(WORTH_A_WEEK_AGO + gain)] for at, gain in gains],
+            "vlm": "0.0",
+        }
 
 
-def _row(coin: str, size: Decimal, entry: Decimal) -> dict[str, Any]:
+@cache
+def _keys(count: int) -> tuple[TemporaryDirectory[str], list[str]]:
+    """Agents' keys, made once for all engines: each is a file on stable storage."""
+    directory = TemporaryDirectory()
+    return directory, [_core.create_credential(directory.name) for _ in range(count)]
+
+
+def _row(coin: str, size: Decimal, entry: Decimal, mark: Decimal) -> dict[str, Any]:
     leverage = {"type": "cross", "value": 10}
-    position = {"coin": coin, "szi": str(size), "entryPx": str(entry), "positionValue": str(abs(size) * entry)}
+    position = {"coin": coin, "szi": str(size), "entryPx": str(entry), "positionValue": str(abs(size) * mark)}
     return {"type": "oneWay", "position": position | {"unrealizedPnl": "0.0", "leverage": leverage}}
 
 

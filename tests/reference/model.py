@@ -8,25 +8,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from tests.reference.gates import Sight, passes
+from tests.reference.losses import Losses, is_limited
+from tests.reference.parts import ROUNDING, Part, attribute, cross, cut
+from tests.reference.world import BEGIN_MS, FEE_RATE, Past
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.reference.world import Coin
+
     from hlfast.config.model import Config, Follow, Follower
 
 ZERO = Decimal(0)
-# Shares are quotients: a sum of them may lie this far beside what was shared out.
-ROUNDING = Decimal("1e-18")
-
-
-@dataclass
-class Part:
-    """What one edge holds of one coin."""
-
-    entitled: Decimal = ZERO  # E, signed, unrounded
-    ratio: Decimal | None = None  # fixed while the leader's position stays open (rule 10)
-    ignored: bool = False  # the leader's position is from before copying began (rule 7)
+# The venue's least order and half a dollar more.
+ROUNDED_UP_USD = Decimal("10.5")
 
 
 @dataclass
@@ -34,41 +34,78 @@ class Account:
     """What one follower aims at, by coin."""
 
     targets: dict[str, Decimal] = field(default_factory=lambda: defaultdict(lambda: ZERO))
-    prices: dict[str, Decimal] = field(default_factory=dict)  # the leaders' last prices
-    moved: dict[str, Decimal] = field(default_factory=dict)  # their prices when the account's part last changed
+    losses: Losses = field(default_factory=Losses)
+    moved: dict[str, Decimal] = field(default_factory=dict)  # the leaders' prices when the account's part last changed
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a leader holds of one coin when copying begins."""
+
+    leader: str
+    coin: str
+    position: Decimal
+    entry: Decimal
+    mark: Decimal
 
 
 class Reference:
     """All edges of a configuration.
 
-    `equities` are account values by name, leaders' and followers'; `closes` each coin's prices at the end of the last days.
+    `equities` are account values by name, leaders' and followers'; `held` tells what a follower's account holds of a coin.
     """
 
     def __init__(
-        self, config: Config, equities: dict[str, Decimal], closes: dict[str, list[Decimal]] | None = None
+        self,
+        config: Config,
+        equities: dict[str, Decimal],
+        coins: tuple[Coin, ...],
+        held: Callable[[str, str], Decimal],
     ) -> None:
-        self.closes = closes or {}
+        self.now_ms = BEGIN_MS
+        self.coins = {coin.name: coin for coin in coins}
+        self.held = held
+        self.prices: dict[str, Decimal] = {}  # the leaders' last ones
+        self.positions: dict[str, dict[str, Decimal]] = defaultdict(dict)  # leader, coin
         self.follows = config.follows
         self.followers = {one.name: one for one in config.followers}
         self.equities = equities
-        self.parts: dict[tuple[int, str], Part] = defaultdict(Part)
-        self.accounts: dict[str, Account] = defaultdict(Account)
+        self.edges_of = {
+            one.name: [at for at, edge in enumerate(config.follows) if edge.leader == one.name]
+            for one in config.leaders
+        }
+        self.edges_to = {
+            one: [at for at, edge in enumerate(config.follows) if edge.follower == one] for one in self.followers
+        }
+        self.parts: list[dict[str, Part]] = [defaultdict(Part) for _ in config.follows]
+        self.accounts = {one: Account() for one in self.followers}
+        self.losses = [Losses() for _ in config.follows]
 
-    def begin(self, leader: str, coin: str, position: Decimal, entry: Decimal, mark: Decimal) -> None:
-        """Rule 7: the leader holds this already when copying begins."""
-        for at, follow in self._edges(leader):
-            part = self.parts[at, coin]
+    def begin(self, holdings: list[Holding]) -> None:
+        """Rule 7: leaders hold this already when copying begins."""
+        for one in holdings:
+            self.prices[one.coin], self.positions[one.leader][one.coin] = one.mark, one.position
+        for one in holdings:
+            self._adopt(one)
+
+    def _adopt(self, one: Holding) -> None:
+        leader, coin, mark, entry = one.leader, one.coin, one.mark, one.entry
+        seen = self._see(leader, coin, one.position, mark)
+        for at in self.edges_of[leader]:
+            follow, part = self.follows[at], self.parts[at][coin]
             near = abs(mark - entry) * 10_000 <= entry * Decimal(follow.adopt_band_bps or 0)
             adopts = follow.existing == "adopt" or (follow.existing == "adopt_within" and near)
             before = self._net(follow.follower, coin)
-            if not adopts or not self._increase(follow, part, coin, ZERO, position, mark):
+            if not adopts or not self._increase(at, ZERO, seen):
                 part.ignored = True
             self._aim(follow.follower, coin, mark, before, moved=not part.ignored)
+            cross(self._parts(follow.follower, coin), mark)
 
     def change(self, leader: str, coin: str, before: Decimal, after: Decimal, price: Decimal) -> None:
         """Rule 1: the leader's position goes from `before` to `after`, the last of it at `price`."""
-        for at, follow in self._edges(leader):
-            part = self.parts[at, coin]
+        seen = self._see(leader, coin, after, price)
+        for at in self.edges_of[leader]:
+            follow, part = self.follows[at], self.parts[at][coin]
             net_before = self._net(follow.follower, coin)
             entitled_before = part.entitled
             flips = before * after < 0
@@ -78,37 +115,97 @@ class Reference:
                 part.entitled = part.entitled * after / before
             reduced = abs(part.entitled) < abs(entitled_before)
             if flips or abs(after) > abs(before):
-                self._increase(follow, part, coin, ZERO if flips else before, after, price)
+                self._increase(at, ZERO if flips else before, seen)
             if reduced:
                 self._cut_opposite(follow.follower, coin, price, net_before)
             self._aim(follow.follower, coin, price, net_before, moved=part.entitled != entitled_before)
+            cross(self._parts(follow.follower, coin), price)
+
+    def executed(self, follower: str, coin: str, size: Decimal, price: Decimal) -> None:
+        """The account bought or sold (`size` negative)."""
+        attribute(self._parts(follower, coin), size, price, FEE_RATE)
+        if self.accounts[follower].losses.tripped:
+            # Nothing is opened any more: what no order has bought by now, none will.
+            self._cut(follower, coin, self.held(follower, coin))
+            cross(self._parts(follower, coin), self.prices[coin])
+
+    def account_read(self, follower: str, now_ms: int, worth: Decimal) -> None:
+        """Rule 31. Nobody deposits or withdraws here, so that what an account is worth tells what it earned."""
+        account, losses = self.followers[follower], self.accounts[follower].losses
+        if losses.read(account, now_ms, worth, worth) and account.on_trip == "flatten":
+            self._flatten(follower, self.edges_to[follower])
+        for at in self.edges_to[follower]:
+            follow = self.follows[at]
+            if is_limited(follow):
+                earned = sum((part.earned(self.prices.get(coin, ZERO)) for coin, part in self.parts[at].items()), ZERO)
+                if self.losses[at].read(follow, now_ms, earned) and follow.on_trip == "flatten":
+                    self._flatten(follower, [at])
 
     def target(self, follower: str, coin: str) -> Decimal:
         """What the account should hold, unrounded."""
         return self.accounts[follower].targets[coin]
 
-    def _edges(self, leader: str) -> list[tuple[int, Follow]]:
-        return [(at, follow) for at, follow in enumerate(self.follows) if follow.leader == leader]
+    def _flatten(self, follower: str, edges: list[int]) -> None:
+        """What was copied is closed."""
+        for coin in {coin for at in edges for coin, part in self.parts[at].items() if part.entitled != 0}:
+            before = self._net(follower, coin)
+            for at in edges:
+                self.parts[at][coin].entitled = ZERO
+            self._aim(follower, coin, self.prices[coin], before, moved=True)
+            cross(self._parts(follower, coin), self.prices[coin])
 
-    def _increase(self, follow: Follow, part: Part, coin: str, before: Decimal, after: Decimal, price: Decimal) -> bool:
+    def _see(self, leader: str, coin: str, position: Decimal, price: Decimal) -> Sight:
+        self.prices[coin], self.positions[leader][coin] = price, position
+        worth = sum((abs(size) * self.prices[name] for name, size in self.positions[leader].items()), ZERO)
+        leverage = worth / self.equities[leader]
+        return Sight(self.coins[coin], position, price, self.now_ms, leverage, Past.of(leader))
+
+    def _increase(self, at: int, before: Decimal, seen: Sight) -> bool:
         """Rule 1: E grows if every gate passes. False: it did not."""
+        follow, part = self.follows[at], self.parts[at][seen.coin.name]
         if part.ignored:
             return False
         opens = part.ratio is None
-        if opens:
-            part.ratio = self._ratio(follow, coin, after, price)
-        if not _passes(follow, coin, abs(after) * price):
+        if part.ratio is None:
+            part.ratio = self._ratio(follow, seen.coin.name, seen.position, seen.price)
+        if self.accounts[follow.follower].losses.tripped or self.losses[at].tripped or not passes(follow, seen):
             return False
         if follow.mode in ("notional", "risk") and not follow.scale_adds and (before != 0 or not opens):
             return False
-        wanted = part.ratio * (after - before) if part.ratio is not None else ZERO
-        size = abs(wanted)
-        if follow.max_order_usd is not None:
-            size = min(size, Decimal(follow.max_order_usd) / price)
-        if follow.max_position_usd is not None:
-            size = min(size, max(ZERO, Decimal(follow.max_position_usd) / price - abs(part.entitled)))
+        wanted = part.ratio * (seen.position - before)
+        room = self._edge_room(at, seen.coin.name, seen.price)
+        size = min(abs(wanted), room)
+        if follow.round_up:
+            size += self._lacking(follow, seen.coin, size if wanted > 0 else -size, room - size, seen.price)
         part.entitled += size if wanted > 0 else -size
         return size > 0
+
+    def _edge_room(self, at: int, coin: str, price: Decimal) -> Decimal:
+        """What the edge's caps leave for one increase."""
+        follow, part = self.follows[at], self.parts[at][coin]
+        rooms = [Decimal("Infinity")]
+        if follow.max_order_usd is not None:
+            rooms.append(Decimal(follow.max_order_usd) / price)
+        if follow.max_position_usd is not None:
+            rooms.append(Decimal(follow.max_position_usd) / price - abs(part.entitled))
+        if follow.max_gross_usd is not None:
+            others = [(name, one) for name, one in self.parts[at].items() if name != coin]
+            worth = sum((one.worst * self._dearest(follow.follower, name) for name, one in others), ZERO)
+            rooms.append((Decimal(follow.max_gross_usd) - worth) / price - abs(part.entitled))
+        room = min(rooms)
+        return room if room > ROUNDING else ZERO
+
+    def _lacking(self, follow: Follow, coin: Coin, wanted: Decimal, room: Decimal, price: Decimal) -> Decimal:
+        """With `round_up`: what lacks to an order at the lowest price that it may be valued at, if it may be added."""
+        net = self._net(follow.follower, coin.name) + wanted
+        if net * wanted <= 0:
+            return ZERO  # it only takes from what the other edges hold
+        missing = net - self.held(follow.follower, coin.name)
+        to_buy = missing if wanted > 0 else -missing
+        lowest = price * (10_000 - follow.entry_band_bps) / 10_000
+        lacks = (ROUNDED_UP_USD / lowest / coin.lot).to_integral_value(ROUND_CEILING) * coin.lot - to_buy
+        most = Decimal(follow.round_up_max_usd or 0) / price
+        return lacks if to_buy > 0 and 0 < lacks <= min(most, room) else ZERO
 
     def _ratio(self, follow: Follow, coin: str, after: Decimal, price: Decimal) -> Decimal:
         """Rule 9: the follower's part of the leader's position, fixed when that opens."""
@@ -128,33 +225,39 @@ class Reference:
 
     def _usual_move(self, coin: str, days: int) -> Decimal:
         """The root of the mean square of the last daily returns."""
-        closes = self.closes[coin][-days - 1 :]
+        closes = self.coins[coin].closes(self.now_ms)[-days - 1 :]
         squares = [(after / before - 1) ** 2 for before, after in pairwise(closes)]
         return (sum(squares, ZERO) / len(squares)).sqrt()
 
     def _net(self, follower: str, coin: str) -> Decimal:
-        mine = (at for at, follow in enumerate(self.follows) if follow.follower == follower)
-        return sum((self.parts[at, coin].entitled for at in mine), ZERO)
+        return sum((part.entitled for part in self._parts(follower, coin)), ZERO)
+
+    def _parts(self, follower: str, coin: str) -> list[Part]:
+        return [self.parts[at][coin] for at in self.edges_to[follower]]
+
+    def _dearest(self, follower: str, coin: str) -> Decimal:
+        """At worst: the price now, or the one for which the account's part last changed."""
+        return max(self.prices.get(coin, ZERO), self.accounts[follower].moved.get(coin, ZERO))
 
     def _cut_opposite(self, follower: str, coin: str, price: Decimal, net_before: Decimal) -> None:
         """Rule 16: where an edge's exit raises |net| above the account's cap, the other side is cut pro rata to it."""
         account = self.followers[follower]
-        if account.max_position_usd is None:
-            return
-        net, cap = self._net(follower, coin), Decimal(account.max_position_usd) / price
-        most = max(cap, abs(net_before))
-        if abs(net) <= most:
-            return
-        mine = [at for at, follow in enumerate(self.follows) if follow.follower == follower]
-        same = [self.parts[at, coin] for at in mine if self.parts[at, coin].entitled * net > 0]
-        total = sum((abs(part.entitled) for part in same), ZERO)
-        for part in same:
-            part.entitled -= part.entitled / total * (abs(net) - most)
+        if self.accounts[follower].losses.tripped:
+            self._cut(follower, coin, net_before)
+        elif account.max_position_usd is not None:
+            most = max(Decimal(account.max_position_usd) / price, abs(net_before))
+            self._cut(follower, coin, most.copy_sign(self._net(follower, coin)))
+
+    def _cut(self, follower: str, coin: str, bound: Decimal) -> None:
+        """Σ E lies between nothing and `bound`: the side that is beyond gives, pro rata."""
+        net = self._net(follower, coin)
+        most = abs(bound) if net * bound > 0 else ZERO
+        if abs(net) > most:
+            cut([part for part in self._parts(follower, coin) if part.entitled * net > 0], abs(net) - most)
 
     def _aim(self, follower: str, coin: str, price: Decimal, net_before: Decimal, *, moved: bool) -> None:
         """Rule 1: the target is Σ E within the account's caps. They bound what a leader's event adds, never what is held."""
         account, state = self.followers[follower], self.accounts[follower]
-        state.prices[coin] = price
         if moved:
             state.moved[coin] = price
         net, held = self._net(follower, coin), abs(state.targets[coin])
@@ -172,27 +275,18 @@ class Reference:
         state.targets[coin] = size if net > 0 else -size
 
     def _room(self, account: Follower, state: Account, coin: str, price: Decimal) -> Decimal | None:
-        rooms = []
+        rooms, gross = [], []
         if account.max_position_usd is not None:
             rooms.append(Decimal(account.max_position_usd) / price)
         if account.max_gross_usd is not None:
-            # At worst: the dearer of the price now and the one it was traded for.
-            worth = {
-                other: abs(size) * max(state.prices[other], state.moved.get(other, ZERO))
+            gross.append(Decimal(account.max_gross_usd))
+        if account.max_gross_leverage is not None:
+            gross.append(Decimal(account.max_gross_leverage) * self.equities[account.name])
+        if gross:
+            others = sum(
+                max(abs(size), abs(self.held(account.name, other))) * self._dearest(account.name, other)
                 for other, size in state.targets.items()
                 if other != coin
-            }
-            others = sum(worth.values(), ZERO)
-            rooms.append(max(ZERO, Decimal(account.max_gross_usd) - others) / price)
+            )
+            rooms.append(max(ZERO, min(gross) - others) / price)
         return min(rooms) if rooms else None
-
-
-def _passes(follow: Follow, coin: str, value: Decimal) -> bool:
-    """Rules 16 and 17: filters see the resulting position."""
-    if follow.coins_allow is not None and coin not in follow.coins_allow:
-        return False
-    if coin in follow.coins_block:
-        return False
-    if follow.min_value_usd is not None and value < Decimal(follow.min_value_usd):
-        return False
-    return follow.max_value_usd is None or value <= Decimal(follow.max_value_usd)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.reference import histories
+from tests.reference import gates, histories, losses, model, parts
 from tests.reference.compare import Change, differences
-from tests.reference.ideal import Coin
+from tests.reference.losses import Losses
 from tests.reference.model import Reference
 from tests.reference.policies import POLICIES, configuration, equities
+from tests.reference.world import Coin
 
 from hlfast.demo import recordings
 
@@ -35,11 +37,11 @@ def test_recorded_leaders_are_copied_as_the_rules_say(names: list[str], coalesce
     assert compared >= len(POLICIES) * len(names)
 
 
-def history(moves: list[tuple[int, int, int, int]], leaders: list[str]) -> list[Change]:
-    """Fills of leaders: who, which coin, lots (signed), price in cents."""
+def history(moves: list[tuple[int, ...]], leaders: list[str]) -> list[Change]:
+    """Fills of leaders: who, which coin, lots (signed), price in cents; perhaps how many minutes after the one before."""
     held: dict[tuple[str, str], Decimal] = {}
     made = []
-    for tid, (leader, coin, lots, cents) in enumerate(moves):
+    for tid, (leader, coin, lots, cents, *minutes) in enumerate(moves):
         if lots == 0:
             continue
         name, what = leaders[leader % len(leaders)], COINS[coin]
@@ -51,12 +53,18 @@ def history(moves: list[tuple[int, int, int, int]], leaders: list[str]) -> list[
             "startPosition": f"{start:f}", "dir": "", "closedPnl": "0.0", "hash": "0x" + "0" * 64, "oid": 1, "crossed": True,
             "fee": "0.0", "tid": tid + 1, "feeToken": "USDC", "twapId": None,
         }  # fmt: skip
-        made.append(Change(name, what.name, (row,)))
+        made.append(Change(name, what.name, (row,), wait_ms=60_000 * sum(minutes)))
     return made
 
 
 MOVES = st.lists(
-    st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(-400, 400), st.integers(5_000, 20_000)),
+    st.tuples(
+        st.integers(0, 4),
+        st.integers(0, 2),
+        st.integers(-400, 400),
+        st.integers(5_000, 20_000),
+        st.sampled_from((0, 0, 0, 0, 95)),
+    ),
     min_size=1,
     max_size=60,
 )
@@ -82,55 +90,90 @@ KEPT = {
 
 @pytest.mark.parametrize("name", KEPT)
 def test_kept_histories_are_copied_as_the_rules_say(name: str, tmp_path: Path) -> None:
-    leaders = ["L0", "L1"]
-    config = configuration(leaders, tmp_path)
-    found, _ = differences(config, COINS, equities(config), history(KEPT[name], leaders), tmp_path)
-    assert found == []
+    assert parted(KEPT[name], 2, tmp_path) == []
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(moves=MOVES, count=st.integers(1, 5))
 def test_made_up_histories_are_copied_as_the_rules_say(
-    moves: list[tuple[int, int, int, int]], count: int, tmp_path_factory: pytest.TempPathFactory
+    moves: list[tuple[int, ...]], count: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    leaders = [f"L{at}" for at in range(count)]
-    directory = tmp_path_factory.mktemp("made")
-    config = configuration(leaders, directory)
-    found, _ = differences(config, COINS, equities(config), history(moves, leaders), directory)
-    assert found == []
+    assert parted(moves, count, tmp_path_factory.mktemp("made")) == []
 
 
-# Each a mistake in the rules: the comparison must see it.
-MISTAKES = {
-    "a reduction of the wrong share": ("change", lambda rule: lambda self, leader, coin, before, after, price: rule(
+# Each a mistake in the rules, where it is made and how: the comparison must see it.
+MISTAKES: dict[str, tuple[Any, str, Any]] = {
+    "a reduction of the wrong share": (Reference, "change", lambda rule: lambda self, leader, coin, before, after, price: rule(
         self, leader, coin, before, after * Decimal("0.9") if abs(after) < abs(before) else after, price)),
-    "equity that is not frozen": ("_ratio", lambda rule: lambda self, follow, coin, after, price: rule(
-        self, follow, coin, after, price) * Decimal("1.1")),
-    "moves of one day more": ("_usual_move", lambda rule: lambda self, coin, days: rule(self, coin, days) * Decimal("0.98")),
-    "an inverse that is none": ("_ratio", lambda rule: lambda self, follow, coin, after, price: abs(rule(
-        self, follow, coin, after, price))),
-    "an account without caps": ("_room", lambda _: lambda *_: None),
-    "a cap at another price": ("_aim", lambda rule: lambda self, follower, coin, price, net, **moved: rule(
+    "equity that is not frozen": (Reference, "_ratio", lambda rule: lambda *seen: rule(*seen) * Decimal("1.1")),
+    "moves of one day more": (Reference, "_usual_move", lambda rule: lambda *seen: rule(*seen) * Decimal("0.98")),
+    "an inverse that is none": (Reference, "_ratio", lambda rule: lambda *seen: abs(rule(*seen))),
+    "an account without caps": (Reference, "_room", lambda _: lambda *_: None),
+    "a cap at another price": (Reference, "_aim", lambda rule: lambda self, follower, coin, price, net, **moved: rule(
         self, follower, coin, price * Decimal("0.9"), net, **moved)),
-    "no cut of the other side": ("_cut_opposite", lambda _: lambda *_: None),
+    "no cut of the other side": (Reference, "_cut_opposite", lambda _: lambda *_: None),
+    "an edge without caps": (Reference, "_edge_room", lambda _: lambda *_: Decimal("Infinity")),
+    "what waits to be sold is worth nothing": (parts.Part, "worst", lambda _: property(lambda self: abs(self.entitled))),
+    "small orders as they are": (Reference, "_lacking", lambda _: lambda *_: Decimal(0)),
+    "small orders raised at any price": (model, "ROUNDED_UP_USD", lambda usd: usd * 2),
+    "blocked coins": (gates, "_coins", lambda _: lambda *_: True),
+    "any value": (gates, "_values", lambda _: lambda *_: True),
+    "both sides": (gates, "_side", lambda _: lambda *_: True),
+    "all hours": (gates, "_hours", lambda _: lambda *_: True),
+    "hours of another zone": (gates, "ZoneInfo", lambda _: lambda _name: ZoneInfo("UTC")),
+    "any market": (gates, "_market", lambda _: lambda *_: True),
+    "any leader": (gates, "_leader", lambda _: lambda *_: True),
+    "a latch that never trips": (Losses, "read", lambda _: lambda *_: False),
+    "a latch that trips early": (losses, "_reached", lambda rule: lambda loss, limit: rule(loss * 2, limit)),
+    "a latch that closes nothing": (Reference, "_flatten", lambda _: lambda *_: None),
+    "an execution that is the first edge's": (
+        model,
+        "attribute",
+        lambda rule: lambda mine, *executed: rule(mine[:1], *executed),
+    ),
+    "an edge's cash at another price": (model, "attribute", lambda rule: lambda mine, size, price, rate: rule(mine, size, price * 2, rate)),
+    "opposite wishes sent as orders": (model, "cross", lambda _: lambda *_: None),
 }  # fmt: skip
+
+# Long and short, in and out, small and large, over two days.
+SEEN_BY = [
+    (0, 0, 4000, 10_000),
+    (1, 0, 3000, 11_000),
+    (0, 0, -1500, 9_000),
+    (1, 0, -5000, 9_500),
+    (0, 0, 900, 10_100),
+    (0, 1, 300_000, 10_000),
+    (1, 1, -600_000, 10_000),
+    (0, 1, -300_000, 10_000),
+    (0, 2, 40, 5_000, 600),
+    (1, 2, 2, 5_000),
+    (0, 2, -15, 5_100, 95),
+    (1, 2, 90, 5_050),
+    (1, 0, -2000, 8_000, 95),
+    (1, 0, 300, 7_900),
+    (0, 0, -900, 5_000, 900),
+    (0, 0, 700, 5_050, 95),
+    (1, 2, -30, 4_000),
+    (2, 0, 30, 10_000),
+    (2, 0, 1970, 10_000),
+    (2, 0, -16, 10_000),
+    (2, 2, 400, 10_000),
+]
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_the_comparison_sees(mistake: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    where, wrong = MISTAKES[mistake]
-    monkeypatch.setattr(Reference, where, wrong(getattr(Reference, where)))
-    leaders = ["L0", "L1"]
-    moves = [
-        (0, 0, 4000, 10_000),
-        (1, 0, 3000, 11_000),
-        (0, 0, -1500, 9_000),
-        (1, 0, -5000, 9_500),
-        (0, 0, 900, 10_100),
-        (0, 1, 300_000, 10_000),
-        (1, 1, -600_000, 10_000),
-        (0, 1, -300_000, 10_000),
-    ]
-    config = configuration(leaders, tmp_path, POLICIES)
-    found, _ = differences(config, COINS, equities(config), history(moves, leaders), tmp_path)
-    assert found
+    owner, name, wrong = MISTAKES[mistake]
+    monkeypatch.setattr(owner, name, wrong(getattr(owner, name)))
+    assert parted(SEEN_BY, 3, tmp_path)
+
+
+def test_the_history_of_the_mistakes_is_copied_as_the_rules_say(tmp_path: Path) -> None:
+    assert parted(SEEN_BY, 3, tmp_path) == []
+
+
+def parted(moves: Any, leaders: int, directory: Path) -> list[str]:
+    """Where the core and the reference part."""
+    names = [f"L{at}" for at in range(leaders)]
+    config = configuration(names, directory)
+    return differences(config, COINS, equities(config), history(moves, names), directory)[0]
