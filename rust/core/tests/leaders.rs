@@ -393,3 +393,15 @@ fn fills_that_a_believed_account_was_ahead_of_do_not_move_the_ledger_back() {
     world.assert_receipts(2, 1);
     world.assert_replay();
 }
+
+#[test]
+fn a_leader_position_that_no_fill_explains_is_believed_after_a_second_look() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.leader_positions.insert((leader_address(0), "SOL".into()), 0);
+    world.pass(40_000);
+    assert_eq!(world.position(0, "SOL"), 0, "the exit acts");
+    assert!(world.alerts.iter().any(|alert| alert.code == "leader_reconciled"));
+    world.assert_receipts(1, 1);
+    world.assert_replay();
+}

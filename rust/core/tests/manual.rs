@@ -77,3 +77,15 @@ fn rule_15_the_part_is_known_over_a_restart() {
     assert_eq!(world.position(0, "ETH"), pos("3"));
     world.assert_replay();
 }
+
+#[test]
+fn what_somebody_else_closed_is_not_opened_again() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.positions.insert((account_address(0), "SOL".into()), 0);
+    world.pass(35_000);
+    assert!(world.alerts.iter().any(|alert| alert.code == "position_drift"));
+    world.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!(world.position(0, "SOL"), pos("1"), "only the new part");
+    world.assert_replay();
+}

@@ -592,27 +592,3 @@ fn without_a_way_out_entries_wait_and_expire_and_exits_wait() {
     world.assert_receipts(3, 1);
     world.assert_replay();
 }
-
-#[test]
-fn what_somebody_else_closed_is_not_opened_again() {
-    let mut world = one(json!({}));
-    world.leader_fill(0, "SOL", "B", "100", "10");
-    world.positions.insert((account_address(0), "SOL".into()), 0);
-    world.pass(35_000);
-    assert!(world.alerts.iter().any(|alert| alert.code == "position_drift"));
-    world.leader_fill(0, "SOL", "B", "100", "2");
-    assert_eq!(world.position(0, "SOL"), pos("1"), "only the new part");
-    world.assert_replay();
-}
-
-#[test]
-fn a_leader_position_that_no_fill_explains_is_believed_after_a_second_look() {
-    let mut world = one(json!({}));
-    world.leader_fill(0, "SOL", "B", "100", "10");
-    world.leader_positions.insert((leader_address(0), "SOL".into()), 0);
-    world.pass(40_000);
-    assert_eq!(world.position(0, "SOL"), 0, "the exit acts");
-    assert!(world.alerts.iter().any(|alert| alert.code == "leader_reconciled"));
-    world.assert_receipts(1, 1);
-    world.assert_replay();
-}
