@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from itertools import groupby
+from itertools import accumulate, groupby
 from typing import Any, Final, TypeAlias
 
 from hlfast.config.model import Follow, Follower
@@ -58,6 +58,7 @@ class Move:
     price: Decimal
     time_ms: int
     tids: tuple[int, ...]
+    reached: tuple[int, ...]  # what the position was after each of them
 
     @property
     def flips(self) -> bool:
@@ -73,9 +74,14 @@ class Move:
 
     def then(self, later: Move) -> Move:
         """Both as one."""
-        return Move(
-            self.leader, self.coin, self.before, later.after, later.price, later.time_ms, self.tids + later.tids
-        )
+        tids, reached = self.tids + later.tids, self.reached + later.reached
+        return Move(self.leader, self.coin, self.before, later.after, later.price, later.time_ms, tids, reached)
+
+    def part(self, first: int, last: int) -> Move:
+        """Its fills from one place up to another alone."""
+        before = self.reached[first - 1] if first else self.before
+        tids, reached = self.tids[first:last], self.reached[first:last]
+        return Move(self.leader, self.coin, before, reached[-1], self.price, self.time_ms, tids, reached)
 
 
 @lru_cache(maxsize=1)
@@ -89,12 +95,13 @@ def moves(evidence: Evidence) -> list[Move]:
     rows = [row for row in evidence.ledger["fills"] if row.get("leader")]
     for (address, coin, time_ms), group in groupby(rows, key=lambda row: (row["user"], row["coin"], row["time"])):
         fills = list(group)
-        change = sum(units(row["sz"]) * (1 if row["side"] == "B" else -1) for row in fills)
         before = held[address, coin]
-        held[address, coin] = before + change
+        changes = (units(row["sz"]) * (1 if row["side"] == "B" else -1) for row in fills)
+        _, *reached = accumulate(changes, initial=before)
+        held[address, coin] = after = reached[-1]
         tids = tuple(row["tid"] for row in fills)
         price = Decimal(fills[-1]["px"])
-        found.append(Move(names[address], coin, before, before + change, price, time_ms, tids))
+        found.append(Move(names[address], coin, before, after, price, time_ms, tids, tuple(reached)))
     return found
 
 
@@ -183,23 +190,36 @@ def parts(evidence: Evidence) -> dict[tuple[str, str], list[Part]]:
 def _decided(
     said: dict[tuple[str, str, str, int], Receipt], follow: Follow, line: list[Move]
 ) -> Iterator[tuple[Move, list[Receipt]]]:
-    """An edge's moves as it decided them: those that a restart or a gap made it find together are one."""
+    """An edge's moves as it decided them.
+
+    One, of those that a restart or a gap made it find together; several, of a block whose fills came in several frames.
+    """
     pending: tuple[Move, list[Receipt], int | None] | None = None
-    for move in line:
-        known = [said.get((move.leader, follow.follower, move.coin, tid)) for tid in move.tids]
-        rows = [row for row in known if row is not None]
-        rows = rows if len(rows) == len(known) else []
-        decisions = {row["decision"] for row in rows}
-        # None as well for what an edge decided in several steps: the fills of a block may come in several frames.
-        decision = decisions.pop() if len(decisions) == 1 else None
-        if pending is not None and decision is not None and pending[2] == decision:
-            pending = pending[0].then(move), pending[1] + rows, decision
-            continue
-        if pending is not None:
-            yield pending[0], pending[1]
-        pending = move, rows, decision
+    for whole in line:
+        known = [said.get((whole.leader, follow.follower, whole.coin, tid)) for tid in whole.tids]
+        for move, rows in _steps(whole, known):
+            decision = rows[0]["decision"] if rows else None
+            if pending is not None and decision is not None and pending[2] == decision:
+                pending = pending[0].then(move), pending[1] + rows, decision
+                continue
+            if pending is not None:
+                yield pending[0], pending[1]
+            pending = move, rows, decision
     if pending is not None:
         yield pending[0], pending[1]
+
+
+def _steps(move: Move, known: list[Receipt | None]) -> Iterator[tuple[Move, list[Receipt]]]:
+    """A block's change by the decisions that took it; in one step, and without receipts, where some are missing."""
+    rows = [row for row in known if row is not None]
+    if len(rows) < len(known):
+        yield move, []
+        return
+    first = 0
+    for _, group in groupby(rows, key=lambda row: row["decision"]):
+        taken = list(group)
+        yield move.part(first, first + len(taken)), taken
+        first += len(taken)
 
 
 def _known_ms(rows: list[Receipt]) -> int:
