@@ -16,8 +16,8 @@ from hlfast.config import model
 
 # Venue rule: an order is worth 10 dollars at least; the core keeps half a dollar more, and prices a reduction up to 3 % off.
 LEAST_USD = Decimal("10.9")
-# The core keeps ratios in 10^-12 and shows positions in 10^-8.
-RATIO_STEP, SHOWN = Decimal("1e-12"), Decimal("2e-8")
+# The core keeps ratios in 10^-12, shows positions in 10^-8 and adds up dollars in 10^-6.
+RATIO_STEP, SHOWN, USD_STEP = Decimal("1e-12"), Decimal("2e-8"), Decimal("1e-6")
 
 # What is due is read at the first tick, and again 30 s later; what trips a latch is asked about once more 3 s behind it, and
 # an account that fell by more than half counts from its second read.
@@ -81,6 +81,7 @@ class _Both:
         self.reference = Reference(config, equities, coins, lambda name, coin: positions[account[name]][coin])
         # A price alone sends nothing (rule 1): what was too small to open stays so until the target moves outward.
         self._cheapest: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}
+        self._spot = {coin.name for coin in coins if coin.is_spot}
         self.found: list[str] = []
         self.compared = 0
 
@@ -101,24 +102,29 @@ class _Both:
             self.ideal.pass_ms(change.wait_ms - SETTLING_MS, change.wait_ms)
             self.ideal.pass_ms(SETTLING_MS, STEP_MS)
             self._tell()
+            for follower, coin in list(self._cheapest):
+                self._cheapest_price(follower, coin, self.reference.target(follower, coin))
         self.reference.now_ms = self.ideal.now_ms
         self.reference.change(change.leader, change.coin, change.before, change.after, change.price)
         self.ideal.fills(self._address[change.leader], list(change.rows))
         self._tell()
         for follower in self._account:
             own, target = self.reference.held(follower, change.coin), self.reference.target(follower, change.coin)
-            band = self._lots[change.coin] + LEAST_USD / self._cheapest_price(follower, change, target)
+            band = self._lots[change.coin] + LEAST_USD / self._cheapest_price(follower, change.coin, target)
             self.compared += 1
-            if abs(own - target) > band or (target == 0) > (own == 0):
+            # The venue's exemption of whole closes from its minimum is for perps.
+            rests = target == 0 and own != 0 and change.coin not in self._spot
+            if abs(own - target) > band or rests:
                 self.found.append(f"{follower} holds {own} {change.coin} for {target} after {change}")
 
-    def _cheapest_price(self, follower: str, change: Change, target: Decimal) -> Decimal:
+    def _cheapest_price(self, follower: str, coin: str, target: Decimal) -> Decimal:
         """Since the target last moved outward."""
-        former, price = self._cheapest.get((follower, change.coin), (Decimal(0), change.price))
+        now = self.reference.prices[coin]
+        former, price = self._cheapest.get((follower, coin), (Decimal(0), now))
         inward = former * target >= 0 and abs(target) <= abs(former)
-        moved = self.reference.accounts[follower].moved.get(change.coin, change.price)
-        price = min(change.price, price if inward else moved)
-        self._cheapest[follower, change.coin] = (target, price)
+        moved = self.reference.accounts[follower].moved.get(coin, now)
+        price = min(now, price if inward else moved)
+        self._cheapest[follower, coin] = (target, price)
         return price
 
     def _tell(self) -> None:
@@ -143,6 +149,8 @@ def _entitled(ideal: Ideal, reference: Reference, config: model.Config) -> list[
             position = abs(ideal.leaders.get((address, coin), (Decimal(0), None))[0])
             # A reduction scales what is held by a quotient of integers: once per change, in 10^-20.
             off = SHOWN + RATIO_STEP * max(position, abs(part.entitled) * 1_000)
+            if config.follows[at].max_gross_usd is not None:
+                off += USD_STEP / reference.prices.get(coin, Decimal(1))
             if abs(entitled - part.entitled) > off:
                 found.append(f"edge {at} is entitled to {entitled} {coin}, and should be to {part.entitled}")
             # Each share is a whole number of 10^-8 coins, of what all edges want.

@@ -28,7 +28,11 @@ class Sight:
 
 def passes(follow: Follow, seen: Sight) -> bool:
     """Whether none of the edge's filters says no. An absent one says nothing."""
-    return all(gate(follow, seen) for gate in (_coins, _values, _side, _hours, _market, _leader))
+    return all(gate(follow, seen) for gate in (_kind, _coins, _values, _side, _hours, _market, _leader))
+
+
+def _kind(follow: Follow, seen: Sight) -> bool:
+    return follow.markets in ("all", "spot" if seen.coin.is_spot else "perps")
 
 
 def _coins(follow: Follow, seen: Sight) -> bool:

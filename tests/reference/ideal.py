@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
@@ -72,6 +72,8 @@ class Ideal:
         )
         config = msgspec.structs.replace(config, followers=followers)
         self.config, self.coins = config, coins
+        self._assets = {at: coin.name for at, coin in enumerate(self._perps())}
+        self._assets |= {10_000 + coin.token: coin.name for coin in coins if coin.token is not None}
         self.now_ms = BEGIN_MS
         self.positions: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(lambda: ZERO))  # account, coin
         self.leaders: dict[tuple[str, str], tuple[Decimal, Decimal]] = {}  # address, coin: position, entry price
@@ -88,6 +90,7 @@ class Ideal:
     def begin(self) -> None:
         """Come up: metadata, connections, empty histories, account reads."""
         self.engine.load_meta(json.dumps({"universe": self._universe()}).encode(), self.now_ms)
+        self.engine.load_meta(json.dumps(self._pairs()).encode(), self.now_ms)
         self.engine.source_up(LANE, "lane", self.now_ms)
         self.engine.source_up(USER, "user", self.now_ms)
         for leader in self.config.leaders:
@@ -153,7 +156,7 @@ class Ideal:
         account = payload["vaultAddress"]
         statuses = []
         for order in action["orders"]:
-            coin, size = self.coins[order["a"]].name, Decimal(order["s"])
+            coin, size = self._assets[order["a"]], Decimal(order["s"])
             held = self.positions[account][coin]
             if order["r"]:
                 assert held * (1 if order["b"] else -1) < 0, f"a reduction of {held} {coin} that grows it"
@@ -167,26 +170,35 @@ class Ideal:
 
     def _info(self, request: dict[str, Any]) -> Any:
         kind, user = request["type"], request.get("user", "")
-        if kind == "clearinghouseState":
-            return self._account(user)
-        if kind == "metaAndAssetCtxs":
-            return [{"universe": self._universe()}, [self._context(coin) for coin in self.coins]]
-        if kind == "portfolio":
-            return [["perpWeek", self._week(next(one.name for one in self.config.leaders if one.address == user))]]
-        if kind == "candleSnapshot":
-            coin = next(one for one in self.coins if one.name == request["req"]["coin"])
-            return [
-                {"t": coin.listed_ms + at * DAY_MS, "c": str(close)}
-                for at, close in enumerate(coin.closes(self.now_ms))
-            ]
-        if kind == "activeAssetData":
-            return ASSET_DATA | {"user": user, "coin": request["coin"]}
-        return ALWAYS[kind]
+        answers: dict[str, Callable[[], Any]] = {
+            "clearinghouseState": lambda: self._account(user),
+            "spotClearinghouseState": lambda: self._balances(user),
+            "metaAndAssetCtxs": lambda: [
+                {"universe": self._universe()},
+                [self._context(coin) for coin in self._perps()],
+            ],
+            "allMids": lambda: {coin.name: str(self.marks.get(coin.name, Decimal(100))) for coin in self.coins},
+            "portfolio": lambda: [["perpWeek", self._week(user)]],
+            "candleSnapshot": lambda: self._candles(request["req"]["coin"]),
+            "activeAssetData": lambda: ASSET_DATA | {"user": user, "coin": request["coin"]},
+        }
+        return answers[kind]() if kind in answers else ALWAYS[kind]
+
+    def _candles(self, name: str) -> list[dict[str, Any]]:
+        coin = next(one for one in self.coins if one.name == name)
+        return [
+            {"t": coin.listed_ms + at * DAY_MS, "c": str(close)} for at, close in enumerate(coin.closes(self.now_ms))
+        ]
 
     def _account(self, user: str) -> dict[str, Any]:
         held = {coin: (size, Decimal(100)) for coin, size in self.positions[user].items()}
         held |= {coin: where for (address, coin), where in self.leaders.items() if address == user}
-        rows = [_row(coin, size, entry, self.marks.get(coin, entry)) for coin, (size, entry) in held.items() if size]
+        perps = {coin.name for coin in self._perps()}
+        rows = [
+            _row(coin, size, entry, self.marks.get(coin, entry))
+            for coin, (size, entry) in held.items()
+            if size and coin in perps
+        ]
         worth = self._worth(user)
         self.events.append(Read(user, self.now_ms, worth))
         summary = {"accountValue": str(worth)}
@@ -202,16 +214,46 @@ class Ideal:
     def _universe(self) -> list[dict[str, Any]]:
         return [
             {"name": coin.name, "szDecimals": coin.size_decimals, "maxLeverage": 10, "isDelisted": False}
-            for coin in self.coins
+            for coin in self._perps()
         ]
+
+    def _perps(self) -> list[Coin]:
+        return [coin for coin in self.coins if not coin.is_spot]
+
+    def _pairs(self) -> dict[str, Any]:
+        pairs = [coin for coin in self.coins if coin.token is not None]
+        tokens = [{"name": "USDC", "index": 0, "szDecimals": 8, "weiDecimals": 8}]
+        tokens += [
+            {"name": f"T{coin.token}", "index": coin.token, "szDecimals": coin.size_decimals, "weiDecimals": 8}
+            for coin in pairs
+        ]
+        universe = [{"name": coin.name, "index": coin.token, "tokens": [coin.token, 0]} for coin in pairs]
+        return {"tokens": tokens, "universe": universe}
+
+    def _balances(self, user: str) -> dict[str, Any]:
+        """Its tokens, and dollars for more of them."""
+        rows = [{"coin": "USDC", "token": 0, "total": "1000000.0", "hold": "0.0", "entryNtl": "0.0"}]
+        for coin in self.coins:
+            held = self.leaders.get((user, coin.name), (self.positions[user][coin.name], None))[0]
+            if coin.token is not None and held:
+                rows.append(
+                    {
+                        "coin": f"T{coin.token}",
+                        "token": coin.token,
+                        "total": str(held),
+                        "hold": "0.0",
+                        "entryNtl": "0.0",
+                    }
+                )
+        return {"balances": rows}
 
     def _context(self, coin: Coin) -> dict[str, str]:
         mark = self.marks.get(coin.name, Decimal(100))
         open_interest = round(coin.open_interest_usd / mark, 8)
         return {"dayNtlVlm": str(coin.day_volume_usd), "markPx": str(mark), "openInterest": f"{open_interest:f}"}
 
-    def _week(self, leader: str) -> dict[str, Any]:
-        past = Past.of(leader)
+    def _week(self, address: str) -> dict[str, Any]:
+        past = Past.of(next(one.name for one in self.config.leaders if one.address == address))
         gains = [(self.now_ms - 10_000 + at, gain) for at, gain in enumerate((ZERO, past.height, past.depth, past.end))]
         return {
             "pnlHistory": [[at, str(gain)] for at, gain in gains],

@@ -94,6 +94,28 @@ POLICIES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
     ("fallen", {"max_drawdown_bps": 150}, {"mode": "notional", "notional_usd": "900"}),
     ("inverse", {"max_position_usd": "4000"}, {"mode": "ratio", "ratio": "0.15", "inverse": True, "existing": "adopt"}),
 )
+# The same of those who copy tokens.
+SPOT_POLICIES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    ("tokens", {}, {"mode": "ratio", "ratio": "0.2", "markets": "spot"}),
+    ("adopted tokens", {}, {"mode": "ratio", "ratio": "0.02", "markets": "all", "existing": "adopt"}),
+    ("perps beside tokens", {}, {"mode": "ratio", "ratio": "0.1"}),
+    (
+        "capped tokens",
+        {"max_position_usd": "1500", "max_gross_usd": "2500"},
+        {"mode": "ratio", "ratio": "0.1", "markets": "all"},
+    ),
+    (
+        "bound tokens",
+        {},
+        {"mode": "ratio", "ratio": "0.1", "markets": "all", "max_order_usd": "300", "max_gross_usd": "1200"},
+    ),
+    ("so many dollars", {}, {"mode": "notional", "notional_usd": "300", "markets": "spot", "coins_block": ("@2",)}),
+    (
+        "raised tokens",
+        {},
+        {"mode": "ratio", "ratio": "0.003", "round_up": True, "round_up_max_usd": "10.5", "markets": "all"},
+    ),
+)
 LEADER_EQUITY, FOLLOWER_EQUITY = Decimal(250_000), Decimal(5_000)
 
 

@@ -48,13 +48,17 @@ def history(moves: list[tuple[int, ...]], leaders: list[str]) -> list[Change]:
         size = lots * what.lot * (100 if what.name == "BTC" else 1)
         start = held.get((name, what.name), Decimal(0))
         held[name, what.name] = start + size
-        row: dict[str, Any] = {
-            "coin": what.name, "px": f"{Decimal(cents) / 100:f}", "sz": f"{abs(size):f}", "side": "B" if size > 0 else "A",
-            "startPosition": f"{start:f}", "dir": "", "closedPnl": "0.0", "hash": "0x" + "0" * 64, "oid": 1, "crossed": True,
-            "fee": "0.0", "tid": tid + 1, "feeToken": "USDC", "twapId": None,
-        }  # fmt: skip
-        made.append(Change(name, what.name, (row,), wait_ms=60_000 * sum(minutes)))
+        made.append(Change(name, what.name, (row(what.name, size, start, cents, tid),), wait_ms=60_000 * sum(minutes)))
     return made
+
+
+def row(coin: str, size: Decimal, start: Decimal, cents: int, tid: int) -> dict[str, Any]:
+    """One fill as the venue tells it; sold: a negative size."""
+    return {
+        "coin": coin, "px": f"{Decimal(cents) / 100:f}", "sz": f"{abs(size):f}", "side": "B" if size > 0 else "A",
+        "startPosition": f"{start:f}", "dir": "", "closedPnl": "0.0", "hash": "0x" + "0" * 64, "oid": 1, "crossed": True,
+        "fee": "0.0", "tid": tid + 1, "feeToken": "USDC", "twapId": None,
+    }  # fmt: skip
 
 
 MOVES = st.lists(

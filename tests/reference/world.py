@@ -13,10 +13,16 @@ WORTH_A_WEEK_AGO = Decimal(240_000)
 
 @dataclass(frozen=True)
 class Coin:
-    """A perp of the venue. What it is like follows from its name, so that some pass a gate and some do not."""
+    """A market of the venue. What it is like follows from its name, so that some pass a gate and some do not."""
 
     name: str
     size_decimals: int
+    token: int | None = None  # of a spot pair: its base token's number, and the pair's
+
+    @property
+    def is_spot(self) -> bool:
+        """Tokens against dollars; else a perp."""
+        return self.token is not None
 
     @property
     def lot(self) -> Decimal:
