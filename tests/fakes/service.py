@@ -133,6 +133,7 @@ class Service:
         followers: int = 3,
         leaders: int = 1,
         policies: dict[int, str] | None = None,
+        funds: dict[int, str] | None = None,
         **engine,
     ) -> None:
         self.directory = directory
@@ -140,7 +141,7 @@ class Service:
         self.credentials.mkdir(exist_ok=True)
         self.agents = [throwaway_agent(self.credentials) for _ in range(followers)]
         for number, agent in enumerate(self.agents):
-            sim.control("fund", address=account(number), usdc="1000000")
+            sim.control("fund", address=account(number), usdc=(funds or {}).get(number, "1000000"))
             sim.control("approve_agent", master=account(number), agent=agent)
         for number in range(leaders):
             sim.control("fund", address=leader(number), usdc="10000000")
