@@ -20,7 +20,7 @@ from hlfast.config.model import Config
 from hlfast.errors import JournalError
 from hlfast.gameday.cast import Cast, draw_cast
 from hlfast.gameday.checker import Evidence, Violation, check
-from hlfast.gameday.expectation import least_usd
+from hlfast.gameday.expectation import least_usd, receipts_complete
 from hlfast.gameday.faults import Faults, Struck
 from hlfast.gameday.host import Host
 from hlfast.gameday.leader import LeaderBot
@@ -41,6 +41,8 @@ _STOPS_S: Final = 12.0
 _REPLAYS_EVERY: Final = 10  # seeds: every signature is verified once more
 # Of an action that can trade.
 _LONGEST_LIFE_S: Final = 15.0
+# Between two looks at whether all receipts of slow openings are there.
+_LOOK_S: Final = 10.0
 # About what settling and the epilogue take.
 _AFTER_S: Final = 105.0
 
@@ -308,7 +310,9 @@ class World:
             if self.host is None or self.host.ended or self.host.life.state == "dead":
                 self.restart()
                 continue
-            if self.is_quiet():
+            if self.is_quiet() and not self._is_told():
+                await asyncio.sleep(_LOOK_S)
+            elif self.is_quiet():
                 await asyncio.sleep(rest_s)
                 if self.is_quiet():
                     return
@@ -322,6 +326,10 @@ class World:
         if any(leader["dirty"] or leader["fills_owed"] for leader in status["leaders"]):
             return False
         return not self._far(status)
+
+    def _is_told(self) -> bool:
+        """Whether every fill has its receipt. What is too small for a TWAP waits for the end of the opening's time."""
+        return not self.cast.longest_opening_s or not any(receipts_complete(self.evidence(final=False)))
 
     def _far(self, status: dict[str, Any]) -> list[str]:
         """Coins whose position is further from its target than a lot and the least order."""

@@ -205,6 +205,30 @@ fn one_reading_tells_of_all_twaps_of_an_account() {
 }
 
 #[test]
+fn a_fate_that_nobody_can_read_is_asked_for_ever_more_rarely() {
+    let mut world = world();
+    world.leader_fill(0, "SOL", "B", "100", "12");
+    world.answer_reads = false;
+    let before = world.asked("twapHistory").len();
+    let mut known = before;
+    let row = world.leader_trades(0, "SOL", "A", "100", "12");
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    for _ in 0..60 {
+        world.settle();
+        let tokens = world.asked("twapHistory");
+        for token in &tokens[known..] {
+            world.step(OwnedEvent::Info(*token, 502, Vec::new()));
+        }
+        known = tokens.len();
+        world.pass(1_000);
+    }
+    // At 120 weight each; once a second they would be six times what a minute has.
+    let readings = known - before;
+    assert!((5..=9).contains(&readings), "{readings} readings in a minute");
+    world.assert_replay();
+}
+
+#[test]
 fn one_that_never_arrived_is_proven_dead_and_started_again() {
     let mut world = world();
     world.reply = Reply::Silence;

@@ -27,6 +27,8 @@ const CHECK_MS: u64 = 300_000;
 const SLICES_WEIGHT: u32 = 21;
 /// Slices are read last: so much of a minute is left to entries and to reads that something waits for.
 const SPARED_WEIGHT: u32 = 240;
+/// A fate that can't be read for long is asked for so often.
+const RAREST_MS: u64 = 15_000;
 /// Until the venue has answered, the machine's own clock stands for its time, and may be ahead of it.
 const CLOCK_ERROR_MS: u64 = 120_000;
 
@@ -126,8 +128,7 @@ impl Engine {
             self.ask_slices(post, out);
         }
         let end = until_ms.saturating_add(SLICE_LAG_MS);
-        // At its end it is asked for each second until it is over.
-        let at = if now_ms >= end { now_ms.saturating_add(backoff_ms(0)) } else { next.min(end) };
+        let at = if now_ms >= end { next_reading(end, now_ms) } else { next.min(end) };
         self.set_deadline(post, at);
     }
 
@@ -135,7 +136,8 @@ impl Engine {
     pub(super) fn ask_twap(&mut self, post: u64, out: &mut Commands) {
         let Some(follower) = self.follower_of(post) else { return };
         let told = |asked: &Asked| matches!(asked, Asked::Twap { post } if self.follower_of(*post) == Some(follower));
-        if self.state.asks.values().any(told) || !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
+        // It is a tenth of the minute: what is kept for reductions, and what the shell's clock is read by, stays free of it.
+        if self.state.asks.values().any(told) || !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Ordinary) {
             return;
         }
         if let Some(address) = self.address(false, follower) {
@@ -392,6 +394,11 @@ impl Engine {
         let execution = self.execution(follower);
         self.state.twaps.insert(post, Twap::new(size, execution.minutes(), execution.randomizes()));
     }
+}
+
+/// When a fate that is looked for since a time is asked for again: soon, and less often the longer that takes.
+pub(super) fn next_reading(since_ms: u64, now_ms: u64) -> u64 {
+    now_ms.saturating_add(now_ms.saturating_sub(since_ms).clamp(backoff_ms(0), RAREST_MS))
 }
 
 /// 10^-6 dollars over 10^-8 coins, in 10^-8.

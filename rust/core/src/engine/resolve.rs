@@ -1,4 +1,5 @@
 //! Silence after a send is *unknown*: fence it, ask for it, and only then go on. Also what a new process does first.
+use super::native::next_reading;
 use super::reads::STATE_WEIGHT;
 use super::rotation::after;
 use super::send::post_weight;
@@ -143,8 +144,9 @@ impl Engine {
         }
         let follower = attempt.follower;
         if self.state.twaps.contains_key(&post) {
+            let since_ms = if let Phase::Lookup { since_ms, .. } = attempt.phase { since_ms } else { now_ms };
             self.ask_twap(post, out);
-            self.set_deadline(post, now_ms.saturating_add(backoff_ms(0)));
+            self.set_deadline(post, next_reading(since_ms, now_ms));
             return;
         }
         let open: Vec<(u32, [u8; 16])> =
