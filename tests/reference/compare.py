@@ -144,6 +144,7 @@ def _entitled(ideal: Ideal, reference: Reference, config: model.Config) -> list[
     for at, follow in enumerate(ideal.status()["follows"]):
         leader = config.follows[at].leader
         address = next(one.address for one in config.leaders if one.name == leader)
+        cash = rounded = Decimal(0)
         for coin, part in reference.parts[at].items():
             entitled, held = (Decimal(follow[what].get(coin, "0")) for what in ("entitled", "held"))
             position = abs(ideal.leaders.get((address, coin), (Decimal(0), None))[0])
@@ -158,4 +159,9 @@ def _entitled(ideal: Ideal, reference: Reference, config: model.Config) -> list[
             off += SHOWN * part.shares + RATIO_STEP * 1_000 * all_want
             if abs(held - part.held) > off:
                 found.append(f"edge {at} holds {held} {coin}, and should {part.held}")
+            cash += part.cash
+            rounded += (2 * USD_STEP + off * reference.prices.get(coin, Decimal(0))) * (1 + part.shares)
+        # What is adopted together is crossed or bought, as it comes: at the mark or at a limit.
+        if config.follows[at].existing == "ignore" and abs(Decimal(follow["cash_usd"]) - cash) > rounded:
+            found.append(f"edge {at} took in {follow['cash_usd']} USD, and should {cash}")
     return found

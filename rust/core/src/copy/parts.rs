@@ -1,5 +1,8 @@
 //! Rule 14: one position of an account as the virtual positions of its edges. Their sum is the engine's position, always.
 
+/// A share is rounded to 10^-8, and so is what its edge is entitled to: who is off by no more than both asked for nothing.
+const ROUNDING: u64 = 2;
+
 /// One edge's part of a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Part {
@@ -29,7 +32,7 @@ const fn toward(value: i64, sign: i64) -> u64 {
 /// everybody else who does. What nobody wanted or held is the first one's.
 pub fn attribute(parts: &mut [Part], fill: i64) {
     let sign = fill.signum();
-    let asked: Vec<bool> = parts.iter().map(|part| part.want(sign) > 0).collect();
+    let asked: Vec<bool> = parts.iter().map(|part| part.want(sign) > ROUNDING).collect();
     let rest = share_out(parts, fill, |_, part| part.want(sign));
     let rest = share_out(parts, rest, |at, part| if asked.get(at) == Some(&true) { part.room(sign) } else { 0 });
     let rest = share_out(parts, rest, |_, part| part.room(sign));
@@ -97,6 +100,9 @@ mod tests {
         assert_eq!(held(&two), [30, 50]);
         attribute(&mut two, -40);
         assert_eq!(held(&two), [0, 40], "more was closed than it had: the rest is the other's");
+        let mut rounded = parts(&[(49, 50), (50, 50), (0, 30)]);
+        attribute(&mut rounded, -41);
+        assert_eq!(held(&rounded), [45, 44, 0], "one unit off asks for nothing: what is more is pro rata of both");
         let mut overshot = parts(&[(46, 50), (50, 50)]);
         attribute(&mut overshot, -7);
         assert_eq!(held(&overshot), [43, 50], "a sendable size was more than asked for: the asker's own");
