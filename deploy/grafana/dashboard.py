@@ -139,8 +139,11 @@ ORDERS = (
     Panel(
         "Receipts by outcome",
         "reqps",
-        "One receipt per leader fill and follow edge.",
-        ((rate("hlfast_copy_receipts_total", "outcome"), "{{outcome}}"),),
+        "One receipt per leader fill and follow edge; beside them positions that took their ratio anew.",
+        (
+            (rate("hlfast_copy_receipts_total", "outcome"), "{{outcome}}"),
+            (rate("hlfast_copy_rebalanced_total"), "rebalanced"),
+        ),
     ),
     Panel(
         "Skipped, blocked, expired and rejected, by reason",
