@@ -294,7 +294,6 @@ impl Engine {
         if class.is_none() && attempt.is_passive() {
             lot.let_go(post, |_| {});
             lot.retry_ms = now_ms;
-            self.uncover_rest(attempt.follower, coin);
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
@@ -344,8 +343,6 @@ impl Engine {
             };
             lot.let_go(post, |pending| pending.missed = missed.unwrap_or(pending.missed));
             self.back_off(follower, coin, now_ms);
-            // The part that it was planned for may be gone meanwhile, and another's, which stood behind it in E, not.
-            self.uncover_rest(follower, coin);
             // A newer leader event is a reason to look at the book again at once; and the book said nothing yet.
             let unseen = matches!(class, Some(Class::WithoutBuilder | Class::WithoutPriority));
             if (newer || unseen)
