@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import orjson
 import sqlalchemy as sa
@@ -58,6 +59,12 @@ def _ready(records: int):
     return read
 
 
+def written(kind: str, names: tuple[str, ...], records: int) -> list[tuple[Any, ...]]:
+    """Some fields of all objects of a kind, as the journal has them."""
+    items = (item for sequence in range(1, records + 1) for item in journal.record(sequence))
+    return [tuple(item[name] for name in names) for item in items if item["kind"] == kind]
+
+
 async def check(url: str, records: int) -> dict[str, int]:
     """Every row once, with its own numbers."""
     wanted = {"receipts": records * journal.PER_RECORD, "attempts": records, "orders": records, "fills": records}
@@ -68,25 +75,14 @@ async def check(url: str, records: int) -> dict[str, int]:
             for name in wanted
         }
         assert found == wanted, (found, wanted)
-        receipts = tables.receipts.c
+        receipts, slices = tables.receipts.c, tables.twap_slices.c
         order = sa.select(receipts.number, receipts.tid, receipts.entitled_after).order_by(receipts.number)
-        expected = [
-            (item["number"], item["tid"], item["entitled_after"])
-            for sequence in range(1, records + 1)
-            for item in journal.record(sequence)
-            if item["kind"] == "receipt"
-        ]
         rows = [(number, tid, str(entitled)) for number, tid, entitled in await connection.execute(order)]
+        expected = written("receipt", ("number", "tid", "entitled_after"), records)
         assert rows == expected, "a receipt's numbers are not those of the journal"
-        slices = tables.twap_slices.c
         order = sa.select(slices.sequence, slices.twap_id, slices.size).order_by(slices.sequence, slices.place)
-        expected = [
-            (item["sequence"], item["twap_id"], item["size"])
-            for sequence in range(1, records + 1)
-            for item in journal.record(sequence)
-            if item["kind"] == "twap_slice"
-        ]
         rows = [(sequence, twap_id, str(size)) for sequence, twap_id, size in await connection.execute(order)]
+        expected = written("twap_slice", ("sequence", "twap_id", "size"), records)
         assert rows == expected, "a slice's numbers are not those of the journal"
         cursor = await connection.scalar(sa.select(tables.cursors.c.sequence))
         assert cursor == records, cursor

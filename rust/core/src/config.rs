@@ -209,7 +209,6 @@ pub(crate) struct RawFollower {
     pub max_order_usd: Option<String>,
     pub max_position_usd: Option<String>,
     pub max_gross_usd: Option<String>,
-    #[serde(default)]
     pub max_gross_leverage: Option<String>,
     pub disaster_stop_bps: Option<u32>,
     pub leverage: Option<RawLeverage>,
