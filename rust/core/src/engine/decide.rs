@@ -134,6 +134,9 @@ impl Engine {
             self.uncover(follow, follower, change, net_before);
         }
         self.set_ceiling(follower, change.coin, change.price, net_before, now_ms);
+        if verdict.reduces {
+            self.uncover_capped(follower, change.coin);
+        }
         self.cross_parts(follower, change.coin);
         self.conclude(follow, change, first, kind, &verdict, now_ms, out);
     }

@@ -294,6 +294,7 @@ impl Engine {
         if class.is_none() && attempt.is_passive() {
             lot.let_go(post, |_| {});
             lot.retry_ms = now_ms;
+            self.uncover_capped(attempt.follower, coin);
             return;
         }
         self.settle_rest(attempt.follower, coin, post, class, newer, now_ms, out);
@@ -343,6 +344,7 @@ impl Engine {
             };
             lot.let_go(post, |pending| pending.missed = missed.unwrap_or(pending.missed));
             self.back_off(follower, coin, now_ms);
+            self.uncover_capped(follower, coin);
             // A newer leader event is a reason to look at the book again at once; and the book said nothing yet.
             let unseen = matches!(class, Some(Class::WithoutBuilder | Class::WithoutPriority));
             if (newer || unseen)

@@ -341,6 +341,15 @@ impl Engine {
         }
     }
 
+    /// What a cap of the account held back has no part that waits. Another leader's larger part may have made room for both and be
+    /// gone, by its exit or while its order found nothing: then what is left within the target goes like what an exit uncovers.
+    pub(super) fn uncover_capped(&mut self, follower: u32, coin: CoinId) {
+        let lot = self.state.follower(follower).and_then(|state| state.coins.get(&coin));
+        if lot.is_some_and(|lot| lot.ceiling.is_some()) && self.account_hold(follower).is_none() {
+            self.uncover_rest(follower, coin);
+        }
+    }
+
     /// Where the account has caps, E alone can't say that the rest is not bought any more: with no part
     /// left that waits, the cap's room ends at what is held, until a leader's event opens it again.
     fn settle_ceiling(&mut self, follower: u32, coin: CoinId) {
