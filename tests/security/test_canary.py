@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.fakes.service import ENVIRONMENT, Service, Sim, account, leader, wait
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 FOLLOWERS = 3
+LOOKS = 5
 _READABLE = re.compile(r"([0-9a-f]+)-([0-9a-f]+) r")
 
 
@@ -145,10 +147,16 @@ def test_no_form_of_a_key_leaves_the_engine(session: Session, last: int) -> None
 
 
 def test_memory_holds_each_loaded_key_once_and_in_no_other_form(session: Session) -> None:
-    counts: Counter[str] = Counter()
-    for pages in session.memory:
-        counts.update(found(pages, session.keys))
-    assert counts == {"raw": FOLLOWERS}
+    # A thread that makes presignatures holds a key's scalar meanwhile, and a busy machine lets it work last. Its pools fill and no
+    # order comes: what stays behind is in every look, what is only passing is not.
+    for _ in range(LOOKS):
+        counts: Counter[str] = Counter()
+        for pages in session.memory:
+            counts.update(found(pages, session.keys))
+        if counts == {"raw": FOLLOWERS}:
+            return
+        time.sleep(1.0)
+    pytest.fail(f"{dict(counts)} in the last of {LOOKS} looks")
 
 
 def test_nobody_of_the_same_user_may_read_the_engines_memory(session: Session) -> None:
