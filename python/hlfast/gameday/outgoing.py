@@ -20,7 +20,6 @@ from hlfast.gameday.checker import (
     Evidence,
     accounts,
     attempt_of,
-    attempts_by_cloid,
     executions,
     lowest,
     shared,
@@ -156,11 +155,14 @@ def _history(evidence: Evidence) -> Iterator[tuple[int, int, Any]]:
 def _opens(evidence: Evidence) -> Iterator[tuple[int, list[Open]]]:
     """Orders that add risk, of each action as it left."""
     names = [follower.name for follower in evidence.config.followers]
-    attempts = attempts_by_cloid(evidence)
+    # An engine on a copied journal may give the same nonce and client id to another order. It knows nothing of this
+    # one's room, and a follower for which the venue takes it is held to none.
+    rows = evidence.objects("attempt")
+    attempts = {(cloid, row["expires_after"]): row for row in rows for cloid in row["cloids"]}
     for at_ms, body in bodies_of(evidence.sent):
         found = list(_twap(evidence, body))
         for row in body["action"].get("orders", ()):
-            attempt = attempts.get(row["c"])
+            attempt = attempts.get((row["c"], body["expiresAfter"]))
             if attempt is None or row["r"]:
                 continue
             size = units(row["s"]) * (1 if row["b"] else -1)

@@ -38,6 +38,8 @@ QUIET_S: Final = 150.0
 _EPILOGUE_S: Final = 6.0
 # A stop follows its position after 0.5 s, at most every 5 s a coin.
 _STOPS_S: Final = 12.0
+# Of the venue's minute: the reserve for exits, what stops leave to entries and reads, and their own actions.
+_STOPS_WEIGHT: Final = 540
 _REPLAYS_EVERY: Final = 10  # seeds: every signature is verified once more
 # Of an action that can trade.
 _LONGEST_LIFE_S: Final = 15.0
@@ -365,7 +367,15 @@ class World:
             await asyncio.sleep(self.epilogue_s)
             self._check_exact(act)
         await self._quiesce("at the end", 2.0)
+        await self._until_stops_may_move()
         await asyncio.sleep(self.stops_s)
+
+    async def _until_stops_may_move(self) -> None:
+        """They are last in line: a minute in which much was read has nothing left for them."""
+        for _ in range(60):
+            if self.host is None or self.host.status().get("weight_left", _STOPS_WEIGHT) >= _STOPS_WEIGHT:
+                return
+            await asyncio.sleep(1.0)
 
     def _check_exact(self, act: str) -> None:
         exact = {"flat", "open", "add", "flip", "third"}
