@@ -36,6 +36,8 @@ __all__ = [
     "float_to_wire",
     "keccak256",
     "l1_digest",
+    "open_credentials",
+    "open_keystore",
     "read_journal",
     "recover",
     "repair_journal",
@@ -133,6 +135,12 @@ def recover(digest: bytes, signature: Signature) -> str:
 def keccak256(message: bytes) -> bytes: ...
 def create_credential(directory: str | Path) -> str:
     """Make a new agent key file (mode 0400, named by its address) and return the address; KeyFileError otherwise."""
+
+def open_credentials(directory: str | Path) -> list[Signer]:
+    """Read every agent key file of a directory, in order of addresses; KeyFileError names the first that is no such file."""
+
+def open_keystore(path: str | Path, passphrase_path: str | Path) -> Signer:
+    """Decrypt an Ethereum keystore V3 with the passphrase of a file; KeyFileError when others may read one of them."""
 
 # One item per write: (lane id, post id or 0, bytes). For a WebSocket lane the bytes are whole masked frames and the
 # post id is 0; for an HTTP lane the bytes are one /exchange body and the post id comes back with `on_http_answer`.
