@@ -97,6 +97,19 @@ async def test_account_network_expiry_and_nonce_are_in_the_hash() -> None:
 
 
 @pytest.mark.asyncio
+async def test_signed_bytes_are_what_is_sent_and_may_go_out_twice() -> None:
+    client, road = exchange(account=ACCOUNT)
+    body = client.signed({"type": "noop"}, nonce=7, expires_after=9)
+    await client.raw(body)
+    await client.raw(body)
+    await client.send({"type": "noop"}, nonce=7, expires_after=9)
+    assert [sent for _, sent in road.asked] == [json.loads(body)] * 3
+    fresh = json.loads(client.signed({"type": "noop"}))
+    assert fresh["nonce"] > 7
+    assert fresh["expiresAfter"] is not None
+
+
+@pytest.mark.asyncio
 async def test_each_kind_of_action_is_written_in_the_venue_s_order() -> None:
     client, road = exchange(account=ACCOUNT)
     await client.update_leverage("ETH", 10)
