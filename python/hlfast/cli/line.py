@@ -21,6 +21,7 @@ _PLACES = {
     "check": "hlfast.cli.check:check",
     "sim": "hlfast.sim.command:sim",
     "keys": "hlfast.cli.keys:app",
+    "testnet-probe": "hlfast.cli.testnet_probe:probe",
     "project": "hlfast.cli.records:project",
     "receipts": "hlfast.cli.records:receipts",
     "explain": "hlfast.cli.records:explain",
@@ -56,6 +57,7 @@ _HELP = """Copy any Hyperliquid trader into any number of accounts.
   hlfast sim                     a test venue for your own client
   hlfast keys new                make an agent key
   hlfast check -c hlfast.toml    find trouble before money does
+  hlfast testnet-probe --list    what is assumed of the venue; asks it too
   hlfast run -c hlfast.toml      copy
   hlfast gameday --seeds 20      see it survive simulated disasters
 
@@ -139,6 +141,11 @@ def _journal() -> None:
 
 @app.command("keys", help="Make agent keys: hlfast keys new.")
 def _keys() -> None:
+    pass
+
+
+@app.command("testnet-probe", help="Ask the testnet what hlfast takes for granted of the venue, and compare.")
+def _testnet_probe() -> None:
     pass
 
 
