@@ -26,28 +26,31 @@ SOURCE = "127.0.0.1"
 
 
 class HttpLane:
-    """A request of its own for each post."""
+    """A request of its own for each post. `reword` may change what is answered."""
 
     def __init__(self, venue: InProcess, on_post: Callable[[bytes], None]) -> None:
         self._venue = venue
         self._on_post = on_post
+        self.reword: Callable[[bytes], bytes] = lambda answer: answer
 
     async def post(self, path: str, body: bytes, *, deadline_ms: int | None = None) -> tuple[int, bytes]:
         if path == "/exchange":
             self._on_post(body)
         try:
             async with asyncio.timeout((deadline_ms or 10_000) / 1_000):
-                return await self._venue.request(SOURCE, "POST", path, body)
+                status, answer = await self._venue.request(SOURCE, "POST", path, body)
+                return status, self.reword(answer)
         except (TimeoutError, ConnectionResetError) as error:
             return 0, repr(error).encode()
 
 
 class WsLane:
-    """Posts over one socket."""
+    """Posts over one socket. `reword` may change what is answered."""
 
     def __init__(self, venue: InProcess, on_post: Callable[[bytes], None]) -> None:
         self._venue = venue
         self._on_post = on_post
+        self.reword: Callable[[bytes], bytes] = lambda answer: answer
         self._number = 0
         self._waiting: dict[int, asyncio.Future[tuple[int, bytes]]] = {}
         self._socket: Socket | None = None
@@ -63,7 +66,8 @@ class WsLane:
         self._socket.send(json.dumps(request).encode())
         try:
             async with asyncio.timeout((deadline_ms or 10_000) / 1_000):
-                return await answer
+                status, said = await answer
+                return status, self.reword(said)
         except TimeoutError:
             return 0, b"no answer before the deadline"
 

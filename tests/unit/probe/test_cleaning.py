@@ -74,7 +74,7 @@ def test_silence_is_looked_up_before_anything_else_is_sent(name: str, executes: 
 
 def test_an_answer_that_executes_much_later_than_it_is_missed_is_still_cleaned_up() -> None:
     async def talk(world: World) -> None:
-        late = {"kind": "error_answers", "share": 1.0, "executes": 1.0, "late_ms": {"least": 6_000, "most": 9_000}}
+        late = {"kind": "error_answers", "share": 1.0, "executes": 1.0, "late_ms": {"least": 8_500, "most": 9_000}}
 
         def fail() -> None:
             if len(world.posts) == 2:
@@ -82,10 +82,29 @@ def test_an_answer_that_executes_much_later_than_it_is_missed_is_still_cleaned_u
 
         world.on_post = fail
         await world.ask("cloid-filled")
+        assert world.fills()
+        await asyncio.sleep(30)
 
     world = in_world(talk)
     assert world.verdicts() == {"cloid-filled": "not asked"}
     assert world.is_clean()
+
+
+def test_a_stop_while_an_action_is_late_waits_until_it_can_not_come_any_more() -> None:
+    async def talk(world: World) -> None:
+        def delay_and_stop() -> None:
+            if len(world.posts) == 2:
+                late = {"kind": "late_inclusion", "share": 1.0, "delay_ms": {"least": 9_000, "most": 9_500}}
+                world.control("add_faults", faults=[late | {"for_ms": 1_000}])
+                world.loop.call_later(0.1, world.stop.set)
+
+        world.on_post = delay_and_stop
+        conclusion = await world.ask("cloid-filled")
+        assert conclusion.left == ()
+        assert world.fills()
+        await asyncio.sleep(30)
+
+    assert in_world(talk).is_clean()
 
 
 def test_a_venue_that_is_away_for_a_minute_is_waited_for() -> None:

@@ -85,6 +85,72 @@ def test_a_venue_that_forgets_nonces_is_found_by_every_question_about_them() -> 
     assert world.is_clean()
 
 
+# Words and figures that the simulator has no switch for: (question, what it says, what is heard instead).
+REWORDED = [
+    ("fence-before", "duplicate nonce", "nonce seen"),
+    ("fence-after", "duplicate nonce", "nonce seen"),
+    ("fence-race", "duplicate nonce", "nonce seen"),
+    ("resend", "duplicate nonce", "nonce seen"),
+    ("resend-race", "duplicate nonce", "nonce seen"),
+    ("nonce-again", "duplicate nonce", "nonce seen"),
+    ("nonce-old", "nonce too low", "nonce too old"),
+    ("nonce-ahead", "nonce too high", "nonce from the future"),
+    ("expiry", "Action already expired", "Too late"),
+    ("expiry", r'"timestamp":1', '"timestamp":2'),
+    ("expired-nonce", "Action already expired", "Too late"),
+    ("unknown-signer", r"0x[0-9a-f]{40}", "0x" + "00" * 20),
+    ("status-unknown", "unknownOid", "noSuchOrder"),
+    ("clock", r'"timestamp":1', '"timestamp":2'),
+    ("no-match", "Order could not immediately match", "Nothing matched"),
+    ("reduce-only", "Reduce only order would increase", "Would increase"),
+    ("minimum", "Order must have minimum value", "Order is too small"),
+    ("minimum-price", "Order must have minimum value", "Order is too small"),
+    ("far-price", "Order price cannot be more than", "Price is off by more than"),
+    ("leverage-again", r'{"status":"ok","response":{"type":"default"}}', '{"status":"err","response":"Not twice"}'),
+    ("builder", "Builder fee has not been approved", "Who is that builder?"),
+    ("priority", "Insufficient delegatable balance", "No stake"),
+    ("reduce-only-shrinks", r'"totalSz":"0', '"totalSz":"1'),
+    ("small-close", "Order must have minimum value", "Order is too small"),
+    ("far-trigger", '"waitingForTrigger"', '{"error":"Invalid TP/SL price."}'),
+]
+
+
+@pytest.mark.parametrize(("name", "said", "heard"), REWORDED, ids=str)
+def test_other_words_or_figures_differ(name: str, said: str, heard: str) -> None:
+    # The greeting is answered as ever; one question sends nothing after it, one buys before it sells.
+    unheard = {"status-unknown": 0, "reduce-only-shrinks": 2}.get(name, 1)
+
+    async def talk(world: World) -> None:
+        def reword(answer: bytes) -> bytes:
+            begun = len(world.posts) > unheard
+            return re.sub(said, heard, answer.decode()).encode() if begun else answer
+
+        for road in world.roads.values():
+            road.reword = reword
+        await world.ask(name)
+
+    world = in_world(talk)
+    assert world.verdicts() == {name: "differs"}
+    assert world.findings[0].change
+    assert world.is_clean()
+
+
+def test_every_question_is_answered_otherwise_by_some_test() -> None:
+    by_switches = {"cloid-resting", "cloid-filled", "cloid-lookup", "status-lag"}
+    assert {name for name, *_ in REWORDED} | by_switches | {"nonce-order"} == set(NAMES)
+
+
+def test_a_venue_that_keeps_fewer_nonces_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hlfast.sim.nonces.KEPT", 20)
+
+    async def talk(world: World) -> None:
+        await world.ask("nonce-order")
+
+    world = in_world(talk)
+    assert world.verdicts() == {"nonce-order": "differs"}
+    assert "nonce too low" in world.answers("nonce-order")
+
+
 def test_a_venue_that_takes_nothing_now_is_not_mistaken_for_another_answer() -> None:
     async def talk(world: World) -> None:
         await world.ask("cloid-resting", "reduce-only", "resend", "nonce-old")
