@@ -17,6 +17,7 @@ from typing import Self
 
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
+from tests.fakes.wall_clock import WallClock
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
@@ -41,15 +42,15 @@ def leader(number: int) -> str:
 
 
 class Process:
-    """A child that prints one JSON line when it is ready."""
+    """A child that prints one JSON line when it is ready. `clock`: the wall clock that it is to see."""
 
-    def __init__(self, *arguments: str, cwd: Path) -> None:
+    def __init__(self, *arguments: str, cwd: Path, clock: WallClock | None = None) -> None:
         self.child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-            env=ENVIRONMENT,
+            env=ENVIRONMENT | (clock.environment if clock else {}),
             cwd=cwd,
         )
         self.errors: list[str] = []
@@ -90,8 +91,8 @@ class Process:
 class Sim:
     """`hlfast sim` in a process of its own."""
 
-    def __init__(self, directory: Path, *options: str) -> None:
-        self._process = Process("hlfast.sim", "--port", "0", "--json", *options, cwd=directory)
+    def __init__(self, directory: Path, *options: str, clock: WallClock | None = None) -> None:
+        self._process = Process("hlfast.sim", "--port", "0", "--json", *options, cwd=directory, clock=clock)
 
     def __enter__(self) -> Self:
         self.base_url = self._process.ready()["base_url"]
@@ -134,9 +135,12 @@ class Service:
         leaders: int = 1,
         policies: dict[int, str] | None = None,
         funds: dict[int, str] | None = None,
+        clock: WallClock | None = None,
+        base_url: str | None = None,
         **engine,
     ) -> None:
         self.directory = directory
+        self.clock = clock
         self.credentials = directory / "credentials"
         self.credentials.mkdir(exist_ok=True)
         self.agents = [throwaway_agent(self.credentials) for _ in range(followers)]
@@ -145,7 +149,7 @@ class Service:
             sim.control("approve_agent", master=account(number), agent=agent)
         for number in range(leaders):
             sim.control("fund", address=leader(number), usdc="10000000")
-        self._write(sim.base_url, leaders, engine, policies or {})
+        self._write(base_url or sim.base_url, leaders, engine, policies or {})
         self.process: Process
         self.facts: dict
 
@@ -175,7 +179,9 @@ class Service:
         (self.directory / "hlfast.toml").write_text("\n".join(lines) + "\n")
 
     def spawn(self) -> Process:
-        self.process = Process("hlfast", "run", "--config", "hlfast.toml", "--json", cwd=self.directory)
+        self.process = Process(
+            "hlfast", "run", "--config", "hlfast.toml", "--json", cwd=self.directory, clock=self.clock
+        )
         return self.process
 
     def start(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import time
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -36,7 +37,12 @@ class Road:
         if self.away > 0:
             self.away -= 1
             return 0, b"ClientError"
-        answers = {"meta": META, "spotMeta": {"universe": [], "tokens": []}, "clearinghouseState": {"time": 1}}
+        answers = {
+            "meta": META,
+            "spotMeta": {"universe": [], "tokens": []},
+            "clearinghouseState": {"time": 1},
+            "exchangeStatus": {"time": time.time_ns() // 1_000_000},
+        }
         return 200, json.dumps(answers.get(body["type"], {})).encode()
 
     async def exchange(self, body: bytes) -> tuple[int, bytes]:

@@ -125,7 +125,7 @@ class Runtime:
     async def open(self) -> None:
         """Connect, recover, subscribe: until the feeds are dialled, or the end is asked for."""
         self.ways.start_lanes()
-        metadata, _ = await asyncio.gather(self._read_metadata(), self._probe_clock())
+        metadata, _ = await asyncio.gather(self._read_metadata(), self._read_clock())
         if self.stopping.is_set():
             return
         if self.config.engine.http_lane:
@@ -354,6 +354,14 @@ class Runtime:
             except (ValueError, msgspec.DecodeError) as error:
                 self._log.error("metadata not understood", request=request, error=str(error))
 
+    async def _read_clock(self) -> None:
+        """Ask until the venue tells its time: by the host's clock alone orders could be expired, or valid for days."""
+        while not self.stopping.is_set():
+            await self._probe_clock()
+            if self.clock.known:
+                return
+            await self._until_stopping(asyncio.sleep(_RETRY_S))
+
     async def _probe_clock(self) -> None:
         if not self.engine.reserve_weight(_CLOCK_WEIGHT, self.clock.now_ms()):
             return
@@ -363,7 +371,7 @@ class Runtime:
         try:
             if status == 200:
                 self.clock.observe(sent_ns, recv_ns, msgspec.json.decode(body, type=_VenueTime).time)
-                self._probes_soon = recv_ns - sent_ns > _LATE_NS
+                self._probes_soon = recv_ns - sent_ns > _LATE_NS or self.clock.doubted
                 return
         except msgspec.DecodeError:
             pass

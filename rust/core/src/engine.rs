@@ -152,7 +152,7 @@ impl Engine {
             Event::SourceUp { source, kind } => self.on_source_up(source, kind, now_ms, out),
             Event::SourceDown { source } => self.on_source_down(source, now_ms, out),
             Event::HttpLaneUp { lane } => self.on_http_lane_up(lane, out),
-            Event::Reopen => self.on_reopen(now_ms, out),
+            Event::Reopen => self.on_reopen(out),
             Event::Start => self.on_start(now_ms, out),
             Event::Tick => self.on_tick(now_ms, out),
             Event::StopSigner { signer } => self.on_stop_signer(signer, now_ms, out),

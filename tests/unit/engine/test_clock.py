@@ -11,12 +11,13 @@ class Hands:
 
     def __init__(self) -> None:
         self.ns = 5_000 * MS
+        self.stepped_ms = 0
 
     def monotonic(self) -> int:
         return self.ns
 
     def wall(self) -> int:
-        return WALL * MS + self.ns - 5_000 * MS
+        return (WALL + self.stepped_ms) * MS + self.ns - 5_000 * MS
 
     def pass_ms(self, ms: int) -> None:
         self.ns += ms * MS
@@ -115,3 +116,65 @@ def test_clock_refuses_an_absurd_sample() -> None:
     hands.pass_ms(60_000)
     clock.advance()
     assert clock.skew_ms() == 0
+
+
+def test_clock_does_not_mind_a_step_of_the_wall_clock_and_tells_it() -> None:
+    hands, clock = make()
+    assert not clock.known
+    sample(hands, clock, WALL + 10)
+    before = clock.now_ms()
+    for hands.stepped_ms in (3_600_000, -3_600_000):
+        assert clock.now_ms() == before
+        assert clock.skew_ms() == -hands.stepped_ms
+    assert clock.known
+
+
+def test_clock_follows_a_venue_that_three_answers_in_a_row_put_ahead() -> None:
+    """So it looks to a machine that was suspended for a minute: its monotonic clock stood."""
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    ahead = 60_000
+    for number in range(3):
+        hands.pass_ms(980)
+        assert clock.skew_ms() == 0, number
+        sample(hands, clock, WALL + hands.ns // MS - 5_000 + 10 + ahead)
+        assert clock.doubted is (number < 2), "the next answer is wanted soon"
+    assert clock.skew_ms() == ahead
+    assert clock.refused == 2
+
+
+def test_clock_wants_another_answer_soon_when_one_is_ahead() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    hands.pass_ms(980)
+    sample(hands, clock, WALL + 10 + 21_000)
+    assert clock.doubted
+    hands.pass_ms(980)
+    sample(hands, clock, WALL + 10 + 22_000)
+    assert clock.doubted
+    assert clock.skew_ms() == 19_990, "two prove it; half a round trip is left to the slew"
+    hands.pass_ms(980)
+    sample(hands, clock, WALL + 10 + 23_000)
+    assert not clock.doubted
+
+
+def test_clock_believes_no_answers_that_are_far_ahead_and_differ() -> None:
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    for number in range(12):
+        hands.pass_ms(980)
+        sample(hands, clock, WALL + hands.ns // MS - 5_000 + 10 + 60_000 + 2_000 * number)
+        assert clock.skew_ms() == 0
+
+
+def test_clock_goes_on_while_a_venue_stands_still() -> None:
+    """A venue that halts tells the time of its last block for as long as it takes."""
+    hands, clock = make()
+    sample(hands, clock, WALL + 10)
+    for _ in range(40):
+        hands.pass_ms(14_980)
+        clock.advance()
+        sample(hands, clock, WALL + 10)
+        assert abs(clock.skew_ms()) < 500
+        assert not clock.doubted
+    assert clock.refused > 30

@@ -234,7 +234,7 @@ impl Engine {
         self.lose_setups(lane, now_ms, out);
     }
 
-    pub(super) fn on_reopen(&mut self, now_ms: u64, out: &mut Commands) {
+    pub(super) fn on_reopen(&mut self, out: &mut Commands) {
         out.changed = true;
         self.reopen_stops();
         self.reopen_latches();
@@ -285,13 +285,14 @@ impl Engine {
         }
         for (post, attempt) in &mut state.attempts {
             attempt.former = true;
-            attempt.deadline_ms = now_ms;
+            // At once, whatever the time is: until the venue has told it, it is the host's, which may be hours ahead.
+            attempt.deadline_ms = 0;
             if let Some(follower) = state.followers.get_mut(attempt.follower as usize) {
                 follower.unresolved = follower.unresolved.saturating_add(1);
             }
             // An answer of the former process's questions can't come any more.
             attempt.phase = Phase::Fencing { post: None, tries: 0 };
-            state.deadlines.insert((now_ms, *post));
+            state.deadlines.insert((0, *post));
         }
         for leader in 0..u32::try_from(state.leaders.len()).unwrap_or(u32::MAX) {
             if let Some(leader) = state.leader_mut(leader)

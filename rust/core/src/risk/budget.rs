@@ -70,6 +70,13 @@ impl Window {
         }
     }
 
+    /// Counts all that was used as used at one place.
+    fn gather(&mut self, place: usize) {
+        let used = std::mem::take(&mut self.used);
+        self.slots = [0; SLOTS];
+        self.add(place, used);
+    }
+
     fn restore(&mut self, slots: &[[u8; 2]]) {
         self.slots.iter_mut().zip(slots).for_each(|(slot, bytes)| *slot = u16::from_le_bytes(*bytes));
         self.used = self.slots.iter().fold(0, |sum, slot| sum.saturating_add(u32::from(*slot)));
@@ -103,9 +110,15 @@ impl Budget {
         self.limited
     }
 
-    /// Moves the windows on; time that runs back leaves them where they are.
+    /// Moves the windows on; time that runs back leaves them where they are, unless it were a long time until anything
+    /// came back: then what was used counts as used now.
     pub fn advance(&mut self, now_ms: u64) {
         let slot = now_ms / SLOT_MS;
+        if slot.saturating_add(SLOTS as u64) < self.newest {
+            self.weight.gather(place_of(slot));
+            self.messages.gather(place_of(slot));
+            self.newest = slot;
+        }
         let steps = slot.saturating_sub(self.newest).min(SLOTS as u64);
         for number in slot.saturating_sub(steps)..slot {
             let place = place_of(number.saturating_add(1));
@@ -187,6 +200,19 @@ mod tests {
             assert!(!budget.has(1, 0, Purpose::Safety), "{later}: the minute has not passed for all of it");
         }
         budget.advance(63_000);
+        assert_eq!(drain(&mut budget, Purpose::Safety), WEIGHT_PER_MINUTE);
+    }
+
+    #[test]
+    fn a_clock_that_was_an_hour_ahead_keeps_nothing_for_an_hour() {
+        let mut budget = Budget::new(true);
+        budget.advance(3_600_000);
+        budget.take(1_000, 0);
+        budget.advance(10_000);
+        assert_eq!(drain(&mut budget, Purpose::Safety), 200, "what was used is not forgotten");
+        budget.advance(71_999);
+        assert!(!budget.has(1, 0, Purpose::Safety));
+        budget.advance(72_000);
         assert_eq!(drain(&mut budget, Purpose::Safety), WEIGHT_PER_MINUTE);
     }
 
