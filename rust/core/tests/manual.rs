@@ -52,6 +52,23 @@ fn rule_15_an_exit_passes_where_the_account_is_on_the_other_side() {
 }
 
 #[test]
+fn what_somebody_closed_of_a_capped_position_is_not_opened_again() {
+    let mut world = world(json!({"max_position_usd": "300"}));
+    world.leader_fill(0, "SOL", "B", "100", "20");
+    assert_eq!(world.position(0, "SOL"), pos("3"), "10 are copied, the account's cap allows 3");
+    by_hand(&mut world, "SOL", "-2");
+    world.pass(60_000);
+    // Of the leader's 10 a third is left, 3.33, and the cap would allow it.
+    assert_eq!(world.position(0, "SOL"), pos("1"));
+    world.leader_fill(0, "SOL", "A", "100", "5");
+    world.pass(8_000);
+    assert!(world.position(0, "SOL") <= pos("1"), "an exit opens nothing");
+    world.leader_fill(0, "SOL", "A", "100", "15");
+    assert_eq!(world.position(0, "SOL"), 0);
+    world.assert_replay();
+}
+
+#[test]
 fn rule_15_a_flip_beside_another_part_closes_and_opens_in_its_own_sizes() {
     let mut world = world(json!({"manual": "allow"}));
     by_hand(&mut world, "SOL", "-7");

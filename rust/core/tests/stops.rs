@@ -193,6 +193,44 @@ fn a_stop_larger_than_its_position_that_was_hit_unseen_before_a_flip_leaves_noth
 }
 
 #[test]
+fn a_stop_smaller_than_its_position_that_was_hit_unseen_before_a_flip_opens_nothing_twice() {
+    let mut world = with_a_stop();
+    // The position grows, and before its stop does, that is hit.
+    world.leader_fill(0, "SOL", "B", "100", "2");
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0)), (pos("6"), vec![sol("-5", "90")]));
+    world.hit_stops("SOL");
+    assert_eq!(world.position(0, "SOL"), pos("1"));
+    // The close finds less than it was to close, and the opening behind it goes: there was no more.
+    world.leader_fill(0, "SOL", "A", "90", "18");
+    assert_eq!(world.position(0, "SOL"), pos("-3"));
+    world.pass(60_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0)), (pos("-3"), vec![sol("3", "99")]));
+    assert_eq!((alerts(&world, "position_drift"), alerts(&world, "disaster_stop_filled")), (0, 1));
+    world.leader_fill(0, "SOL", "B", "90", "6");
+    world.pass(8_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
+    world.assert_replay();
+}
+
+#[test]
+fn a_stop_larger_than_its_position_that_was_hit_unseen_before_an_addition_leaves_that() {
+    let mut world = with_a_stop();
+    // The position shrinks, and before its stop does, that is hit: 3 of 5.
+    world.leader_fill(0, "SOL", "A", "100", "4");
+    world.hit_stops("SOL");
+    assert_eq!(world.position(0, "SOL"), 0);
+    world.leader_fill(0, "SOL", "B", "100", "6");
+    assert_eq!(world.position(0, "SOL"), pos("3"));
+    world.pass(60_000);
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (pos("3"), 1));
+    assert_eq!(alerts(&world, "position_drift"), 0);
+    world.leader_fill(0, "SOL", "A", "100", "12");
+    world.pass(8_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
+    world.assert_replay();
+}
+
+#[test]
 fn beside_a_manual_part_the_old_one_goes_first() {
     let mut world = with_a_stop();
     world.positions.insert((account_address(0), "SOL".into()), pos("8"));

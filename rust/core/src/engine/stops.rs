@@ -464,17 +464,28 @@ impl Engine {
         lot.settled_ms = now_ms;
         lot.suspect = None;
         if after != before && target.signum() == before.signum() {
-            self.shrink_entitled(follower, coin, before, after);
+            self.rescale_entitled(follower, coin, before, after);
         }
         self.move_own(follower, coin, after, order.trigger);
+        self.settle_ceiling(follower, coin);
         if let Some(stop) = self.stop_mut(follower, coin) {
-            stop.adrift = stop.adrift.saturating_add(left.saturating_sub(after));
+            // More than there was believed to be, or less than its size: it was larger than what it found.
+            let unsure =
+                if left == after && !turned { before.saturating_sub(after) } else { left.saturating_sub(after) };
+            stop.adrift = stop.adrift.saturating_add(unsure);
         }
         self.touch_stop(follower, coin, before, now_ms);
     }
 
     pub(super) fn is_stop_unproven(&self, follower: u32, coin: CoinId) -> bool {
         self.state.follower(follower).and_then(|state| state.stops.get(&coin)).is_some_and(Stop::is_unproven)
+    }
+
+    /// An order missed, and a stop that is asked for may have been why.
+    pub(super) fn may_have_flipped(&self, follower: u32, coin: CoinId) -> bool {
+        let Some(state) = self.state.follower(follower) else { return false };
+        let missed = state.coins.get(&coin).is_some_and(|lot| lot.misses > 0);
+        missed && state.stops.get(&coin).is_some_and(Stop::is_asked_for)
     }
 
     /// An account read differs from what is believed: perhaps its stop was hit.
@@ -486,7 +497,8 @@ impl Engine {
     }
 
     /// An account read after a stop was hit. It was hit before an order that went to the other side if the account holds what both
-    /// did, of the stop as much as the venue had left of it. True: so it was.
+    /// did, of the stop as much as the venue had left of it; and it closed less than its size if the account holds the rest. True:
+    /// so it was.
     pub(super) fn take_adrift(&mut self, follower: u32, coin: CoinId, actual: i64, now_ms: u64) -> bool {
         let adrift = self.stop_mut(follower, coin).map_or(0, |stop| std::mem::take(&mut stop.adrift));
         let Some(lot) = self.state.lot_mut(follower, coin).filter(|_| adrift != 0) else { return false };
@@ -498,6 +510,9 @@ impl Engine {
             lot.wants = true;
             let price = lot.leader_price;
             self.state.waiting.insert(follower);
+            if before.signum() == actual.signum() && before.abs() < actual.abs() {
+                self.rescale_entitled(follower, coin, before, actual);
+            }
             self.move_own(follower, coin, actual, price);
         }
         self.touch_stop(follower, coin, before, now_ms);

@@ -212,8 +212,10 @@ impl Engine {
     /// Puts the plan's orders into the batch. True: there are some, and the gate holds all of them back.
     fn take_plan(&mut self, follower: u32, coin: CoinId, gate: Gate, plan: Plan, now_ms: u64) -> bool {
         let has_entries = self.state.lot_mut(follower, coin).is_some_and(|lot| !lot.entries.is_empty());
-        // One action of a coin at a time: what would rest waits behind the close in front of it.
-        let rests_behind = matches!(plan.open, Half::Order(draft) if draft.passive) && plan.reduce != Half::Nothing;
+        // One action of a coin at a time: what would rest waits behind the close in front of it, as does what was opened once
+        // and would be again if the position had gone by a stop.
+        let rests_behind = plan.reduce != Half::Nothing
+            && (matches!(plan.open, Half::Order(draft) if draft.passive) || self.may_have_flipped(follower, coin));
         let waits = has_entries
             && (matches!(plan.open, Half::NoPrice | Half::Later)
                 || rests_behind
@@ -226,7 +228,7 @@ impl Engine {
         let mut sent = false;
         for (half, allowed) in [(plan.reduce, gate.reduce), (plan.open, gate.open)] {
             match half {
-                Half::Order(draft) if rests_behind && draft.passive => {}
+                Half::Order(draft) if rests_behind && !draft.reduce_only => {}
                 Half::Order(draft) if allowed => {
                     self.batch.push(coin, draft);
                     sent = true;
@@ -352,7 +354,7 @@ impl Engine {
 
     /// Where the account has caps, E alone can't say that the rest is not bought any more: with no part
     /// left that waits, the cap's room ends at what is held, until a leader's event opens it again.
-    fn settle_ceiling(&mut self, follower: u32, coin: CoinId) {
+    pub(super) fn settle_ceiling(&mut self, follower: u32, coin: CoinId) {
         let target = self.target(follower, coin);
         let Some(lot) = self.state.lot_mut(follower, coin) else { return };
         let own = i128::from(lot.own).saturating_mul(UNIT);

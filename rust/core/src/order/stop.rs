@@ -21,8 +21,8 @@ pub struct Stop {
     pub next_ms: u64,
     /// None is cancelled before.
     pub cancel_ms: u64,
-    /// What a stop that was hit closed beyond what the engine was believed to hold, signed, in 10^-8: the next read of the
-    /// account tells whether it did.
+    /// What a stop that was hit closed beyond what the engine was believed to hold, or, with the other sign, may not have closed
+    /// of it, in 10^-8: the next read of the account tells.
     pub adrift: i64,
     /// Consecutive refusals.
     pub refusals: u32,
@@ -72,6 +72,12 @@ impl Stop {
     #[must_use]
     pub fn is_unproven(&self) -> bool {
         self.orders.iter().any(|order| !matches!(order.stage, StopStage::Resting { .. }))
+    }
+
+    /// One of its orders is asked for.
+    #[must_use]
+    pub fn is_asked_for(&self) -> bool {
+        self.orders.iter().any(|order| matches!(order.stage, StopStage::Lookup { .. }))
     }
 
     /// What is believed to rest is to be asked for.
