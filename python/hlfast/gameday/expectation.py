@@ -38,6 +38,8 @@ _NO_GATE: Final = frozenset({"none", "below_minimum", "cap"})
 # A price is read at another moment than the fill's by whoever decides on a coalesced change.
 _NOTIONAL_SPREAD: Final = Decimal("0.01")
 
+# What an exit uncovers is priced as an exit, and an order is worth what its limit says.
+_EXIT_LIMIT: Final = Decimal("0.97")
 # The least TWAP is $100.5, valued as orders are.
 LEAST_TWAP_USD: Final = Decimal(105)
 # How long after a leader's fill an opening may execute: its age, its expiry, and the clocks' errors.
@@ -297,7 +299,8 @@ def convergence(evidence: Evidence) -> Iterator[str]:
         low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
         slack = Decimal(0)
         if low or high:
-            slack = Decimal(evidence.cast.lots[coin]) + least[follower] / _price(evidence, coin) * SCALE
+            limit = _price(evidence, coin) * _EXIT_LIMIT
+            slack = Decimal(evidence.cast.lots[coin]) + least[follower] / limit * SCALE
         if not low - slack <= held <= high + slack:
             yield (
                 f"{follower} {coin}: holds {Decimal(held) / SCALE:f}, its policy says"

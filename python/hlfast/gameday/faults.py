@@ -12,6 +12,7 @@ from typing import Final
 # Kind → (least, most): a probability per opportunity, or a rate per hour for those that come by the clock.
 PER_OPPORTUNITY: Final[dict[str, tuple[float, float]]] = {
     "frame_dropped": (0.001, 0.05),
+    "fills_lost": (0.03, 0.4),  # a leader's fills that no connection brings; in some seeds alone, see `_SOME`
     "frame_doubled": (0.005, 0.2),
     "frame_late": (0.005, 0.1),  # overtaken by later ones, up to 2 s
     "frame_garbled": (0.0005, 0.01),
@@ -46,6 +47,8 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
     "outage": (2, 12),  # everything at /exchange fails for minutes while part of it executes
 }
 KINDS: Final = (*PER_OPPORTUNITY, *PER_HOUR)
+# Kind → (every, at): only seeds that leave `at` when divided by `every` have it. Kept seeds stay what they were.
+_SOME: Final = {"fills_lost": (10, 2)}
 # A crash must not become the only thing that ever happens.
 _MOST: Final = {"crash_at_send": 6, "agent_revoked": 1, "outage": 1, "frame_garbled": 30}
 
@@ -86,6 +89,9 @@ class Faults:
             dice = self._dice[kind]
             on = dice.random() < 0.5
             level = math.exp(dice.uniform(math.log(least), math.log(most)))
+            if kind in _SOME:
+                every, at = _SOME[kind]
+                on = self.seed % every == at
             if self.only is not None:
                 on = kind in self.only
             self._level[kind] = level if on and kind not in self.without else 0.0

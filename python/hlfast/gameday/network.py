@@ -20,6 +20,7 @@ from hlfast.sim.inprocess import InProcess, Socket
 
 _POST: Final = b'{"method":"post"'
 _ANSWER: Final = b'{"channel":"post"'
+_FILLS: Final = b'{"channel":"userFills"'
 _ID: Final = re.compile(rb'"id":(\d+)')
 _IS_ACTION: Final = b'"type":"action"'
 _STEP_S: Final = 1e-7  # keeps the order of what is due at one time
@@ -84,6 +85,7 @@ class Network:
         self.links: dict[Link, None] = {}
         self.sent: list[tuple[int, bytes]] = []  # each action that left a process, with venue time
         self.frames = 0
+        self._lost: dict[bytes, bool] = {}
 
     def at(self, when_s: float, work: Callable[..., Any], *arguments: Any) -> None:
         """Do something of the network's own at a time."""
@@ -92,6 +94,12 @@ class Network:
     def strikes(self, kind: str, what: str = "") -> bool:
         """Whether a fault of this kind happens now."""
         return self.faults.strikes(kind, self.now_ms(), what)
+
+    def loses(self, frame: bytes) -> bool:
+        """Whether a leader's fills are lost: on every connection, as when the venue itself skips them."""
+        if frame not in self._lost:
+            self._lost[frame] = self.strikes("fills_lost")
+        return self._lost[frame]
 
     @property
     def actions(self) -> int:
@@ -212,6 +220,8 @@ class Link:
             return
         if payload.startswith(_ANSWER):
             self._answer(payload)
+            return
+        if payload.startswith(_FILLS) and b'"isSnapshot":true' not in payload and network.loses(payload):
             return
         now_ms = network.now_ms()
         if network.faults.strikes("frame_dropped", now_ms):
