@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import secrets
 import select
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 from coincurve import PrivateKey
 from eth_hash.auto import keccak
-from tests.fakes.wall_clock import WallClock
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
@@ -42,15 +44,15 @@ def leader(number: int) -> str:
 
 
 class Process:
-    """A child that prints one JSON line when it is ready. `clock`: the wall clock that it is to see."""
+    """A child that prints one JSON line when it is ready. `environment` is added to the usual one."""
 
-    def __init__(self, *arguments: str, cwd: Path, clock: WallClock | None = None) -> None:
+    def __init__(self, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
         self.child = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
-            env=ENVIRONMENT | (clock.environment if clock else {}),
+            env={**ENVIRONMENT, **(environment or {})},
             cwd=cwd,
         )
         self.errors: list[str] = []
@@ -91,8 +93,9 @@ class Process:
 class Sim:
     """`hlfast sim` in a process of its own."""
 
-    def __init__(self, directory: Path, *options: str, clock: WallClock | None = None) -> None:
-        self._process = Process("hlfast.sim", "--port", "0", "--json", *options, cwd=directory, clock=clock)
+    def __init__(self, directory: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
+        arguments = ("hlfast.sim", "--port", "0", "--json", *options)
+        self._process = Process(*arguments, cwd=directory, environment=environment)
 
     def __enter__(self) -> Self:
         self.base_url = self._process.ready()["base_url"]
@@ -135,12 +138,12 @@ class Service:
         leaders: int = 1,
         policies: dict[int, str] | None = None,
         funds: dict[int, str] | None = None,
-        clock: WallClock | None = None,
+        environment: Mapping[str, str] | None = None,
         base_url: str | None = None,
         **engine,
     ) -> None:
         self.directory = directory
-        self.clock = clock
+        self.environment = environment
         self.credentials = directory / "credentials"
         self.credentials.mkdir(exist_ok=True)
         self.agents = [throwaway_agent(self.credentials) for _ in range(followers)]
@@ -178,10 +181,21 @@ class Service:
             ]
         (self.directory / "hlfast.toml").write_text("\n".join(lines) + "\n")
 
+    def cloned(self, directory: Path) -> Service:
+        """The same accounts, keys and journal on another machine, as from a snapshot of this one's."""
+        other = copy.copy(self)
+        other.directory = directory
+        shutil.copytree(self.directory / "journal", directory / "journal", ignore=shutil.ignore_patterns("*.sock"))
+        text = (self.directory / "hlfast.toml").read_text()
+        old, new = (f'"{each / "journal"}"' for each in (self.directory, directory))
+        (directory / "hlfast.toml").write_text(text.replace(old, new))
+        # Where the lock of signers is: one for each machine.
+        other.environment = {"XDG_RUNTIME_DIR": str(directory)}
+        return other
+
     def spawn(self) -> Process:
-        self.process = Process(
-            "hlfast", "run", "--config", "hlfast.toml", "--json", cwd=self.directory, clock=self.clock
-        )
+        arguments = ("hlfast", "run", "--config", "hlfast.toml", "--json")
+        self.process = Process(*arguments, cwd=self.directory, environment=self.environment)
         return self.process
 
     def start(self) -> Self:

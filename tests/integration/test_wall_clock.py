@@ -75,7 +75,7 @@ def check_ledger(sim: Sim, trader: Leader, directory: Path) -> dict:
 
 def test_clock_that_steps_and_runs_away_moves_no_order(tmp_path: Path, sim: Sim) -> None:
     clock, trader = WallClock(tmp_path), Leader(sim)
-    with Service(tmp_path, sim, followers=FOLLOWERS, clock=clock) as service:
+    with Service(tmp_path, sim, followers=FOLLOWERS, environment=clock.environment) as service:
         for seconds in (0, HOUR_S, -HOUR_S, 120, 3 * DAY_S, -3 * DAY_S):
             clock.set(seconds)
             wait_for(lambda seconds=seconds: abs(skew_s(service) + seconds) < 1)
@@ -94,7 +94,7 @@ def test_clock_that_steps_and_runs_away_moves_no_order(tmp_path: Path, sim: Sim)
 def test_clock_that_is_wrong_at_a_start_delays_nothing_that_a_kill_left_open(tmp_path: Path, sim: Sim) -> None:
     """Each life begins by another clock, finds orders of the one before whose answers never came, and dies by SIGKILL."""
     clock, trader = WallClock(tmp_path), Leader(sim)
-    service = Service(tmp_path, sim, followers=FOLLOWERS, clock=clock)
+    service = Service(tmp_path, sim, followers=FOLLOWERS, environment=clock.environment)
     for seconds in (HOUR_S, -HOUR_S, 3 * DAY_S, -3 * DAY_S, HOUR_S):
         clock.set(seconds)
         with service:
@@ -116,7 +116,7 @@ def test_clock_that_is_wrong_at_a_start_delays_nothing_that_a_kill_left_open(tmp
 def test_exits_go_on_after_the_host_was_suspended(tmp_path: Path) -> None:
     """The venue's clock leaps a minute: so it looks to a machine that was suspended, whose monotonic clock stood meanwhile."""
     clock = WallClock(tmp_path)
-    with Sim(tmp_path, clock=clock) as sim, Service(tmp_path, sim, followers=FOLLOWERS) as service:
+    with Sim(tmp_path, environment=clock.environment) as sim, Service(tmp_path, sim, followers=FOLLOWERS) as service:
         trader = Leader(sim)
         trader.trade()
         wait_for(trader.is_copied)
