@@ -35,3 +35,20 @@ fn a_venue_that_takes_nothing_now_is_asked_again_after_ten_seconds() {
     assert_eq!(world.position(0, "ETH"), 0, "the exit went as soon as it could");
     world.assert_replay();
 }
+
+#[test]
+fn an_exit_whose_nonce_is_too_high_executes_nothing_and_goes_again_under_another() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    world.reply = Reply::Text("Invalid nonce: nonce too high 1795161600000 > 1795161500000");
+    world.leader_fill(0, "ETH", "A", "3200", "1");
+    assert_eq!(world.position(0, "ETH"), pos("0.5"));
+    let refused = world.sent.len();
+    assert_eq!(refused, 2, "not hammered");
+    world.reply = Reply::Fill;
+    world.pass(60_000);
+    assert_eq!(world.position(0, "ETH"), 0, "an exit is never given up");
+    assert!(world.sent.len() > refused);
+    world.assert_receipts(2, 1);
+    world.assert_replay();
+}
