@@ -45,6 +45,8 @@ _REPLAYS_EVERY: Final = 10  # seeds: every signature is verified once more
 _LONGEST_LIFE_S: Final = 15.0
 # Between two looks at whether all receipts of slow openings are there.
 _LOOK_S: Final = 10.0
+# How far the wall clock of a machine is off when an engine starts there.
+_WALLS_OFF_MS: Final = (0, 0, 900, -900, -20_000, 3_600_000, -259_200_000)
 # About what settling and the epilogue take.
 _AFTER_S: Final = 105.0
 
@@ -239,7 +241,7 @@ class World:
             config,
             source,
             self.options.seed * 1_000 + self.lives,
-            wall_offset_ns=int(skew.choice((0, 0, 0, 900, -900, 20_000, -20_000)) * 1_000_000),
+            wall_offset_ns=skew.choice(_WALLS_OFF_MS) * 1_000_000,
             drift_ppm=skew.choice((0, 0, 50, -50, 200)),
             tick_ms=self.tick_ms,
             on_send=self._on_send,
