@@ -181,9 +181,10 @@ def parts(evidence: Evidence) -> dict[tuple[str, str], list[Part]]:
                 if start is not None and not part.ignoring and coin not in follow.coins_block:
                     certain, possible = _share(move, rows)
                     part.rise(follow, move, start, (certain and not struck, possible))
-                part.past.append((_known_ms(rows), *part.span))
+                guess = _guessed(follow, move, rows)
+                part.past.append((_known_ms(rows), min(guess, part.span[0]), max(guess, part.span[1])))
             part.past = _in_order(part.past)
-            if line and hits and hits[-1] > line[-1].time_ms:
+            if line and hits and hits[-1] >= line[-1].time_ms:
                 part.low = Decimal(0)
             found[follow.follower, coin].append(part)
     return found
@@ -222,6 +223,14 @@ def _steps(move: Move, known: list[Receipt | None]) -> Iterator[tuple[Move, list
         taken = list(group)
         yield move.part(first, first + len(taken)), taken
         first += len(taken)
+
+
+def _guessed(follow: Follow, move: Move, rows: list[Receipt]) -> Decimal:
+    """What E was for a moment, signed, if the tape brought a change and not the one before: it tells sizes only."""
+    ends = [(units(row["leader_before"]), units(row["leader_after"])) for row in rows if row["merged_into"] is None]
+    size = move.after - move.before
+    said = {after for before, after in ends if before != move.before and after - before == size}
+    return Decimal(follow.ratio or 0) * (said.pop() if len(said) == 1 else 0)
 
 
 def _known_ms(rows: list[Receipt]) -> int:

@@ -60,11 +60,14 @@ class Account:
     used: set[int] = field(default_factory=set)  # nonces
     running: dict[int, Open] = field(default_factory=dict)  # by the venue's number: what is left of a TWAP
 
-    def worst(self, coin: str) -> int:
-        """The largest |position| that this coin can come to."""
+    def worst(self, coin: str, side: int = 0) -> int:
+        """The largest |position| that this coin can come to; with a sign, on that side, the other one closed."""
         sizes = [each.size for each in (*self.flying, *self.running.values()) if each.coin == coin]
         bought, sold = (sum(size for size in sizes if (size > 0) == up) for up in (True, False))
-        return max(abs(self.held[coin] + bought), abs(self.held[coin] + sold), abs(self.held[coin]))
+        held = self.held[coin]
+        if side:
+            return max(held, 0) + bought if side > 0 else max(-held, 0) - sold
+        return max(abs(held + bought), abs(held + sold), abs(held))
 
 
 def bodies_of(sent: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -220,7 +223,8 @@ def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Dec
     max_order = follower.max_order_usd if account.edges == 1 else None
     for what, amount, limit in (
         ("order", usd(order.coin, abs(order.size)), max_order),
-        ("position", usd(order.coin, account.worst(order.coin)), follower.max_position_usd),
+        # What is held on the other side may have grown dearer, and an order makes it no larger.
+        ("position", usd(order.coin, account.worst(order.coin, order.size)), follower.max_position_usd),
         ("gross", sum((usd(coin, account.worst(coin)) for coin in coins), Decimal(0)), follower.max_gross_usd),
     ):
         if limit is not None and amount > Decimal(limit) * _MARGIN + LEAST_USD:

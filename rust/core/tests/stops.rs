@@ -213,7 +213,25 @@ fn a_stop_smaller_than_its_position_that_was_hit_unseen_before_a_flip_opens_noth
 }
 
 #[test]
-fn a_stop_larger_than_its_position_that_was_hit_unseen_before_an_addition_leaves_that() {
+fn a_flip_after_an_unseen_hit_whose_answer_is_lost_opens_nothing_twice() {
+    let mut world = with_a_stop();
+    world.hit_stops("SOL");
+    world.reply = Reply::Lost;
+    world.leader_fill(0, "SOL", "A", "90", "16");
+    assert_eq!(world.position(0, "SOL"), pos("-3"), "the close finds nothing, the opening goes");
+    world.reply = Reply::Fill;
+    for _ in 0..60 {
+        world.pass(1_000);
+        assert!(world.position(0, "SOL") >= pos("-3"));
+    }
+    // Once all is known the entry is too old, and what it opened is closed again.
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0).len()), (0, 0));
+    assert_eq!((alerts(&world, "position_drift"), alerts(&world, "disaster_stop_filled")), (0, 1));
+    world.assert_replay();
+}
+
+#[test]
+fn what_was_bought_after_an_unseen_hit_of_a_larger_stop_is_no_manual_position() {
     let mut world = with_a_stop();
     // The position shrinks, and before its stop does, that is hit: 3 of 5.
     world.leader_fill(0, "SOL", "A", "100", "4");
@@ -222,7 +240,8 @@ fn a_stop_larger_than_its_position_that_was_hit_unseen_before_an_addition_leaves
     world.leader_fill(0, "SOL", "B", "100", "6");
     assert_eq!(world.position(0, "SOL"), pos("3"));
     world.pass(60_000);
-    assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (pos("3"), 1));
+    // The stop is counted whole, 5 of the 6 that were believed; the rest of what was bought goes.
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (pos("1"), 1));
     assert_eq!(alerts(&world, "position_drift"), 0);
     world.leader_fill(0, "SOL", "A", "100", "12");
     world.pass(8_000);

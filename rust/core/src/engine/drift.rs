@@ -71,7 +71,7 @@ impl Engine {
         let level = if first { Level::Info } else { Level::Warning };
         alert_follower(out, level, "position_drift", follower, text);
         if shrunk {
-            self.rescale_entitled(follower, coin, before.0, actual);
+            self.shrink_entitled(follower, coin, before.0, actual);
             let mark = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
             self.move_own(follower, coin, actual, mark);
             self.settle_ceiling(follower, coin);
@@ -131,12 +131,12 @@ impl Engine {
         true
     }
 
-    /// What somebody else closed is not opened again: E shrinks in the same proportion. It grows again when less was closed.
-    pub(super) fn rescale_entitled(&mut self, follower: u32, coin: CoinId, before: i64, after: i64) {
+    /// What somebody else closed is not opened again: E shrinks in the same proportion.
+    pub(super) fn shrink_entitled(&mut self, follower: u32, coin: CoinId, before: i64, after: i64) {
         let follows = self.follows_of_follower.get(follower as usize).cloned().unwrap_or_default();
         for follow in follows {
             let mut held = self.state.held(follow, coin);
-            held.entitled = crate::copy::sizing::rescale(held.entitled, after, before);
+            held.entitled = crate::copy::sizing::scale_down(held.entitled, after, before);
             self.state.set_held(follow, coin, held);
         }
     }

@@ -301,24 +301,21 @@ impl Engine {
     }
 
     /// A flip whose close found nothing to reduce while its opening was executed: what it was to close had gone before, by a stop
-    /// of ours or by somebody's hand, and what there is now is what it opened. True: so it was. Where the close found a part, the
-    /// rest has gone too, or the book was thin: the stop is asked for, and until it is known only closes are tried again.
+    /// of ours or by somebody's hand, and what there is now is what it opened. True: so it was. Where the close found a part, or a
+    /// lookup only tells that it found none, the book may have been thin: the stop is asked for first.
     fn forget_the_gone(&mut self, attempt: &InFlight, results: &[LegResult], coin: CoinId, now_ms: u64) -> bool {
         let nothing = Some(Class::Skip(Reason::ReduceOnly));
         let of_coin = || attempt.legs.iter().zip(results).filter(|(leg, _)| leg.coin == coin);
         let opened = of_coin().find(|(leg, result)| !leg.reduce_only && result.filled != 0);
-        let Some(price) = opened.map(|(_, result)| result.price.raw()) else { return false };
         let closed = of_coin().find(|(leg, result)| leg.reduce_only && result.filled != leg.size);
-        let Some((_, closed)) = closed else { return false };
-        if closed.filled != 0 {
-            self.doubt_stop(attempt.follower, coin, now_ms);
-        }
-        let Some(lot) = self.state.lot_mut(attempt.follower, coin).filter(|lot| lot.manual == 0) else { return false };
+        let (Some((_, opened)), Some((_, closed))) = (opened, closed) else { return false };
         if closed.filled != 0 || closed.class != nothing {
+            self.doubt_stop(attempt.follower, coin, now_ms);
             return false;
         }
+        let Some(lot) = self.state.lot_mut(attempt.follower, coin).filter(|lot| lot.manual == 0) else { return false };
         let before = lot.own;
-        self.move_own(attempt.follower, coin, 0, price);
+        self.move_own(attempt.follower, coin, 0, opened.price.raw());
         self.account_stop(attempt.follower, coin, before, now_ms);
         true
     }

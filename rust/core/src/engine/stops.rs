@@ -464,7 +464,7 @@ impl Engine {
         lot.settled_ms = now_ms;
         lot.suspect = None;
         if after != before && target.signum() == before.signum() {
-            self.rescale_entitled(follower, coin, before, after);
+            self.shrink_entitled(follower, coin, before, after);
         }
         self.move_own(follower, coin, after, order.trigger);
         self.settle_ceiling(follower, coin);
@@ -481,11 +481,12 @@ impl Engine {
         self.state.follower(follower).and_then(|state| state.stops.get(&coin)).is_some_and(Stop::is_unproven)
     }
 
-    /// An order missed, and a stop that is asked for may have been why.
-    pub(super) fn may_have_flipped(&self, follower: u32, coin: CoinId) -> bool {
+    /// An order missed, and a stop may have been why: it is asked for, or a read is to tell what it left. Nothing is opened then
+    /// that may be there already.
+    pub(super) fn may_have_been_stopped(&self, follower: u32, coin: CoinId) -> bool {
         let Some(state) = self.state.follower(follower) else { return false };
         let missed = state.coins.get(&coin).is_some_and(|lot| lot.misses > 0);
-        missed && state.stops.get(&coin).is_some_and(Stop::is_asked_for)
+        missed && state.stops.get(&coin).is_some_and(|stop| stop.is_asked_for() || stop.adrift != 0)
     }
 
     /// An account read differs from what is believed: perhaps its stop was hit.
@@ -510,9 +511,6 @@ impl Engine {
             lot.wants = true;
             let price = lot.leader_price;
             self.state.waiting.insert(follower);
-            if before.signum() == actual.signum() && before.abs() < actual.abs() {
-                self.rescale_entitled(follower, coin, before, actual);
-            }
             self.move_own(follower, coin, actual, price);
         }
         self.touch_stop(follower, coin, before, now_ms);

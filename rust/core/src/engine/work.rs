@@ -162,7 +162,8 @@ impl Engine {
             quote,
         };
         let first = plan(&job);
-        if doubted && !matches!(first.reduce, Half::Order(_)) {
+        let there_already = matches!(first.open, Half::Order(_)) && self.may_have_been_stopped(follower, coin);
+        if (doubted || there_already) && !matches!(first.reduce, Half::Order(_)) {
             self.wait_for_outcome(follower, coin, now_ms);
             return false;
         }
@@ -215,7 +216,7 @@ impl Engine {
         // One action of a coin at a time: what would rest waits behind the close in front of it, as does what was opened once
         // and would be again if the position had gone by a stop.
         let rests_behind = plan.reduce != Half::Nothing
-            && (matches!(plan.open, Half::Order(draft) if draft.passive) || self.may_have_flipped(follower, coin));
+            && (matches!(plan.open, Half::Order(draft) if draft.passive) || self.may_have_been_stopped(follower, coin));
         let waits = has_entries
             && (matches!(plan.open, Half::NoPrice | Half::Later)
                 || rests_behind
