@@ -28,8 +28,9 @@ Problems = list[Problem]
 
 def venue_network(host: str | None) -> str | None:
     """Return the network of one of the venue's own hosts; None for any other host."""
+    name = (host or "").rstrip(".")  # a dot at the end names the same host
     for domain, network in _VENUE_DOMAINS.items():
-        if host == domain or (host is not None and host.endswith(f".{domain}")):
+        if name == domain or name.endswith(f".{domain}"):
             return network
     return None
 

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from hlfast.config.model import Config
+from hlfast.config.values import venue_network
 from hlfast.errors import SettingError
 from hlfast.feeds.user_fills import WATCHED_USERS
 
@@ -15,8 +16,6 @@ SUBSCRIPTIONS: Final = 1_000
 # Weight a minute for reading the settings' accounts beside the engine, and what any such budget may save up.
 ACCOUNTS_WEIGHT: Final = 120
 BESIDE_BURST: Final = 40
-MAINNET_DOMAIN: Final = "hyperliquid.xyz"
-TESTNET_DOMAIN: Final = "hyperliquid-testnet.xyz"
 
 
 def most_users(config: Config) -> int | None:
@@ -50,14 +49,13 @@ def refuse_unsafe(config: Config) -> None:
     Raises:
         SettingError: it names the setting and what to do.
     """
-    hosts = [urlsplit(url).hostname or "" for url in (config.venue.base_url, config.venue.ws_url or "")]
-    on_mainnet = any(_is_within(host, MAINNET_DOMAIN) for host in hosts)
-    if config.network == "mainnet" or on_mainnet:
+    networks = {venue_network(urlsplit(url).hostname) for url in (config.venue.base_url, config.venue.ws_url or "")}
+    if config.network == "mainnet" or "mainnet" in networks:
         raise SettingError(
             "mainnet is refused by this release: orders with an unknown outcome are not yet handled in every case; "
             'use network = "testnet" with the testnet\'s base_url, or a simulator (hlfast sim)'
         )
-    if config.venue.limits == "off" and any(_is_within(host, TESTNET_DOMAIN) for host in hosts):
+    if config.venue.limits == "off" and "testnet" in networks:
         raise SettingError('venue.limits = "off" is refused on the real venue: set venue.limits = "venue"')
     settings = config.engine
     wanted = settings.user_connections + settings.tape_connections + settings.lane_connections
@@ -69,7 +67,3 @@ def refuse_unsafe(config: Config) -> None:
     for name in ("user_connections", "tape_connections", "lane_connections"):
         if getattr(settings, name) < 1:
             raise SettingError(f"engine.{name} = {getattr(settings, name)}: at least 1 is needed")
-
-
-def _is_within(host: str, domain: str) -> bool:
-    return host == domain or host.endswith("." + domain)

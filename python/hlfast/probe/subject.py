@@ -54,7 +54,7 @@ def require_testnet(url: str) -> None:
         RefusedError: it names what to write instead.
     """
     # A name may end in a dot and is the same host.
-    if venue_network((urlsplit(url).hostname or "").rstrip(".")) == "mainnet":
+    if venue_network(urlsplit(url).hostname) == "mainnet":
         fix = "leave --url out for the testnet, or name a simulator's (hlfast sim)"
         raise RefusedError(f"{url} is mainnet: a probe sends orders to see what is refused, and never there", fix)
     problems: list[Problem] = []

@@ -31,6 +31,7 @@ def test_limits_accept_testnet_and_any_base_url() -> None:
     [
         ({"network": "mainnet"}, "mainnet"),
         ({"venue": Venue(base_url="https://api.hyperliquid.xyz")}, "mainnet"),
+        ({"venue": Venue(base_url="https://API.hyperliquid.xyz.")}, "mainnet"),
         ({"venue": Venue(base_url="http://127.0.0.1:1", ws_url="wss://api.hyperliquid.xyz/ws")}, "mainnet"),
         ({"venue": Venue(base_url="https://api.hyperliquid-testnet.xyz", limits="off")}, "limits"),
         ({"venue": Venue(base_url="https://node.hyperliquid.xyz", limits="off")}, "mainnet"),
