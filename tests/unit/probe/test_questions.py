@@ -57,7 +57,7 @@ def test_only_questions_that_say_so_trade() -> None:
         ({"order_status_lag_ms": 7_000}, {"status-lag"}, set()),
         ({"asset_suffix": False, "block_ms": 200, "latency_ms": 300}, set(), set()),
     ],
-    ids=str,
+    ids=["resting ids refused", "ids refused", "older order shown", "short lag", "long lag", "slow blocks"],
 )
 def test_a_venue_that_answers_otherwise_is_told_with_what_to_change(
     switches: dict[str, Any], differ: set[str], unasked: set[str]
