@@ -91,9 +91,8 @@ pub fn decrypt_keystore(text: &[u8], passphrase: &[u8], path: &Path) -> Result<A
     if crypto.cipher != "aes-128-ctr" {
         return Err(wrong("cipher is not aes-128-ctr"));
     }
-    let iv: [u8; 16] = bytes(&crypto.cipherparams.iv)
-        .and_then(|iv| iv.try_into().ok())
-        .ok_or_else(|| wrong("iv is not 16 hex bytes"))?;
+    let names_address = store.address.as_deref().is_some_and(|address| !address.is_empty());
+    let iv = initial_value(&crypto.cipherparams.iv, names_address).ok_or_else(|| wrong("iv is not 16 hex bytes"))?;
     let mut key: [u8; 32] = bytes(&crypto.ciphertext)
         .and_then(|text| text.try_into().ok())
         .ok_or_else(|| wrong("ciphertext is not 32 hex bytes"))?;
@@ -153,6 +152,16 @@ fn derive(kdf: &str, params: &KdfParams, passphrase: &[u8]) -> Result<Zeroizing<
         _ => return Err("kdf is neither scrypt nor pbkdf2"),
     }
     Ok(derived)
+}
+
+/// eth-keyfile writes the initial value as a number, without zero bytes in front. No check sum covers it, so what is missing is
+/// filled up only where an address in the file proves the key.
+fn initial_value(hex: &str, names_address: bool) -> Option<[u8; 16]> {
+    let said = bytes(hex)?;
+    let missing = 16usize.checked_sub(said.len()).filter(|missing| *missing == 0 || names_address)?;
+    let mut iv = [0; 16];
+    iv.get_mut(missing..)?.copy_from_slice(&said);
+    Some(iv)
 }
 
 fn bytes(hex: &str) -> Option<Vec<u8>> {

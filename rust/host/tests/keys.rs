@@ -96,6 +96,23 @@ fn the_published_keystore_opens() {
     assert_eq!(signer.address(), Signer::new(&wanted).unwrap().address());
 }
 
+/// As eth-keyfile writes one whose initial value begins with two zero bytes.
+const SHORT_IV: &str = r#"{"address":"008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b","crypto":{"cipher":"aes-128-ctr",
+"cipherparams":{"iv":"a8dcad9aa9a02766ba0f804a0380"},"ciphertext":"6615a3e27c44b79b109015e2f02ac6275c391dcad60da0606d6637d9d77b1c2e",
+"kdf":"pbkdf2","kdfparams":{"c":1000,"dklen":32,"prf":"hmac-sha256","salt":"0000bcd2f89342432a90057fc3f8231d"},
+"mac":"701b154886ab5b123ec77c2b858d0adcb698c0377d4ec98291d9ebd13e10b25e"},"version":3}"#;
+
+#[test]
+fn an_initial_value_without_its_zeros_is_taken_where_the_address_proves_the_key() {
+    let open = |text: &str| decrypt_keystore(text.as_bytes(), b"testpassword", Path::new("k.json"));
+    let wanted = Secret::parse_hex(b"7a28b5ba57c53603b0b07b56bba752f7784bf506fa95edc395f5cf6c7514fe9d").unwrap();
+    assert_eq!(open(SHORT_IV).unwrap().address(), Signer::new(&wanted).unwrap().address());
+    let nameless = SHORT_IV.replace("\"address\":\"008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b\",", "");
+    assert!(open(&nameless).unwrap_err().to_string().contains("iv"));
+    assert!(open(&SHORT_IV.replace("a8dcad9a", "a8dc")).is_err(), "another value, another key");
+    assert!(open(&SHORT_IV.replace("a8dcad9a", "0000a8dcad9a0000")).is_err(), "too long");
+}
+
 #[test]
 fn keystores_are_refused_by_what_is_wrong() {
     let reason =
