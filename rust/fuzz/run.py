@@ -1,6 +1,6 @@
 """Fuzz everything that reads bytes from outside: `make fuzz`, or `rust/fuzz/run.py --runs 100000000`.
 
-    rust/fuzz/run.py --seconds 60      what CI runs: all targets share the time
+    rust/fuzz/run.py --seconds 60      a minute of all targets, from the committed corpus
     rust/fuzz/run.py --keep            make the committed corpus anew from all that was found here
 
 libFuzzer on stable Rust. Inputs start from the recorded shapes of the protocol and from `corpus`, which holds, for each
