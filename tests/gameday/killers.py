@@ -39,11 +39,11 @@ class Killer:
     """One defect and the test that finds it."""
 
     defect: str
-    test: str  # core/TARGET::NAME, host/TARGET::NAME, or a node id of pytest
+    test: str  # core/engine::FILE::NAME, host/FILE::NAME, or a node id of pytest
 
     @property
     def program(self) -> str | None:
-        """core/TARGET or host/TARGET; None if pytest runs it."""
+        """core/engine or host/FILE; None if pytest runs it."""
         return None if self.test.startswith("tests/") else self.test.partition("::")[0]
 
 

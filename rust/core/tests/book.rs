@@ -1,12 +1,10 @@
 //! What the book bears: a floor, a bound of one increase, and one budget per leader event over all followers. Exits never ask.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, World, follow, pos};
 use hlfast_core::commands::Outcome;
 use hlfast_core::config::Config;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, follow, pos};
 
 /// One leader, so many followers with the same edge; `share`: the leader's impact_percent.
 fn world(followers: usize, edge: &Value, share: Option<u32>) -> World {

@@ -1,11 +1,9 @@
 //! Rule 26: an order that missed is tried again by another quote, and what a connection makes possible waits for the tick.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, follow, pos, px};
 use hlfast_core::event::SourceKind;
 use serde_json::json;
-use venue::{OwnedEvent, Reply, World, follow, pos, px};
 
 const MISSED: Reply = Reply::Text("Order could not immediately match against any resting orders.");
 

@@ -1,14 +1,12 @@
 //! New settings while the engine runs: who is added begins, who is left out comes to an end, everybody else goes on.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, account_address, agent_address, follow, leader_address, pos};
 use hlfast_core::commands::Outcome;
 use hlfast_core::config::Config;
 use hlfast_core::engine::Engine;
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, agent_address, follow, leader_address, pos};
 
 fn last(world: &World) -> (Outcome, &'static str) {
     *world.outcomes().last().unwrap()

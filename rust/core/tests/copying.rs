@@ -1,11 +1,9 @@
 //! The engine from frame to answer, named after the rules of how copying behaves.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, follow, pos, px};
 use hlfast_core::commands::Outcome;
 use serde_json::json;
-use venue::{OwnedEvent, Reply, World, follow, pos, px};
 
 #[test]
 fn a_leader_fill_becomes_a_follower_order_and_one_receipt() {

@@ -1,12 +1,10 @@
 //! How orders are sent: who goes first, and what they pay beside the venue's fee.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, config_json, follow, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, config_json, follow, pos};
 
 const BUILDER: &str = "0x00000000000000000000000000000000000000b1";
 

@@ -2,11 +2,9 @@
 //! ever meets it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, World, follow, leader_address, pos};
 use hlfast_core::commands::Outcome;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, follow, leader_address, pos};
 
 /// A day.
 const DAY: u64 = 86_400_000;

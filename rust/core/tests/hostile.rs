@@ -1,8 +1,7 @@
 //! Bad input gets a named refusal, changes nothing, and never panics.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, World, account_address, agent_address, config_json, follow, leader_address, pos};
 use hlfast_core::commands::Commands;
 use hlfast_core::config::Config;
 use hlfast_core::engine::{Engine, StateError};
@@ -10,7 +9,6 @@ use hlfast_core::event::{Event, FrameClass};
 use hlfast_core::feed::frame::{Buffers, Frame, parse_frame};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, account_address, agent_address, config_json, follow, leader_address, pos};
 
 fn row(change: Value) -> Value {
     let mut row = json!({"coin": "ETH", "px": "3200.5", "sz": "0.5", "side": "B", "time": venue::NOW, "startPosition": "0.0", "tid": 77});

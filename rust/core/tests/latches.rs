@@ -2,13 +2,11 @@
 //! hold until an operator resets them. Exits always pass.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{World, account_address, follow, pos};
 use hlfast_core::commands::Outcome;
 use hlfast_core::engine::{Engine, StateError};
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{World, account_address, follow, pos};
 
 const DAY_MS: u64 = 86_400_000;
 /// Longer than the rhythm of reads, and than that of transfers.

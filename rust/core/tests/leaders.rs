@@ -1,13 +1,11 @@
 //! What leaders do besides trading: liquidations, transfers, orders, leverage; and how old an equity may be.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, World, account_address, follow, leader_address, pos, px};
 use hlfast_core::commands::Outcome;
 use hlfast_core::event::{FrameClass, SourceKind};
 use hlfast_core::feed::frame::{Buffers, parse_frame};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, account_address, follow, leader_address, pos, px};
 
 fn leader(world: &World, at: usize) -> Value {
     let mut bytes = Vec::new();

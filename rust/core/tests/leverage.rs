@@ -1,12 +1,10 @@
 //! Rule 27: leverage and margin mode are set before the first entry of a coin, and never on an open position.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, follow, leader_address, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, leader_address, pos};
 
 fn world(account: Value, edge: Value) -> World {
     World::new(1, &[account], &[follow(0, 0, edge)])

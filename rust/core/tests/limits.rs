@@ -1,11 +1,9 @@
 //! The venue's budgets: never exceeded, the reserve kept for what is safe, and what had to wait goes when there is room.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, account_address, follow, pos};
 use hlfast_core::commands::Outcome;
 use serde_json::json;
-use venue::{OwnedEvent, Reply, World, account_address, follow, pos};
 
 fn limited(followers: usize) -> World {
     let accounts = vec![json!({}); followers];

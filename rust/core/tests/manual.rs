@@ -1,11 +1,9 @@
 //! Rule 15: what somebody else trades on the account is his, blocks entries unless allowed, and holds no exit back.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{World, account_address, follow, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use serde_json::{Value, json};
-use venue::{World, account_address, follow, pos};
 
 fn world(account: Value) -> World {
     World::new(1, &[account], &[follow(0, 0, json!({}))])

@@ -1,12 +1,10 @@
 //! Perps that a builder deployed, and perps that leave: what an order names, what is set before it, what an exit still gets.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, World, follow, leader_address, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use hlfast_core::config::Config;
 use serde_json::{Value, json};
-use venue::{World, follow, leader_address, pos};
 
 /// The main dex and a builder's, `xyz`, with one coin that is isolated only and one that is not.
 fn world() -> World {

@@ -1,11 +1,9 @@
 //! Mistakes that systems of this kind make, and that no other test is named for. `tests/mistakes.toml` has all of them.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, World, account_address, follow, pos};
 use hlfast_core::event::SourceKind;
 use serde_json::json;
-use venue::{OwnedEvent, World, account_address, follow, pos};
 
 #[test]
 fn mistake_one_key_signing_for_all_followers() {

@@ -1,13 +1,11 @@
 //! Rule 33: openings as the venue's own TWAP. Its slices are the engine's as they come; a newer target or an exit ends it first.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, follow, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use hlfast_core::config::Config;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, pos};
 
 fn account() -> Value {
     json!({"execution": {"style": "native_twap", "seconds": 300}})

@@ -2,16 +2,14 @@
 //! another.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "test code")]
 
-mod venue;
-
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos, px};
 use hlfast_core::commands::Outcome;
 use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos, px};
 
 /// One account that copies so many leaders, each in full.
 fn followed(leaders: usize, account: Value) -> World {

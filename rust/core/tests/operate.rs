@@ -1,12 +1,10 @@
 //! What an operator asks for at run time: pauses, the kill switch, flatten.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, follow, pos};
 use hlfast_core::commands::Outcome;
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, pos};
 
 fn two_leaders() -> World {
     World::new(2, &[json!({}), json!({})], &[follow(0, 0, json!({})), follow(1, 0, json!({})), follow(0, 1, json!({}))])

@@ -2,13 +2,11 @@
 //! where it should.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Sent, World, account_address, follow, leader_address, pos};
 use hlfast_core::event::SourceKind;
 use hlfast_core::num::Pos;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Sent, World, account_address, follow, leader_address, pos};
 
 const COINS: [&str; 2] = ["SOL", "ETH"];
 const LANES: [u32; 2] = [1, 4];

@@ -1,9 +1,6 @@
 //! Random histories, as many as fit into a test; `examples/histories.rs` runs as many as one asks for.
 
-mod histories;
-mod venue;
-
-use histories::{Act, Terms, act, act_or_worth, run};
+use crate::histories::{Act, Terms, act, act_or_worth, run};
 use proptest::prelude::*;
 
 proptest! {

@@ -1,11 +1,9 @@
 //! Open positions that take their ratio anew: when, by how much, and when not.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, merge, pos};
 use hlfast_core::commands::{Level, Outcome};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, merge, pos};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

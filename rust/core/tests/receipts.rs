@@ -1,12 +1,10 @@
 //! Rule 35: a receipt says what became of all that its decision added, also when orders missed on the way.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, follow, pos};
 use hlfast_core::commands::Outcome;
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, pos};
 
 const NO_MATCH: &str = "Order could not immediately match against any resting orders. asset=2";
 

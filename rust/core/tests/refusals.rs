@@ -1,10 +1,8 @@
 //! What a refusal means beyond its own order: for whom, and for how long.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, follow, pos};
 use serde_json::json;
-use venue::{OwnedEvent, Reply, World, follow, pos};
 
 #[test]
 fn a_refused_agent_stops_its_own_follower_alone() {

@@ -1,11 +1,9 @@
 //! One test per rule of how copying behaves: following, sizing, filters, orders, receipts.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, account_address, follow, leader_address, pos, px};
 use hlfast_core::commands::Outcome;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos, px};
 
 fn one(extra: Value) -> World {
     World::new(1, &[json!({})], &[follow(0, 0, extra)])

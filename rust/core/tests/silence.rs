@@ -1,11 +1,9 @@
 //! Feeds that are open and say nothing, and what is asked for when connections come back.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, World, account_address, follow, leader_address, pos};
 use hlfast_core::event::SourceKind;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, World, account_address, follow, leader_address, pos};
 
 const FIRST: u32 = 2;
 const TAPE: u32 = 3;

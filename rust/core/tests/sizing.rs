@@ -1,11 +1,9 @@
 //! One test per way of sizing, and per way in which an account's worth may be read.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, World, account_address, follow, leader_address, pos};
 use hlfast_core::commands::Outcome;
 use serde_json::{Value, json};
-use venue::{World, account_address, follow, leader_address, pos};
 
 fn cold(extra: Value) -> World {
     World::cold(1, &[json!({})], &[follow(0, 0, extra)], "off")

@@ -1,11 +1,9 @@
 //! Rule 33: openings in portions, by time, by depth, and resting first. A newer target replaces what is left; an exit waits for nothing.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, follow, pos, px};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, follow, pos, px};
 
 fn account(execution: &Value) -> Value {
     json!({ "execution": execution })

@@ -1,11 +1,9 @@
 //! Spot leaders: balances that fees and transfers move, no shorts, no reduce-only, and nothing sold that is not there.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{self, OwnedEvent, Reply, World, account_address, follow, leader_address, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, leader_address, pos};
 
 const HYPE: &str = "@107";
 

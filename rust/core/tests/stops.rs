@@ -1,13 +1,11 @@
 //! Insurance against a dead engine: one reduce-only stop per copied position rests at the venue, and nothing waits for it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::cast_possible_wrap, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, World, account_address, follow, pos, px};
 use hlfast_core::commands::{AttemptKind, Level};
 use hlfast_core::event::SourceKind;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, World, account_address, follow, pos, px};
 
 fn insured() -> Value {
     json!({"disaster_stop_bps": 1_000})

@@ -2,11 +2,9 @@
 //! became of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code")]
 
-mod venue;
-
+use crate::venue::{OwnedEvent, Reply, Sent, World, account_address, follow, pos};
 use hlfast_core::commands::{AttemptKind, Outcome};
 use serde_json::{Value, json};
-use venue::{OwnedEvent, Reply, Sent, World, account_address, follow, pos};
 
 const OUTAGE: &str = "Internal error.";
 
