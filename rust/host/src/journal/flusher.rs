@@ -68,6 +68,8 @@ pub(super) struct Shared {
     stop: AtomicBool,
     /// A snapshot to store once the record it stands behind is.
     pub snapshot: Mutex<Option<(u64, Vec<u8>)>>,
+    /// Held while one is written: the next would be written into the same unfinished file.
+    storing: Mutex<()>,
     pub metrics: Arc<Metrics>,
     /// `None`: the system's.
     pub disk: Option<SimulatedDisk>,
@@ -101,6 +103,7 @@ impl Shared {
             why: Mutex::new(String::new()),
             stop: AtomicBool::new(false),
             snapshot: Mutex::new(None),
+            storing: Mutex::new(()),
             metrics,
             disk: simulated.then(SimulatedDisk::default),
         }
@@ -175,8 +178,10 @@ impl Shared {
         let _ = self.prepare();
     }
 
-    /// Stores the snapshot that waits, if the journal is on stable storage up to it.
+    /// Stores the snapshot that waits, if the journal is on stable storage up to it. One that is being stored is whole on
+    /// return.
     pub fn store_snapshot(&self) -> Result<(), JournalError> {
+        let _one_at_a_time = locked(&self.storing);
         let waiting = locked(&self.snapshot).take_if(|(sequence, _)| *sequence <= self.synced.load(Ordering::Acquire));
         let Some((sequence, bytes)) = waiting else { return Ok(()) };
         snapshots::store(&self.directory, sequence, &bytes)

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use hlfast_core::journal::{FormatError, Kind, Record, SEGMENT_HEADER_LEN};
 use hlfast_core::metrics::Metrics;
 
-use super::directory::{reserve_path, segment_path, segments};
+use super::directory::{open_file, reserve_path, segment_path, segments};
+use super::flusher::{Shared, locked};
 use super::*;
 
 /// A directory of its own that goes with the test.
@@ -312,6 +313,28 @@ fn after_a_failure_nothing_is_accepted() {
         [journal.write().unwrap_err(), journal.append(Kind::Step, |_| {}).unwrap_err(), journal.sync().unwrap_err()]
     {
         assert!(error.to_string().contains("nothing more is sent"), "{error}");
+    }
+}
+
+#[test]
+fn snapshots_stored_by_two_threads_at_once_are_each_whole() {
+    let home = Temporary::new();
+    let file = Arc::new(open_file(&segment_path(&home.0, 1)).unwrap());
+    let shared = Shared::new(home.0.clone(), 1 << 20, file, 1, false, Arc::default());
+    shared.synced.store(u64::MAX, Ordering::Release);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for number in 1..=60u8 {
+                    *locked(&shared.snapshot) = Some((u64::from(number), vec![number; 50_000 + usize::from(number)]));
+                    shared.store_snapshot().unwrap();
+                }
+            });
+        }
+    });
+    for path in snapshots(&home.0).unwrap() {
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(bytes, vec![bytes[0]; 50_000 + usize::from(bytes[0])], "{}", path.display());
     }
 }
 
