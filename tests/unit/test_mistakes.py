@@ -23,11 +23,14 @@ def test_the_named_test_is_there(mistake: mistakes.Mistake) -> None:
         return
     package, _, program = place.partition("/")
     crate = mistakes.ROOT / "rust" / package
-    file = crate / "tests" / f"{program}.rs"
-    if program == f"hlfast_{package}":
-        modules = mistake.test.split("::")[1:-2]
-        file = (crate / "src").joinpath(*modules).with_suffix(".rs")
-    assert re.search(rf"#\[test\]\s+fn {name}\(", file.read_text())
+    modules = mistake.test.split("::")[1:-1]
+    # Unit tests stand in the module `tests` of what they test.
+    file = (
+        crate.joinpath("src", *modules[:-1])
+        if program == f"hlfast_{package}"
+        else crate.joinpath("tests", *(modules or [program]))
+    )
+    assert re.search(rf"#\[test\]\s+fn {name}\(", file.with_suffix(".rs").read_text())
 
 
 @pytest.mark.parametrize("mistake", TABLE, ids=lambda one: one.what)
