@@ -1,4 +1,5 @@
 //! Everything the core remembers: plain data, so that a snapshot is one call.
+mod adrift;
 mod asked;
 mod losses;
 mod rebalances;
@@ -475,6 +476,9 @@ pub struct State {
     pub rebalances: Rebalances,
     /// The highest number of a TWAP of a follower's coin so far.
     pub newest_twaps: BTreeMap<(u32, CoinId), u64>,
+    /// How far below what is believed a follower's coin may be since its stop was hit, in 10^-8, always negative. The other end
+    /// stands in `Stop::adrift_above`.
+    pub adrift_below: BTreeMap<(u32, CoinId), i64>,
 }
 
 macro_rules! as_units {

@@ -252,6 +252,21 @@ fn what_was_bought_after_an_unseen_hit_of_a_larger_stop_is_no_manual_position() 
 }
 
 #[test]
+fn what_was_bought_after_an_unseen_hit_that_found_little_is_no_manual_position() {
+    let mut world = with_a_stop();
+    // The position shrinks, and before its stop does, that is hit: 1 of 5.
+    world.leader_fill(0, "SOL", "A", "100", "8");
+    world.hit_stops("SOL");
+    world.leader_fill(0, "SOL", "B", "100", "4");
+    assert_eq!(world.position(0, "SOL"), pos("2"));
+    world.pass(60_000);
+    // Of the 3 that were believed the stop could have closed all; it closed 1, and what was bought goes.
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (0, 1));
+    assert_eq!((alerts(&world, "position_drift"), world.open_stops(0).len()), (0, 0));
+    world.assert_replay();
+}
+
+#[test]
 fn beside_a_manual_part_the_old_one_goes_first() {
     let mut world = with_a_stop();
     world.positions.insert((account_address(0), "SOL".into()), pos("8"));

@@ -151,7 +151,7 @@ impl Engine {
             Some(_) if now_ms < stop.cancel_ms => Some(stop.cancel_ms),
             Some(cloid) => self.cancel_stop(follower, coin, cloid, now_ms, out),
             None if stop.orders.is_empty() => {
-                if lot.own == 0 && stop.adrift == 0 {
+                if lot.own == 0 && !self.state.is_adrift(follower, coin) {
                     self.state.follower_mut(follower)?.stops.remove(&coin);
                 }
                 None
@@ -468,12 +468,9 @@ impl Engine {
         }
         self.move_own(follower, coin, after, order.trigger);
         self.settle_ceiling(follower, coin);
-        if let Some(stop) = self.stop_mut(follower, coin) {
-            // More than there was believed to be, or less than its size: it was larger than what it found.
-            let unsure =
-                if left == after && !turned { before.saturating_sub(after) } else { left.saturating_sub(after) };
-            stop.adrift = stop.adrift.saturating_add(unsure);
-        }
+        // What it found is not known: it closed anything from nothing to its size.
+        let [nothing, whole] = [before, left].map(|end| end.saturating_sub(after));
+        self.state.widen_adrift(follower, coin, [nothing.min(whole), nothing.max(whole)]);
         self.touch_stop(follower, coin, before, now_ms);
     }
 
@@ -486,7 +483,7 @@ impl Engine {
     pub(super) fn may_have_been_stopped(&self, follower: u32, coin: CoinId) -> bool {
         let Some(state) = self.state.follower(follower) else { return false };
         let missed = state.coins.get(&coin).is_some_and(|lot| lot.misses > 0);
-        missed && state.stops.get(&coin).is_some_and(|stop| stop.is_asked_for() || stop.adrift != 0)
+        missed && (state.stops.get(&coin).is_some_and(Stop::is_asked_for) || self.state.is_adrift(follower, coin))
     }
 
     /// An account read differs from what is believed: perhaps its stop was hit.
@@ -497,15 +494,14 @@ impl Engine {
         }
     }
 
-    /// An account read after a stop was hit. It was hit before an order that went to the other side if the account holds what both
-    /// did, of the stop as much as the venue had left of it; and it closed less than its size if the account holds the rest. True:
-    /// so it was.
+    /// An account read after a stop was hit: of what it closed, and of orders that crossed it, the account shows the sum. True: it
+    /// lies where a stop of that size can have brought it, and is the engine's.
     pub(super) fn take_adrift(&mut self, follower: u32, coin: CoinId, actual: i64, now_ms: u64) -> bool {
-        let adrift = self.stop_mut(follower, coin).map_or(0, |stop| std::mem::take(&mut stop.adrift));
-        let Some(lot) = self.state.lot_mut(follower, coin).filter(|_| adrift != 0) else { return false };
+        let [below, above] = self.state.take_adrift(follower, coin);
+        let Some(lot) = self.state.lot_mut(follower, coin).filter(|_| below != above) else { return false };
         let before = lot.own;
         let beyond = actual.saturating_sub(before);
-        let found = lot.manual == 0 && beyond.signum() == adrift.signum() && beyond.abs() <= adrift.abs();
+        let found = lot.manual == 0 && beyond != 0 && (below..=above).contains(&beyond);
         if found {
             lot.suspect = None;
             lot.wants = true;

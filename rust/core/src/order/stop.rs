@@ -21,9 +21,9 @@ pub struct Stop {
     pub next_ms: u64,
     /// None is cancelled before.
     pub cancel_ms: u64,
-    /// What a stop that was hit closed beyond what the engine was believed to hold, or, with the other sign, may not have closed
-    /// of it, in 10^-8: the next read of the account tells.
-    pub adrift: i64,
+    /// How far above what is believed the account may be since a stop was hit, in 10^-8, never negative: the next read of the
+    /// account tells. How far below stands in `State::adrift_below`.
+    pub adrift_above: i64,
     /// Consecutive refusals.
     pub refusals: u32,
 }
