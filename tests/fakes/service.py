@@ -213,9 +213,9 @@ class Service:
             return answer.read().decode()
 
 
-def wait_for(condition, seconds: float = 30.0) -> None:
-    """Wait for something of another process, which no clock of ours moves."""
+def wait_for(condition, seconds: float = 30.0, tell=lambda: "") -> None:
+    """Wait for something of another process, which no clock of ours moves; `tell` says what there is instead."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "it did not come in time"
+        assert time.monotonic() < end, f"it did not come in time. {tell()}"
         time.sleep(0.01)
