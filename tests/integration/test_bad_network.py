@@ -65,17 +65,17 @@ class Journal:
     def copied(self, traders: Traders) -> list[Decimal]:
         """What each follower is to hold: a tenth of the leader's, but for the entries that a gap in the feeds took.
 
-        Such an entry was blocked; or its fill could not be read in time, positions were compared instead, and it belongs to
-        that comparison, a decision without a receipt of its own.
+        Such an entry was blocked; or positions that were read at the gap's end knew of it before its fill came, and it belongs
+        to that reading, a decision without a receipt of its own.
         """
         wanted = [Decimal(traders.holds[number % LEADERS]) for number in range(FOLLOWERS)]
-        receipts, unread = self.receipts(), self.has_alert("backfill_failed")
+        receipts, believed = self.receipts(), self.has_alert("leader_reconciled")
         decided = {(row["follower"], row["decision"]) for row in receipts if row["outcome"] != "merged_into"}
         for row in receipts:
             if row["outcome"] == "blocked":
                 assert row["reason"] == "leader_dirty"
                 wanted[row["follower"]] -= Decimal(row["leader_after"]) - Decimal(row["leader_before"])
-            elif unread and row["outcome"] == "merged_into" and (row["follower"], row["merged_into"]) not in decided:
+            elif believed and row["outcome"] == "merged_into" and (row["follower"], row["merged_into"]) not in decided:
                 wanted[row["follower"]] -= 1
         return [each / 10 for each in wanted]
 
