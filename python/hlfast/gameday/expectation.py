@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from itertools import accumulate, groupby
@@ -230,7 +230,9 @@ def _guessed(follow: Follow, move: Move, rows: list[Receipt]) -> Decimal:
     ends = [(units(row["leader_before"]), units(row["leader_after"])) for row in rows if row["merged_into"] is None]
     size = move.after - move.before
     said = {after for before, after in ends if before != move.before and after - before == size}
-    return Decimal(follow.ratio or 0) * (said.pop() if len(said) == 1 else 0)
+    after = said.pop() if len(said) == 1 else 0
+    _, most = _added(follow, replace(move, after=after), 0)
+    return most * (after > 0) - most * (after < 0)
 
 
 def _known_ms(rows: list[Receipt]) -> int:
