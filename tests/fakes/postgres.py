@@ -50,9 +50,27 @@ def server() -> Iterator[str]:
 
 def database(prefix: str, name: str) -> str:
     """Make an empty database and return its URL."""
-    port = prefix.rsplit(":", 1)[1]
-    subprocess.run([binaries() / "createdb", "-h", "127.0.0.1", "-p", port, "-U", "hlfast", name], check=True)
+    _run("createdb", prefix, name)
     return f"{prefix}/{name}"
+
+
+def dump(url: str, path: Path) -> None:
+    """Write all of a database into a file."""
+    prefix, _, name = url.rpartition("/")
+    _run("pg_dump", prefix, "-Fc", "-f", str(path), name)
+
+
+def restore(url: str, path: Path) -> None:
+    """Put what was dumped in the place of what there is."""
+    prefix, _, name = url.rpartition("/")
+    _run("dropdb", prefix, name)
+    _run("createdb", prefix, name)
+    _run("pg_restore", prefix, "-d", name, str(path))
+
+
+def _run(tool: str, prefix: str, *arguments: str) -> None:
+    port = prefix.rsplit(":", 1)[1]
+    subprocess.run([binaries() / tool, "-h", "127.0.0.1", "-p", port, "-U", "hlfast", *arguments], check=True)
 
 
 def _exists(user: str) -> bool:

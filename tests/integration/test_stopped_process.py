@@ -1,12 +1,14 @@
-"""An engine that stands still (SIGSTOP), alone or while another one takes its place; the venue's ledger tells."""
+"""An engine that stands still (SIGSTOP), again and again, alone, or while another one takes its place; the ledger tells."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,6 +20,11 @@ from hlfast._core import read_journal
 STOPPED_S = 20.0
 # Of follows, by default: an older entry expires.
 MAX_AGE_MS = 2_000
+# What is sent then lives so long.
+OPENING_LIVES_MS = 3_000
+STARVED_S = 8.0
+# Of two fifths of a second.
+RUNS_S, STANDS_S = 0.002, 0.398
 
 
 @pytest.fixture
@@ -26,8 +33,8 @@ def sim(tmp_path: Path):
         yield running
 
 
-def trade(sim: Sim, number: int, side: str, start: str) -> int:
-    return sim.fill(leader(number), coin="ETH", px="3000.0", sz="10.0", side=side, start=start)["tid"]
+def trade(sim: Sim, number: int, side: str, start: str, size: str = "10.0") -> int:
+    return sim.fill(leader(number), coin="ETH", px="3000.0", sz=size, side=side, start=start)["tid"]
 
 
 def until_held(sim: Sim, *wanted: str) -> None:
@@ -37,9 +44,13 @@ def until_held(sim: Sim, *wanted: str) -> None:
     )
 
 
-def outcomes(service: Service, tid: int) -> list[tuple[str, str]]:
+def receipts(service: Service) -> list[dict]:
     records = [json.loads(raw) for raw in read_journal(str(service.directory / "journal"), 0, 100_000)]
-    return [(row["outcome"], row["reason"]) for row in records if row["kind"] == "receipt" and row["tid"] == tid]
+    return [row for row in records if row["kind"] == "receipt"]
+
+
+def outcomes(service: Service, tid: int) -> list[tuple[str, str]]:
+    return [(row["outcome"], row["reason"]) for row in receipts(service) if row["tid"] == tid]
 
 
 def traded(sim: Sim) -> dict[tuple[int, str], Decimal]:
@@ -54,6 +65,54 @@ def traded(sim: Sim) -> dict[tuple[int, str], Decimal]:
             key = (numbers[row["user"]], row["side"])
             sums[key] = sums.get(key, Decimal(0)) + Decimal(row["sz"])
     return sums
+
+
+@contextmanager
+def starved(pid: int):
+    """As on a machine whose processors are busy elsewhere: a two-hundredth of one is left."""
+    over = threading.Event()
+
+    def starve() -> None:
+        while not over.is_set():
+            os.kill(pid, signal.SIGSTOP)
+            time.sleep(STANDS_S)
+            os.kill(pid, signal.SIGCONT)
+            over.wait(RUNS_S)
+
+    thread = threading.Thread(target=starve)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_engine_that_gets_a_two_hundredth_of_a_processor_opens_nothing_late_and_closes_all(
+    tmp_path: Path, sim: Sim
+) -> None:
+    with Service(tmp_path, sim, followers=2, leaders=2) as service:
+        trade(sim, 1, "B", "0.0", "100.0")
+        until_held(sim, "0", "10")
+        bought, sold = [], []
+        with starved(service.process.child.pid):
+            until = time.monotonic() + STARVED_S
+            while time.monotonic() < until:
+                bought.append(trade(sim, 0, "B", f"{10.0 * len(bought)}"))
+                sold.append(trade(sim, 1, "A", f"{100.0 - 2.0 * len(sold)}", "2.0"))
+                time.sleep(0.25)
+        trade(sim, 1, "A", f"{100.0 - 2.0 * len(sold)}", f"{100.0 - 2.0 * len(sold)}")
+        wait_for(lambda: Decimal(sim.position(account(1), "ETH")) == 0)
+        wait_for(lambda: all(len(outcomes(service, tid)) == 1 for tid in bought + sold))
+        ledger = sim.control("ledger")
+        assert service.process.end() == 0, service.process.said()
+    executed_ms = {row["nonce"]: row["time"] for row in ledger["actions"] if row["signer"] == service.agents[0]}
+    opened = [row for row in receipts(service) if row["follower"] == 0 and row["outcome"] == "filled"]
+    assert opened, "nothing was copied at all"
+    for row in opened:
+        assert executed_ms[row["nonce"]] - row["time_ms"] <= MAX_AGE_MS + OPENING_LIVES_MS, row
+    assert traded(sim)[0, "B"] <= len(bought)
+    assert (traded(sim)[1, "B"], traded(sim)[1, "A"]) == (10, 10)
 
 
 def test_engine_that_stood_still_for_twenty_seconds_opens_nothing_old_and_closes_all(tmp_path: Path, sim: Sim) -> None:

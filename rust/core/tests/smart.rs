@@ -168,6 +168,21 @@ fn an_exit_passes_an_order_that_rests_and_takes_it_back() {
 }
 
 #[test]
+fn an_exit_that_meets_its_own_resting_order_closes_what_that_had_bought() {
+    let mut world = world(&smart(json!({"passive_ms": 3_000})));
+    world.quote("SOL", "99.9", "100.1");
+    world.leader_fill(0, "SOL", "B", "100", "1");
+    world.take_resting("SOL", "0.2");
+    world.meet_own("SOL");
+    world.leader_fill(0, "SOL", "A", "100", "1");
+    world.pass(5_000);
+    assert_eq!((world.position(0, "SOL"), world.resting()), (0, 0));
+    world.assert_receipts(2, 1);
+    assert!(world.alerts.iter().all(|alert| alert.code != "position_drift"));
+    world.assert_replay();
+}
+
+#[test]
 fn the_kill_switch_takes_back_what_rests() {
     let mut world = world(&smart(json!({"passive_ms": 3_000})));
     world.quote("SOL", "99.9", "100.1");

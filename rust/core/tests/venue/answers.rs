@@ -155,7 +155,7 @@ impl World {
                     let status = match (size == filled, open) {
                         (true, _) => "filled",
                         (false, true) => "open",
-                        (false, false) => "canceled",
+                        (false, false) => self.gone,
                     };
                     json!({"status": "order", "order": {"order": {"origSz": Pos::from_raw(*size).to_string(),
                         "sz": Pos::from_raw(size - filled).to_string()}, "status": status, "statusTimestamp": self.now}})

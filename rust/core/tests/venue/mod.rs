@@ -143,6 +143,8 @@ pub struct World {
     pub stops: Vec<RestingStop>,
     /// By client id, what waits or waited in the book: account, order, whether it still does.
     pub passive: BTreeMap<String, (String, SentOrder, bool)>,
+    /// What the venue calls an order that rests no more, and was not executed whole.
+    pub gone: &'static str,
     /// TWAPs that the venue runs or ran, in the order of their coming.
     pub twaps: Vec<VenueTwap>,
     /// Their slices: account, time, row.
@@ -208,6 +210,7 @@ impl World {
             cloids: BTreeMap::new(),
             stops: Vec::new(),
             passive: BTreeMap::new(),
+            gone: "canceled",
             twaps: Vec::new(),
             slices: Vec::new(),
             equity: BTreeMap::new(),

@@ -149,6 +149,13 @@ impl World {
         self.passive.values().filter(|(.., open)| *open).count()
     }
 
+    /// Orders of the same account meet what waits on a coin. Venue rule: it is cancelled, and nothing trades.
+    pub fn meet_own(&mut self, coin: &str) {
+        self.gone = "selfTradeCanceled";
+        let waiting = self.passive.values_mut().filter(|(_, order, _)| order.coin == coin);
+        waiting.for_each(|(.., open)| *open = false);
+    }
+
     /// Somebody trades with what waits on a coin.
     pub fn take_resting(&mut self, coin: &str, size: &str) {
         let mut left = pos(size);
