@@ -34,6 +34,49 @@ fn a_venue_that_takes_nothing_now_is_asked_again_after_ten_seconds() {
     world.assert_replay();
 }
 
+/// Long 0.5 ETH and 5 SOL.
+fn with_two_positions() -> World {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    assert_eq!((world.position(0, "ETH"), world.position(0, "SOL")), (pos("0.5"), pos("5")));
+    world
+}
+
+#[test]
+fn an_exit_of_a_halted_coin_is_tried_again_after_ten_seconds_and_holds_no_other_coin() {
+    let mut world = with_two_positions();
+    world.reply = Reply::Text("Trading is halted.");
+    world.leader_fill(0, "ETH", "A", "3200", "1");
+    let refused = world.sent.len();
+    world.reply = Reply::Fill;
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!((world.position(0, "ETH"), world.position(0, "SOL")), (pos("0.5"), 0), "at once");
+    world.leader_fill(0, "BTC", "B", "97000", "0.1");
+    assert_eq!(world.position(0, "BTC"), pos("0.05"));
+    world.pass(9_000);
+    assert_eq!(world.sent.len(), refused + 2, "the halted coin is not hammered");
+    world.pass(2_000);
+    assert_eq!(world.position(0, "ETH"), 0, "the exit went as soon as it could");
+    world.assert_receipts(5, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn an_opening_beyond_a_coins_open_interest_holds_no_exit() {
+    let mut world = with_two_positions();
+    world.reply = Reply::Text("Order would increase open interest too quickly. asset=1");
+    world.leader_fill(0, "ETH", "B", "3200", "1");
+    world.reply = Reply::Fill;
+    world.leader_fill(0, "SOL", "A", "100", "10");
+    assert_eq!(world.position(0, "SOL"), 0);
+    world.leader_fill(0, "ETH", "A", "3200", "2");
+    assert_eq!(world.position(0, "ETH"), 0, "its own coin's neither: a newer event is a reason to try");
+    world.pass(20_000);
+    world.assert_receipts(5, 1);
+    world.assert_replay();
+}
+
 #[test]
 fn an_exit_whose_nonce_is_too_high_executes_nothing_and_goes_again_under_another() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);

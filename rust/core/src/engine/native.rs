@@ -378,7 +378,7 @@ impl Engine {
     fn end_reason(&self, follower: u32, said: &str) -> Reason {
         let account = self.config.followers.get(follower as usize);
         match account.map(|account| classify(said.as_bytes(), &account.agent, &account.account)) {
-            Some(Class::Skip(reason) | Class::Wait(reason) | Class::Bug(reason)) => reason,
+            Some(Class::Skip(reason) | Class::Wait(reason) | Class::WaitCoin(reason) | Class::Bug(reason)) => reason,
             _ => Reason::TwapEnded,
         }
     }

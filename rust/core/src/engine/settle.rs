@@ -214,7 +214,8 @@ impl Engine {
                 let text = format!("The venue found fault with an order of ours: {}.", reason.name());
                 alert_follower(out, Level::Warning, "order_invalid", follower, text);
             }
-            Some(Class::Skip(Reason::ReduceOnly)) => self.read_soon(follower, now_ms),
+            // Perhaps the venue has closed the position, as it does when it delists a coin.
+            Some(Class::Skip(Reason::ReduceOnly) | Class::WaitCoin(_)) => self.read_soon(follower, now_ms),
             Some(class @ (Class::WithoutBuilder | Class::WithoutPriority)) => self.drop_surcharge(follower, class, out),
             _ => {}
         }
@@ -337,19 +338,24 @@ impl Engine {
         }
         let retry = match class {
             // Partly filled, or proven dead: the same thing again.
-            None | Some(Class::Retry(_) | Class::Wait(_) | Class::TooLate | Class::NonceUsed) => true,
+            None | Some(Class::Retry(_) | Class::Wait(_) | Class::WaitCoin(_)) => true,
+            Some(Class::TooLate | Class::NonceUsed) => true,
             Some(Class::WithoutBuilder | Class::WithoutPriority) => true,
             Some(Class::Skip(_) | Class::Bug(_) | Class::StopFollower | Class::Foreign | Class::Unknown) => false,
         };
         if retry {
             let Some(lot) = self.state.lot_mut(follower, coin) else { return };
             let missed = match class {
-                Some(Class::Retry(reason) | Class::Wait(reason)) => Some(reason),
+                Some(Class::Retry(reason) | Class::Wait(reason) | Class::WaitCoin(reason)) => Some(reason),
                 _ => None,
             };
             lot.let_go(post, |pending| pending.missed = missed.unwrap_or(pending.missed));
             self.back_off(follower, coin, now_ms);
             self.uncover_capped(follower, coin);
+            if let Some(Class::WaitCoin(_)) = class {
+                self.rest_coin(follower, coin, now_ms);
+                return;
+            }
             // A newer leader event is a reason to look at the book again at once; and the book said nothing yet.
             let unseen = matches!(class, Some(Class::WithoutBuilder | Class::WithoutPriority));
             if (newer || unseen)
@@ -375,6 +381,14 @@ impl Engine {
         if newer && let Some(lot) = self.state.lot_mut(follower, coin) {
             lot.retry_ms = now_ms;
         }
+    }
+
+    /// The venue takes nothing of a coin: it is tried again as late as a follower of whom it takes nothing, or on a newer event.
+    fn rest_coin(&mut self, follower: u32, coin: CoinId, now_ms: u64) {
+        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
+        lot.retry_ms = now_ms.saturating_add(WAIT_MS);
+        let due = lot.retry_ms;
+        self.state.due.insert((due, follower));
     }
 
     /// Ends the receipts that an action carried, as executed or for what it was rejected.

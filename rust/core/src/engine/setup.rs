@@ -180,7 +180,7 @@ impl Engine {
         let Some(setup) = self.setup_mut(follower, coin) else { return };
         let sent = setup.sent.take();
         match class {
-            Class::Wait(_) | Class::TooLate | Class::NonceUsed => {
+            Class::Wait(_) | Class::WaitCoin(_) | Class::TooLate | Class::NonceUsed => {
                 // Something with this nonce executed: perhaps this.
                 setup.set = None;
                 setup.next_ms = now_ms.saturating_add(backoff_ms(0));

@@ -361,7 +361,7 @@ impl Engine {
         let class = classify(text, &account.agent, &account.account);
         match class {
             // A venue that wants to be left alone is left alone by stops: exits find out for themselves.
-            Class::Wait(_) | Class::Bug(_) | Class::Unknown => {}
+            Class::Wait(_) | Class::WaitCoin(_) | Class::Bug(_) | Class::Unknown => {}
             class => self.act_on(follower, Some(class), now_ms, out),
         }
         if !places {

@@ -9,6 +9,8 @@ pub enum Class {
     Retry(Reason),
     /// The venue takes nothing now: wait, then try.
     Wait(Reason),
+    /// It takes nothing of this coin now: the same, while all others go on.
+    WaitCoin(Reason),
     /// This trade won't do; the next may.
     Skip(Reason),
     /// Its builder may not charge the account: the same thing again, without.
@@ -44,9 +46,9 @@ const TABLE: &[(&str, Class)] = &[
     ("Too many open orders", Class::Skip(Reason::VenueLimit)),
     ("Order price too far from oracle", Class::Skip(Reason::PriceTooFar)),
     ("Order price cannot be more than", Class::Skip(Reason::PriceTooFar)),
-    ("Order would increase open interest too quickly", Class::Wait(Reason::VenueLimit)),
+    ("Order would increase open interest too quickly", Class::WaitCoin(Reason::VenueLimit)),
     ("Only post-only orders allowed", Class::Wait(Reason::VenueBusy)),
-    ("Trading is halted", Class::Wait(Reason::VenueBusy)),
+    ("Trading is halted", Class::WaitCoin(Reason::VenueBusy)),
     ("Too many cumulative requests sent", Class::Wait(Reason::VenueBusy)),
     ("429", Class::Wait(Reason::VenueBusy)),
     ("Invalid leverage value", Class::Skip(Reason::LeverageRefused)),
