@@ -190,10 +190,23 @@ def shared(evidence: Evidence) -> frozenset[str]:
     """Followers that an engine on a copied journal traded for too: the one that counts knows less of them."""
     if not evidence.beside:
         return frozenset()
-    own = {row["digest"] for row in evidence.objects("attempt")}
+    own = {row["digest"] for row in evidence.objects("attempt")} - _without_trace(evidence)
     names = {follower.agent: follower.name for follower in evidence.config.followers}
     accepted = (row for row in evidence.ledger["actions"] if row["ok"] and row["digest"] not in own)
     return frozenset(names[row["signer"]] for row in accepted if row["signer"] in names)
+
+
+def _without_trace(evidence: Evidence) -> set[str]:
+    """Actions that both engines sent, of which the venue took one and knows no order: who sent that can't be told."""
+    copied = {row["digest"] for row in evidence.objects("attempt") if row["sequence"] > evidence.copied_at}
+    both = copied & {row["digest"] for row in evidence.beside}
+    actions = [row for row in evidence.ledger["actions"] if row["kind"] == "order" and row["digest"] in both]
+    refused = {row["digest"] for row in actions if not row["ok"]}
+    return {row["digest"] for row in actions if row["ok"] and row["digest"] in refused and _all_refused(row)}
+
+
+def _all_refused(action: dict[str, Any]) -> bool:
+    return all("error" in status for status in action["response"]["data"]["statuses"])
 
 
 def signed(row: dict[str, Any]) -> int:

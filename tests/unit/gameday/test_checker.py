@@ -32,6 +32,7 @@ def bent(evidence: Evidence) -> Evidence:
         ledger=copy.deepcopy(evidence.ledger),
         journal=copy.deepcopy(evidence.journal),
         status=copy.deepcopy(evidence.status),
+        beside=list(evidence.beside),
     )
 
 
@@ -236,3 +237,16 @@ def test_checker_lets_a_late_copy_of_a_twaps_action_begin_nothing(sliced: Eviden
     followers = tuple(msgspec.structs.replace(each, max_gross_usd="10000000") for each in evidence.config.followers)
     config = msgspec.structs.replace(evidence.config, followers=followers)
     assert "I6" not in invariants(replace(evidence, config=config))
+
+
+@pytest.mark.parametrize(("status", "found"), [({"error": "Trading is halted."}, False), ({"filled": {}}, True)])
+def test_checker_knows_when_a_used_nonce_is_no_reason_to_stop(sound: Evidence, status: dict, found: bool) -> None:
+    """A copy sent the same action: only if the venue knows no order of it, nobody can tell whose it was."""
+    evidence = bent(sound)
+    taken = next(row for row in evidence.ledger["actions"] if row["ok"] and row["kind"] == "order")
+    taken["response"] = {"type": "order", "data": {"statuses": [status]}}
+    evidence.ledger["actions"].append(taken | {"ok": False, "response": "Invalid nonce: duplicate nonce"})
+    evidence.beside.extend(row for row in evidence.objects("attempt") if row["digest"] == taken["digest"])
+    agents = [follower.agent for follower in evidence.config.followers]
+    evidence.status["followers"][agents.index(taken["signer"])]["stopped"] = "signer_stopped"
+    assert ("I20" in invariants(evidence)) == found
