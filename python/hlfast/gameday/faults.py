@@ -38,6 +38,7 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
     "pause": (10, 90),
     "slow_network": (10, 120),
     "halt": (5, 40),
+    "coin_halt": (30, 200),  # orders of one coin are refused; in some seeds alone
     "thin_book": (10, 120),
     "price_jump": (10, 200),
     "disk_full": (5, 40),
@@ -48,7 +49,7 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
 }
 KINDS: Final = (*PER_OPPORTUNITY, *PER_HOUR)
 # Kind → (every, at): only seeds that leave `at` when divided by `every` have it. Kept seeds stay what they were.
-_SOME: Final = {"fills_lost": (10, 2)}
+_SOME: Final = {"fills_lost": (10, 2), "coin_halt": (17, 15)}
 # A crash must not become the only thing that ever happens.
 _MOST: Final = {"crash_at_send": 6, "agent_revoked": 1, "outage": 1, "frame_garbled": 30}
 

@@ -47,7 +47,7 @@ class Trouble:
         world = self._world
         world.network.latency_s = 0.004
         world.network.outage_executes = None
-        world.control(op="config", halted=False)
+        world.control(op="config", halted=False, halted_coins=[])
         for coin in world.cast.coins:
             self._thicken(coin)
         for link in world.network.links:
@@ -116,6 +116,11 @@ class Trouble:
     def _halt(self) -> None:
         self._world.control(op="config", halted=True)
         self._later(self._faults.dice("halt").uniform(3, 60), lambda: self._world.control(op="config", halted=False))
+
+    def _coin_halt(self) -> None:
+        dice, world = self._faults.dice("coin_halt"), self._world
+        world.control(op="config", halted_coins=[dice.choice(world.cast.coins)])
+        self._later(dice.uniform(3, 60), lambda: world.control(op="config", halted_coins=[]))
 
     def _thin_book(self) -> None:
         dice, world = self._faults.dice("thin_book"), self._world
