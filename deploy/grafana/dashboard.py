@@ -310,17 +310,24 @@ PROCESS = (
         "percentunit",
         "Cores used; a never-sleeping loop uses one whole.",
         ((rate("process_cpu_seconds_total", "instance"), "{{instance}}"),),
-        width=8,
+        width=6,
     ),
     Panel(
-        "Open files", "none", "Descriptors.", ((gauge("process_open_fds", "max", "instance"), "{{instance}}"),), width=8
+        "Open files", "none", "Descriptors.", ((gauge("process_open_fds", "max", "instance"), "{{instance}}"),), width=6
     ),
     Panel(
         "Log events lost",
         "reqps",
         "Dropped because the log's ring was full.",
         ((rate("hlfast_shell_log_events_lost_total"), "lost"),),
-        width=8,
+        width=6,
+    ),
+    Panel(
+        "Agents end in",
+        "s",
+        "By follower. Entries stop 12 hours before; after the end nothing can be closed.",
+        ((gauge("hlfast_shell_agent_expires_seconds", "min", "follower"), "{{follower}}"),),
+        width=6,
     ),
 )
 

@@ -123,6 +123,22 @@ def test_runtime_turns_a_leaders_fill_into_posts_on_the_lanes(loop) -> None:
     on(loop, main)
 
 
+def test_runtime_asks_when_the_agents_of_its_settings_end_also_of_new_ones() -> None:
+    async def main() -> None:
+        async with world() as w:
+            follower = {"name": "main", "account": "0x" + "ac" * 20, "agent": "0x" + "a9" * 20}
+            w.core.settings = lambda: (json.dumps({"followers": [follower]}).encode(), 0)
+            await w.runtime.open()
+            await until(lambda: {"type": "extraAgents", "user": follower["account"]} in w.road.asked)
+            follower |= {"account": "0x" + "ad" * 20, "agent": "0x" + "b9" * 20}
+            settings = json.loads(msgspec.json.encode(w.runtime.config))
+            await w.runtime.operate(json.dumps({"do": "configure", "config": settings}).encode())
+            await w.runtime.agents.look()
+            assert {"type": "extraAgents", "user": follower["account"]} in w.road.asked
+
+    on(uvloop.new_event_loop, main)
+
+
 def test_runtime_opens_in_order_and_subscribes_what_leaders_need() -> None:
     async def main() -> None:
         async with world() as w:

@@ -27,7 +27,7 @@ from hlfast.keys import load_keys
 from hlfast.keys.lease import SignerLease
 from hlfast.telemetry.endpoint import Endpoint
 from hlfast.telemetry.logs import EventLog
-from hlfast.telemetry.process import render_gauges, render_process
+from hlfast.telemetry.process import render_by, render_gauges, render_process
 
 EXIT_OK: Final = 0
 EXIT_FATAL: Final = 1
@@ -124,7 +124,13 @@ def _endpoint(runtime: Runtime) -> Endpoint:
     core = runtime.engine.metrics()
 
     def metrics() -> bytes:
-        return core.render() + render_gauges(runtime.gauges()) + render_process()
+        agents = render_by(
+            "hlfast_shell_agent_expires_seconds",
+            "Until the follower's agent ends, as the venue last told.",
+            "follower",
+            runtime.agents.left_s(),
+        )
+        return core.render() + render_gauges(runtime.gauges()) + agents + render_process()
 
     return Endpoint(metrics, runtime.health, core.latency)
 

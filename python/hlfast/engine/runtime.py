@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from hlfast.config.model import Config
+from hlfast.engine.agents import LOOK_MS, AgentWatch
 from hlfast.engine.asks import AskExecutor
 from hlfast.engine.clock import VenueClock
 from hlfast.engine.control_socket import refusal
@@ -108,6 +109,9 @@ class Runtime:
         self.ways = Ways(config, self._door, log, venue.exchange, self._lane_up.set, ports)
         backfill = Backfill(venue.info, lambda weight: engine.reserve_weight(weight, self.clock.now_ms()))
         self.asks = AskExecutor(backfill.read, self._door.info, self.ways.want, self._accuse)
+        self.agents = AgentWatch(
+            engine, self.clock, venue.info, self._door.operate, self._tell_of_agent, ports.monotonic_ns
+        )
         self.watchdog = Watchdog(self.ways.feeds, config.engine.stall_ms)
         self._tick_ms = ports.tick_ms
         self._check_ticks = self._ticks_in(config.engine.stall_ms // LOOKS_PER_STALL)
@@ -115,6 +119,7 @@ class Runtime:
         self._clock_soon_ticks = self._ticks_in(_CLOCK_SOON_MS)
         self._meta_ticks = self._ticks_in(_META_MS)
         self._second_ticks = self._ticks_in(_SECOND_MS)
+        self._agent_ticks = self._ticks_in(LOOK_MS)
         self._ticker = Ticker(self._on_tick, engine.observe_loop_lag, period_ms=ports.tick_ms, clock=ports.monotonic_ns)
         self._busy = BusyPoll()
         self._beside = beside_weight_a_second(config)
@@ -138,6 +143,8 @@ class Runtime:
         self.ways.watch(self.engine.watched())
         self.ways.start_feeds(parse_live_coins(metadata[0], self.config.venue.dexs), parse_spot_pairs(metadata[1]))
         self._ticker.start()
+        self.agents.adopt()
+        self._run(self.agents.look())
         if self.config.engine.busy_poll:
             self._busy.start()
 
@@ -202,6 +209,8 @@ class Runtime:
         if kind == "settings":
             settings, revision = self.engine.settings()
             return msgspec.json.encode({"ok": True, "revision": revision, "settings": msgspec.Raw(settings)})
+        if kind in {"pause", "resume"}:
+            return self.agents.operate(request)
         return self._configure(request) if kind == "configure" else self._door.operate(request)
 
     def _configure(self, request: bytes) -> bytes:
@@ -213,6 +222,7 @@ class Runtime:
             return refusal(str(error), "nothing was changed")
         answer = self._door.operate(request)
         self.ways.watch(self.engine.watched())
+        self.agents.adopt()
         return answer
 
     def gauges(self) -> dict[str, tuple[str, str, float]]:
@@ -284,13 +294,15 @@ class Runtime:
         self._door.tick()
         self.asks.take(self.engine.take_requests())
         for alert in self.engine.take_alerts():
-            self._tell(alert)
+            self._tell(msgspec.json.decode(alert, type=dict[str, Any]))
         if ticks % self._check_ticks == 0:
             self.watchdog.check(self._monotonic_ns())
         if ticks % (self._clock_soon_ticks if self._probes_soon else self._clock_ticks) == 0:
             self._run(self._probe_clock())
         if ticks % self._meta_ticks == 0:
             self._run(self._refresh_metadata())
+        if ticks % self._agent_ticks == 0:
+            self._run(self.agents.look())
         if self._beside and ticks % self._second_ticks == 0:
             # Spent by another process of this address: what is counted here is not taken twice.
             self.engine.reserve_weight(self._beside, self.clock.now_ms())
@@ -302,10 +314,13 @@ class Runtime:
     def _ticks_in(self, every_ms: int) -> int:
         return max(1, every_ms // self._tick_ms)
 
-    def _tell(self, alert: bytes) -> None:
-        fields = msgspec.json.decode(alert, type=dict[str, Any])
+    def _tell_of_agent(self, level: str, code: str, text: str) -> None:
+        self._tell({"level": level, "code": code, "leader": None, "follower": None, "text": text})
+
+    def _tell(self, fields: dict[str, Any]) -> None:
         write = {"info": self._log.info, "warning": self._log.warning}.get(str(fields.get("level")), self._log.error)
         write("alert", alert=fields)
+        self.agents.on_alert(fields.get("code"), fields.get("follower"))
 
     async def _read_metadata(self) -> list[bytes]:
         """Read until it is there and understood: without the markets nothing can be decided."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import deque
+from datetime import UTC, datetime, timedelta
 from time import time_ns
 from typing import Any, BinaryIO, Final
 
@@ -20,6 +21,14 @@ _DRAIN_S: Final = 0.2
 _PORTION: Final = 64
 
 Event = tuple[int, str, str, dict[str, Any]]
+
+
+def minute(time_ms: int) -> str:
+    """Write a time (Unix ms) as people read it; what no calendar has, as the number that it is."""
+    try:
+        return f"{datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=time_ms):%Y-%m-%d %H:%M} UTC"
+    except OverflowError:
+        return f"{time_ms} ms"
 
 
 class EventLog:

@@ -26,6 +26,12 @@ def render_gauges(gauges: Mapping[str, tuple[str, str, float]]) -> bytes:
     return "".join(sample(name, kind, text, value) for name, (kind, text, value) in gauges.items()).encode()
 
 
+def render_by(name: str, text: str, label: str, values: Mapping[str, float]) -> bytes:
+    """Render a gauge with one series for each value of a label; values of labels need no escape."""
+    series = "".join(f'{name}{{{label}="{of}"}} {value:.10g}\n' for of, value in values.items())
+    return f"# HELP {name} {text}\n# TYPE {name} gauge\n{series}".encode()
+
+
 def _start_time_s() -> float:
     lines = Path("/proc/stat").read_text(encoding="ascii").splitlines()
     boot_s = next(int(line.split()[1]) for line in lines if line.startswith("btime "))

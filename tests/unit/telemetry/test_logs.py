@@ -4,7 +4,7 @@ import io
 import json
 import os
 
-from hlfast.telemetry.logs import EventLog
+from hlfast.telemetry.logs import EventLog, minute
 
 
 def lines(stream: io.BytesIO) -> list[dict]:
@@ -66,3 +66,8 @@ def test_logs_let_nobody_wait_for_a_pipe_that_nobody_reads() -> None:
         os.set_blocking(pipe.fileno(), False)
         log.close()
     assert log.lost > 4_000
+
+
+def test_minute_writes_any_time() -> None:
+    assert minute(1_800_000_059_999) == "2027-01-15 08:00 UTC"
+    assert minute(-(10**18)) == "-1000000000000000000 ms"
