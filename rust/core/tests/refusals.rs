@@ -63,6 +63,49 @@ fn an_exit_of_a_halted_coin_is_tried_again_after_ten_seconds_and_holds_no_other_
 }
 
 #[test]
+fn exits_of_one_event_go_but_for_the_halted_coin_and_what_follows_goes_at_once() {
+    let mut world = with_two_positions();
+    world.reply = Reply::RefuseCoin("ETH", "Trading is halted.");
+    let rows =
+        [("ETH", "3200", "1"), ("SOL", "100", "5")].map(|(coin, px, sz)| world.leader_trades(0, coin, "A", px, sz));
+    world.step(OwnedEvent::Frame(2, World::fills_frame(0, &rows, false)));
+    world.settle();
+    assert_eq!((world.position(0, "ETH"), world.position(0, "SOL")), (pos("0.5"), pos("2.5")));
+    world.leader_fill(0, "SOL", "A", "100", "5");
+    assert_eq!(world.position(0, "SOL"), 0, "at once");
+    world.reply = Reply::Fill;
+    world.pass(9_000);
+    assert_eq!(world.position(0, "ETH"), pos("0.5"), "the halted coin is not hammered");
+    world.pass(2_000);
+    assert_eq!(world.position(0, "ETH"), 0);
+    world.assert_receipts(5, 1);
+    world.assert_replay();
+}
+
+#[test]
+fn a_twap_of_a_halted_coin_that_does_not_begin_holds_no_exit() {
+    let account = json!({"execution": {"style": "native_twap", "seconds": 300}});
+    let mut world = World::new(1, &[account], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "12");
+    world.slice("6");
+    world.pass(30_000);
+    assert_eq!(world.engine_position(0, "SOL"), pos("6"));
+    world.reply = Reply::Text("Trading is halted.");
+    world.leader_fill(0, "ETH", "B", "3200", "12");
+    world.reply = Reply::Fill;
+    world.leader_fill(0, "SOL", "A", "100", "12");
+    assert_eq!((world.position(0, "SOL"), world.position(0, "ETH")), (0, 0), "at once");
+    world.pass(9_000);
+    assert_eq!(world.running(), [], "not hammered");
+    world.pass(2_000);
+    assert_eq!(world.running(), [(pos("6"), 0)], "it begins as soon as it can");
+    world.leader_fill(0, "ETH", "A", "3200", "12");
+    world.pass(20_000);
+    world.assert_receipts(4, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn an_opening_beyond_a_coins_open_interest_holds_no_exit() {
     let mut world = with_two_positions();
     world.reply = Reply::Text("Order would increase open interest too quickly. asset=1");

@@ -118,6 +118,8 @@ pub enum Reply {
     Refuse(&'static str),
     /// Refuses actions that have this part, and fills the others.
     RefuseWith(&'static str, &'static str),
+    /// Refuses orders of this coin, and fills the others.
+    RefuseCoin(&'static str, &'static str),
     Silence,
     /// Executes, but the answer is lost.
     Lost,
@@ -432,7 +434,12 @@ impl World {
     }
 
     fn execute(&mut self, attempt: &Attempt, order: &SentOrder, reply: &Reply) -> Value {
-        if let Reply::Text(text) = reply {
+        let refusal = match reply {
+            Reply::Text(text) => Some(text),
+            Reply::RefuseCoin(coin, text) if order.coin == *coin => Some(text),
+            _ => None,
+        };
+        if let Some(text) = refusal {
             self.cloids.insert(order.cloid.clone(), (order.size, 0));
             return json!({"error": text});
         }
