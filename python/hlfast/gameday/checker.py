@@ -26,6 +26,8 @@ CLOCK_SLACK_MS: Final = 3_000
 LEAST_USD: Final = Decimal("10.5")
 # The longest that an opening is in flight: its expiry, and the clock's error.
 FLIGHT_MS: Final = 3_000 + CLOCK_SLACK_MS
+# How long after a leader's fill an opening may execute: its age, its expiry, and the clocks' errors.
+OPENS_WITHIN_MS: Final = 8_000
 # A stop's execution is found by a read of the account or of the order, and later while reads fail.
 STOP_FOUND_MS: Final = 120_000
 # What is due at a time comes with the block after it.
@@ -54,6 +56,7 @@ class Evidence:
         healed_ms: when the faults ended.
         nominal: nothing went wrong in this run.
         sent: each action that left an engine, with venue time: its bytes.
+        delisted: coin → when the venue took it off, in venue time.
         beside: attempts of engines that ran on copies of the journal.
         copied_at: the last record before the first copy.
         resting: account → coin → what its orders in the book would trade, signed.
@@ -75,6 +78,7 @@ class Evidence:
     sent: list[tuple[int, bytes]] = field(default_factory=list)
     beside: list[dict[str, Any]] = field(default_factory=list)
     copied_at: int = 0
+    delisted: dict[str, int] = field(default_factory=dict)
     resting: dict[str, dict[str, int]] = field(default_factory=dict)
     outputs: list[tuple[str, bytes]] = field(default_factory=list)
     replayed: str | None = None
@@ -102,11 +106,17 @@ def units(text: str) -> int:
 def check(evidence: Evidence) -> list[Violation]:
     """Hold the evidence against every invariant that it can show."""
     from hlfast.gameday.expectation import convergence, never_beyond, receipts_complete
-    from hlfast.gameday.outgoing import caps_in_the_worst_case, keys_stay, reductions_reduce, signatures_once
+    from hlfast.gameday.outgoing import (
+        caps_in_the_worst_case,
+        keys_stay,
+        opens_nothing_delisted,
+        reductions_reduce,
+        signatures_once,
+    )
 
     rules: dict[str, tuple[Callable[[Evidence], Iterator[str]], ...]] = {
         "I1": (convergence,),
-        "I2": (no_order_executed_twice, one_twap_at_a_time, no_more_than_targets, never_beyond),
+        "I2": (no_order_executed_twice, one_twap_at_a_time, no_more_than_targets, never_beyond, opens_nothing_delisted),
         "I3": (journal_first,),
         "I4": (nonces, one_action_per_nonce),
         "I5": (signatures_once,),
@@ -118,7 +128,7 @@ def check(evidence: Evidence) -> list[Violation]:
         "I11": (nothing_late,),
         "I14": (within_budget,),
         "I15": (one_writer,),
-        "I16": (fills_sum_to_positions,),
+        "I16": (fills_sum_to_positions, delisted_and_gone),
         "I17": (keys_stay,),
         "I19": (decided_again,),
         "I20": (status_agrees,),
@@ -212,6 +222,12 @@ def _all_refused(action: dict[str, Any]) -> bool:
 def signed(row: dict[str, Any]) -> int:
     """An execution's size in 10^-8, below zero for a sale."""
     return units(row["sz"]) * (1 if row["side"] == "B" else -1)
+
+
+def is_settlement(evidence: Evidence, row: dict[str, Any]) -> bool:
+    """Whether the venue closed a position by itself when it took the coin off: nobody ordered that."""
+    ordered = row.get("nonce") or row.get("cloid") or row.get("twap_id")
+    return not ordered and row["time"] == evidence.delisted.get(row["coin"])
 
 
 @lru_cache(maxsize=1)
@@ -399,6 +415,10 @@ def nothing_late(evidence: Evidence) -> Iterator[str]:
     }
     for row in executions(evidence):
         attempt, at_ms = attempt_of(evidence, row), began_ms(evidence, row)
+        if is_settlement(evidence, row):
+            continue
+        if row["time"] > evidence.delisted.get(row["coin"], row["time"]):
+            yield f"{row['user']} {row['coin']}: order {row['oid']} executed after the coin was delisted"
         if attempt is None:
             yield f"{row['user']} {row['coin']}: order {row['oid']} executed under no client id or TWAP of the journal"
         elif at_ms > attempt["expires_after"] and attempt["does"] != "stop":
@@ -450,6 +470,16 @@ def fills_sum_to_positions(evidence: Evidence) -> Iterator[str]:
         for (user, coin), total in list(sums.items()):
             if user == account and total != 0:
                 yield f"{account}: fills of {coin} sum to {total}, the account holds none"
+
+
+def delisted_and_gone(evidence: Evidence) -> Iterator[str]:
+    """I16: of a coin that the venue took off no account holds anything, and nothing of it rests."""
+    for account, name in accounts(evidence).items():
+        for coin in evidence.delisted:
+            held = evidence.ledger["positions"].get(account, {}).get(coin, {}).get("szi", "0")
+            resting = evidence.resting.get(account, {}).get(coin, 0)
+            if units(held) or resting:
+                yield f"{name} {coin}: holds {held} of what was delisted, its orders would trade {resting}"
 
 
 def _lot_agrees(evidence: Evidence, name: str, coin: str, lot: dict[str, Any], venue: int) -> Iterator[str]:

@@ -19,11 +19,13 @@ from hlfast.config.portions import is_native
 from hlfast.gameday.checker import (
     CLOCK_SLACK_MS,
     LEAST_USD,
+    OPENS_WITHIN_MS,
     SCALE,
     STOP_FOUND_MS,
     Evidence,
     attempt_of,
     began_ms,
+    is_settlement,
     shared,
     signed,
     stop_hits,
@@ -42,8 +44,6 @@ _NOTIONAL_SPREAD: Final = Decimal("0.01")
 _EXIT_LIMIT: Final = Decimal("0.97")
 # The least TWAP is $100.5, valued as orders are.
 LEAST_TWAP_USD: Final = Decimal(105)
-# How long after a leader's fill an opening may execute: its age, its expiry, and the clocks' errors.
-_OPENS_WITHIN_MS: Final = 8_000
 _NEVER_MS: Final = 2**62
 
 Receipt: TypeAlias = dict[str, Any]
@@ -94,7 +94,8 @@ def moves(evidence: Evidence) -> list[Move]:
     for (address, coin), (size, _) in evidence.cast.holdings.items():
         held[address, coin] = int(size * SCALE)
     found = []
-    rows = [row for row in evidence.ledger["fills"] if row.get("leader")]
+    # What they trade, and what the venue settles for them.
+    rows = [row for row in evidence.ledger["fills"] if row["user"] in names]
     for (address, coin, time_ms), group in groupby(rows, key=lambda row: (row["user"], row["coin"], row["time"])):
         fills = list(group)
         before = held[address, coin]
@@ -333,7 +334,7 @@ def never_beyond(evidence: Evidence) -> Iterator[str]:
         if abs(after) <= abs(before) and before * after >= 0:
             continue
         # The venue goes on with a TWAP while nobody is there to end it.
-        since_ms = began_ms(evidence, row) - _OPENS_WITHIN_MS
+        since_ms = began_ms(evidence, row) - OPENS_WITHIN_MS
         until_ms = row["time"] + CLOCK_SLACK_MS
         spans = [part.span_since(since_ms, until_ms) for part in expected[key]]
         low, high = (sum(ends, Decimal(0)) for ends in zip(*spans, strict=True))
@@ -366,15 +367,16 @@ def travel(evidence: Evidence) -> Iterator[str]:
     names = {follower.account: follower.name for follower in evidence.config.followers}
     traded: dict[tuple[str, str], int] = defaultdict(int)
     for row in evidence.ledger["fills"]:
-        if row["user"] not in names:
+        if row["user"] not in names or is_settlement(evidence, row):
             continue
         attempt = attempt_of(evidence, row)
         if attempt is None or attempt["does"] != "stop":
             traded[names[row["user"]], row["coin"]] += units(row["sz"])
     most: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    all_moves = moves(evidence)
+    # Nobody can copy what the venue settles.
+    copied = [move for move in moves(evidence) if move.time_ms < evidence.delisted.get(move.coin, _NEVER_MS)]
     for follow in evidence.config.follows:
-        for move in all_moves:
+        for move in copied:
             if move.leader != follow.leader or move.coin in follow.coins_block:
                 continue
             step = LEAST_USD / move.price * SCALE + evidence.cast.lots[move.coin]

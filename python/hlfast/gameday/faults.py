@@ -39,6 +39,7 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
     "slow_network": (10, 120),
     "halt": (5, 40),
     "coin_halt": (30, 200),  # orders of one coin are refused; in some seeds alone
+    "delisting": (20, 60),  # once: a coin that a follower holds, for ever; in some seeds alone
     "thin_book": (10, 120),
     "price_jump": (10, 200),
     "disk_full": (5, 40),
@@ -49,9 +50,9 @@ PER_HOUR: Final[dict[str, tuple[float, float]]] = {
 }
 KINDS: Final = (*PER_OPPORTUNITY, *PER_HOUR)
 # Kind → (every, at): only seeds that leave `at` when divided by `every` have it. Kept seeds stay what they were.
-_SOME: Final = {"fills_lost": (10, 2), "coin_halt": (17, 15)}
+_SOME: Final = {"fills_lost": (10, 2), "coin_halt": (17, 15), "delisting": (17, 4)}
 # A crash must not become the only thing that ever happens.
-_MOST: Final = {"crash_at_send": 6, "agent_revoked": 1, "outage": 1, "frame_garbled": 30}
+_MOST: Final = {"crash_at_send": 6, "agent_revoked": 1, "outage": 1, "delisting": 1, "frame_garbled": 30}
 
 
 @dataclass

@@ -43,17 +43,21 @@ class LeaderBot:
         """Trade until cancelled."""
         while True:
             await asyncio.sleep(self._rng.expovariate(1 / _MEAN_S))
-            coin = self._rng.choice(self._world.cast.coins)
+            coin = self._rng.choice(tuple(self.positions))
             self._wander(coin)
             self._trade(coin, self._next(coin))
             if self._rng.random() < 0.2:
                 await asyncio.sleep(self._rng.uniform(0.02, 0.5))
-                self._trade(coin, self._next(coin))
+                if coin in self.positions:
+                    self._trade(coin, self._next(coin))
+
+    def leave(self, coin: str) -> None:
+        """Trade a coin no more: the venue has settled what there was of it."""
+        del self.positions[coin]
 
     def act(self, what: str) -> None:
         """Do one thing on every coin."""
-        for coin in self._world.cast.coins:
-            held = self.positions[coin]
+        for coin, held in list(self.positions.items()):
             targets = {
                 "halve": held // 2,
                 "flat": 0,

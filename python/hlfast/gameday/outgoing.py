@@ -16,6 +16,7 @@ import orjson
 from hlfast.gameday.checker import (
     FLIGHT_MS,
     LEAST_USD,
+    OPENS_WITHIN_MS,
     SCALE,
     Evidence,
     accounts,
@@ -113,6 +114,19 @@ def reductions_reduce(evidence: Evidence) -> Iterator[str]:
         beside = names[row["user"]] in shared(evidence) and row.get("cloid") in unflagged
         if reduces and not beside and (abs(after) > abs(before) or before * after < 0):
             yield f"{row['user']} {row['coin']}: a reduction took {before} to {after}"
+
+
+def opens_nothing_delisted(evidence: Evidence) -> Iterator[str]:
+    """I2: leaders' fills of a coin end with its delisting, and with the age of the last one whatever opens there."""
+    followers = evidence.config.followers
+    longest_ms = {each.name: (each.execution.seconds or 0) * 1_000 for each in followers if each.execution}
+    for at_ms, orders in _opens(evidence):
+        for order in orders:
+            if order.follower in shared(evidence) or order.expires_after < at_ms:
+                continue  # an exit may go without the venue's flag; a copy of what is too late
+            late_ms = at_ms - evidence.delisted.get(order.coin, at_ms) - longest_ms.get(order.follower, 0)
+            if late_ms > OPENS_WITHIN_MS:
+                yield f"{order.follower} {order.coin}: nonce {order.nonce} opens {late_ms} ms after the delisting"
 
 
 def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:

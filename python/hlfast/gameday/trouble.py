@@ -23,6 +23,7 @@ class Trouble:
         self._world = world
         self._faults = world.faults
         self.revoked: set[str] = set()
+        self.delisted: dict[str, int] = {}  # coin → when, in venue time
         self.filled_disk = False
         self.copies: list[Host] = []  # engines beside the one that counts
         self._endings: list[asyncio.Task[None]] = []
@@ -121,6 +122,20 @@ class Trouble:
         dice, world = self._faults.dice("coin_halt"), self._world
         world.control(op="config", halted_coins=[dice.choice(world.cast.coins)])
         self._later(dice.uniform(3, 60), lambda: world.control(op="config", halted_coins=[]))
+
+    def _delisting(self) -> None:
+        world, venue = self._world, self._world.venue.server.venue
+        accounts = [venue.account(follower.account) for follower in world.cast.followers]
+        assets = [venue.universe.by_coin[coin] for coin in world.cast.coins]
+        held = [asset.coin for asset in assets if any(account.position(asset) for account in accounts)]
+        if not held:
+            self._later(1.0, self._delisting)
+            return
+        coin = self._faults.dice("delisting").choice(held)
+        world.control(op="delist", coin=coin)
+        self.delisted[coin] = venue.time_ms()
+        for bot in world.bots:
+            bot.leave(coin)
 
     def _thin_book(self) -> None:
         dice, world = self._faults.dice("thin_book"), self._world

@@ -394,6 +394,7 @@ class World:
             status=self.host.status() if self.host is not None else {},
             cast=self.cast,
             revoked=frozenset(self.trouble.revoked),
+            delisted=dict(self.trouble.delisted),
             healed_ms=self.healed_ms,
             now_ms=self.now_ms(),
             nominal=not self.faults.struck,

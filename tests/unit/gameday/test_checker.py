@@ -11,7 +11,7 @@ import msgspec
 import orjson
 import pytest
 
-from hlfast.gameday.checker import Evidence, check
+from hlfast.gameday.checker import Evidence, check, is_settlement
 from hlfast.gameday.world import Options, World
 
 
@@ -250,3 +250,97 @@ def test_checker_knows_when_a_used_nonce_is_no_reason_to_stop(sound: Evidence, s
     agents = [follower.agent for follower in evidence.config.followers]
     evidence.status["followers"][agents.index(taken["signer"])]["stopped"] = "signer_stopped"
     assert ("I20" in invariants(evidence)) == found
+
+
+@pytest.fixture(scope="module")
+def delisted(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """The venue takes off a coin that followers hold."""
+    world = World(Options(seed=5, seconds=200, only=frozenset({"delisting"})), tmp_path_factory.mktemp("seed"))
+    result = world.run()
+    assert result.violations == []
+    assert len(world.last_evidence.delisted) == 1
+    assert len(settlements(world.last_evidence)) > 1
+    return world.last_evidence
+
+
+def settlements(evidence: Evidence) -> list[dict]:
+    return [row for row in executions(evidence) if is_settlement(evidence, row)]
+
+
+def test_checker_takes_no_trade_of_the_venues_for_a_settlement_unless_it_delisted(delisted: Evidence) -> None:
+    assert "I11" in invariants(replace(delisted, delisted={}))
+    evidence = bent(delisted)
+    settlements(evidence)[0]["time"] += 1
+    assert "I11" in invariants(evidence)
+    for what, value in (("nonce", 1), ("cloid", "0x01"), ("twap_id", 1)):
+        evidence = bent(delisted)
+        settlements(evidence)[0][what] = value
+        assert "I11" in invariants(evidence)
+
+
+def test_checker_sees_an_execution_after_the_delisting(delisted: Evidence) -> None:
+    evidence = bent(delisted)
+    ((coin, at_ms),) = evidence.delisted.items()
+    row = next(row for row in executions(evidence) if row["coin"] == coin and not is_settlement(evidence, row))
+    row["time"] = at_ms + 1
+    assert any("after the coin was delisted" in violation.text for violation in check(evidence))
+
+
+def test_checker_sees_what_a_settlement_left(delisted: Evidence) -> None:
+    ((coin, _),) = delisted.delisted.items()
+    account = settlements(delisted)[0]["user"]
+    evidence = bent(delisted)
+    evidence.ledger["positions"][account][coin] = {"szi": "1", "entryPx": "1"}
+    assert {"I1", "I16", "I20"} <= invariants(evidence)
+    evidence = bent(delisted)
+    settlements(evidence)[0]["sz"] = "0.00001"
+    assert "I16" in invariants(evidence)
+    assert "I16" in invariants(replace(delisted, resting={account: {coin: 1}}))
+
+
+def test_checker_lets_a_settlement_explain_no_volume_and_counts_it_for_none(delisted: Evidence) -> None:
+    evidence = bent(delisted)
+    ((coin, _),) = evidence.delisted.items()
+    ordered = [row for row in evidence.ledger["fills"] if row["coin"] == coin and not is_settlement(evidence, row)]
+    least = min((row for row in executions(evidence) if row in ordered), key=lambda row: float(row["sz"]))
+    for row in ordered:
+        if row is not least:
+            evidence.ledger["fills"].remove(row)
+    assert any(f"{coin}: traded" in each.text and "explain 0.0000" in each.text for each in check(evidence))
+    evidence = bent(evidence)
+    evidence.ledger["fills"].remove(least)
+    assert not any(f"{coin}: traded" in each.text for each in check(evidence))
+
+
+def test_checker_sees_an_opening_that_leaves_long_after_the_delisting(delisted: Evidence) -> None:
+    ((coin, at_ms),) = delisted.delisted.items()
+    number = next(number for number, name in delisted.cast.assets.items() if name == coin)
+
+    def opened(late_ms: int) -> Evidence:
+        evidence = bent(delisted)
+        place, payload = next(
+            (place, payload)
+            for place, (_, payload) in enumerate(evidence.sent)
+            if any(row["a"] == number and not row["r"] for row in orders_of(payload))
+        )
+        attempt = next(
+            row for row in evidence.objects("attempt") if set(row["cloids"]) & {row["c"] for row in orders_of(payload)}
+        )
+        body = orjson.loads(payload)
+        content = body["request"]["payload"] if "request" in body else body
+        content["expiresAfter"] = attempt["expires_after"] = at_ms + late_ms + 1_000
+        sent = [*evidence.sent]
+        sent[place] = at_ms + late_ms, orjson.dumps(body)
+        return replace(evidence, sent=sent)
+
+    assert not late_openings(opened(2_000))
+    assert late_openings(opened(9_000))
+
+
+def orders_of(payload: bytes) -> list[dict]:
+    body = orjson.loads(payload)
+    return (body["request"]["payload"] if "request" in body else body)["action"].get("orders", [])
+
+
+def late_openings(evidence: Evidence) -> list[str]:
+    return [each.text for each in check(evidence) if each.invariant == "I2" and "after the delisting" in each.text]
