@@ -31,6 +31,7 @@ fn malformed_rows_are_refused_by_name_and_change_nothing() {
         (json!({"px": "1e5"}), "bad price"),
         (json!({"px": ""}), "bad price"),
         (json!({"px": nines}), "bad price"),
+        (json!({"px": "0.0"}), "row of price zero"),
         (json!({"px": 3200.5}), "expected a string"),
         (json!({"px": null}), "expected a string"),
         (json!({"sz": "-0.5"}), "bad size"),

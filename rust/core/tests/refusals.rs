@@ -106,6 +106,24 @@ fn a_twap_of_a_halted_coin_that_does_not_begin_holds_no_exit() {
 }
 
 #[test]
+fn exits_of_a_batch_that_is_refused_whole_go_one_by_one() {
+    for text in ["Trading is halted.", "Order has invalid size."] {
+        let mut world = with_two_positions();
+        // For the fault of one of its orders, perhaps.
+        world.reply = Reply::RefuseWith("/orders/1", text);
+        let rows = [("ETH", "3200", "1"), ("SOL", "100", "10")];
+        let rows = rows.map(|(coin, px, sz)| world.leader_trades(0, coin, "A", px, sz));
+        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &rows, false)));
+        world.settle();
+        assert_eq!((world.position(0, "ETH"), world.position(0, "SOL")), (pos("0.5"), pos("5")), "{text}");
+        world.pass(12_000);
+        assert_eq!((world.position(0, "ETH"), world.position(0, "SOL")), (0, 0), "{text}");
+        world.assert_receipts(4, 1);
+        world.assert_replay();
+    }
+}
+
+#[test]
 fn an_opening_beyond_a_coins_open_interest_holds_no_exit() {
     let mut world = with_two_positions();
     world.reply = Reply::Text("Order would increase open interest too quickly. asset=1");

@@ -12,6 +12,8 @@ use crate::planted::{Bug, planted};
 
 /// The venue takes nothing now: ask again after this. Its own rhythm for an exhausted address is one request in 10 s.
 const WAIT_MS: u64 = 10_000;
+/// So far apart are the coins of a batch that was refused whole.
+const APART_MS: u64 = 250;
 
 /// What is proven of one order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,8 +178,11 @@ impl Engine {
         }
         let mut coins: Vec<CoinId> = attempt.legs.iter().map(|leg| leg.coin).collect();
         coins.dedup();
-        for coin in coins {
-            self.settle_coin(post, &attempt, results, coin, was_unknown, now_ms, out);
+        for coin in &coins {
+            self.settle_coin(post, &attempt, results, *coin, was_unknown, now_ms, out);
+        }
+        if results.iter().all(|result| result.class.is_some()) {
+            self.part_ways(follower, &coins);
         }
         // Whatever it left is not tried again for a follower that was stopped meanwhile: its receipts must not wait for that.
         if let Some(reason) = self.state.follower(follower).and_then(|state| state.stopped) {
@@ -185,6 +190,16 @@ impl Engine {
         }
         self.enforce_after_answer(follower, now_ms, out);
         self.state.waiting.insert(follower);
+    }
+
+    /// One order may have had its whole batch refused, and would again: from now on each coin is tried by itself.
+    fn part_ways(&mut self, follower: u32, coins: &[CoinId]) {
+        for (place, coin) in (1..).zip(coins.iter().skip(1)) {
+            let Some(lot) = self.state.lot_mut(follower, *coin) else { continue };
+            lot.retry_ms = lot.retry_ms.saturating_add(APART_MS * place);
+            let due = lot.retry_ms;
+            self.state.due.insert((due, follower));
+        }
     }
 
     /// What a refusal means beyond its own order.

@@ -432,6 +432,10 @@ fn checked(scan: &Scan<'_>, row: FillRow, has: u8, needs: u8) -> Result<FillRow>
     if row.size.is_zero() {
         return Err(scan.error("row of size zero"));
     }
+    // Remembered, it would be what the coin's exits are priced by.
+    if row.price.is_zero() {
+        return Err(scan.error("row of price zero"));
+    }
     if row.time_ms > MAX_TIME_MS {
         return Err(scan.error("row with an impossible time"));
     }
