@@ -157,6 +157,37 @@ fn what_a_stop_closed_is_not_taken_for_somebody_elses_part() {
 }
 
 #[test]
+fn a_stop_of_which_the_book_left_a_part_was_hit_all_the_same() {
+    let mut world = with_a_stop();
+    world.hit_stops_in("SOL", pos("4.9"));
+    world.restart();
+    world.pass(60_000);
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "disaster_stop_filled")), (0, 1), "the rest goes too");
+    assert_eq!((alerts(&world, "position_drift"), world.open_stops(0).len()), (0, 0));
+    world.leader_fill(0, "SOL", "B", "80", "4");
+    world.pass(8_000);
+    assert_eq!((world.position(0, "SOL"), world.open_stops(0)), (pos("2"), vec![sol("-2", "72")]));
+    world.assert_replay();
+}
+
+#[test]
+fn a_flip_into_a_thin_book_is_not_opened_twice_where_a_stop_had_closed_a_part() {
+    let mut world = with_a_stop();
+    world.hit_stops_in("SOL", pos("4.9"));
+    // The close finds what the stop left; of the opening the book takes less than was to be closed.
+    world.reply = Reply::Part(0.37);
+    world.leader_fill(0, "SOL", "A", "90", "36");
+    assert_eq!(world.position(0, "SOL"), pos("-4.81"));
+    world.reply = Reply::Fill;
+    world.pass(60_000);
+    assert_eq!((world.position(0, "SOL"), alerts(&world, "position_drift")), (pos("-13"), 0));
+    let orders = world.sent.iter().flat_map(|sent| &sent.orders);
+    let opened: Vec<i64> = orders.filter(|order| !order.reduce_only && !order.is_buy).map(|order| order.size).collect();
+    assert_eq!(opened, [pos("13"), pos("8.19")], "nothing is opened that is there already");
+    world.assert_replay();
+}
+
+#[test]
 fn an_order_to_the_other_side_after_an_unseen_hit_is_no_manual_position() {
     let mut world = with_a_stop();
     world.hit_stops("SOL");

@@ -147,7 +147,7 @@ fn order_word(value: &Value) -> Result<&str, AnswerError> {
     value.pointer("/order/status").and_then(Value::as_str).ok_or("no order status")
 }
 
-/// What became of an order that rested. Its sizes can't tell: the venue takes from what is left of a resting reduce-only
+/// What became of an order that rested. Its sizes can't tell how much: the venue takes from what is left of a resting reduce-only
 /// order whatever its position loses otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopFate {
@@ -155,9 +155,9 @@ pub enum StopFate {
     Unknown,
     /// It rests, or has just woken.
     Open,
-    /// It woke and was executed.
+    /// It woke and was executed, whole or as far as the book went.
     Filled,
-    /// Cancelled or refused.
+    /// Cancelled or refused; nothing was executed.
     Gone,
 }
 
@@ -172,11 +172,22 @@ pub fn parse_stop_status(body: &[u8]) -> Result<StopFate, AnswerError> {
         Some("order") => {}
         _ => return Err("no status"),
     }
+    let part = woke_and_shrank(&value);
     Ok(match order_word(&value)? {
         "open" | "triggered" => StopFate::Open,
         "filled" => StopFate::Filled,
+        "canceled" if part => StopFate::Filled,
         _ => StopFate::Gone,
     })
+}
+
+/// The book was too thin for a stop that woke: the venue calls off what is left of it, under the word of a cancel. One that
+/// still waited for its price is a trigger to its end.
+fn woke_and_shrank(value: &Value) -> bool {
+    let size = |name| text(value.pointer(name)).and_then(|text| Sz::parse(text).ok());
+    let sizes = size("/order/order/sz").zip(size("/order/order/origSz"));
+    let waited = value.pointer("/order/order/isTrigger").and_then(Value::as_bool);
+    waited == Some(false) && sizes.is_some_and(|(left, original)| left < original)
 }
 
 /// Parses `userFillsByTime`; the rows' coins are spans of `body`.

@@ -12,14 +12,17 @@ pub struct RestingStop {
     pub order: SentOrder,
     /// `open`, `filled` or `canceled`.
     pub word: &'static str,
+    /// What a book that was too thin left of it once it woke.
+    pub left: Option<i64>,
 }
 
 impl RestingStop {
     pub fn status(&self, now_ms: u64) -> Value {
-        let left = if self.word == "filled" { 0 } else { self.order.size };
-        let sizes =
-            json!({"origSz": Pos::from_raw(self.order.size).to_string(), "sz": Pos::from_raw(left).to_string()});
-        json!({"status": "order", "order": {"order": sizes, "status": self.word, "statusTimestamp": now_ms}})
+        let left = if self.word == "filled" { 0 } else { self.left.unwrap_or(self.order.size) };
+        let waits = self.word != "filled" && self.left.is_none();
+        let order = json!({"origSz": Pos::from_raw(self.order.size).to_string(), "sz": Pos::from_raw(left).to_string(),
+            "isTrigger": waits});
+        json!({"status": "order", "order": {"order": order, "status": self.word, "statusTimestamp": now_ms}})
     }
 }
 
@@ -117,7 +120,7 @@ impl World {
             return answer("order", json!({"error": text}));
         }
         let account = self.account(sent.attempt.follower);
-        self.stops.push(RestingStop { account, order: order.clone(), word: "open" });
+        self.stops.push(RestingStop { account, order: order.clone(), word: "open", left: None });
         answer("order", json!({"resting": {"oid": 9, "cloid": order.cloid}}))
     }
 
@@ -181,6 +184,11 @@ impl World {
 
     /// The mark price reaches every stop of a coin: what only reduces takes what there is, in the order of their coming.
     pub fn hit_stops(&mut self, coin: &str) {
+        self.hit_stops_in(coin, i64::MAX);
+    }
+
+    /// The price reaches the stops of a coin, whose book is only so deep for each of them.
+    pub fn hit_stops_in(&mut self, coin: &str, depth: i64) {
         for at in 0..self.stops.len() {
             let stop = self.stops[at].clone();
             if stop.word != "open" || stop.order.coin != coin {
@@ -188,9 +196,11 @@ impl World {
             }
             let position = self.positions.entry((stop.account, stop.order.coin)).or_default();
             let reduces = *position != 0 && (*position > 0) != stop.order.is_buy;
-            let size = if reduces { stop.order.size.min(position.abs()) } else { 0 };
+            let room = if reduces { stop.order.size.min(position.abs()) } else { 0 };
+            let size = room.min(depth);
             *position += if stop.order.is_buy { size } else { -size };
-            self.stops[at].word = if size > 0 { "filled" } else { "canceled" };
+            self.stops[at].word = if room > 0 && size == room { "filled" } else { "canceled" };
+            self.stops[at].left = (0 < size && size < room).then(|| stop.order.size - size);
         }
     }
 }
