@@ -400,3 +400,22 @@ fn a_full_simulated_disk_turns_to_the_reserve_and_back() {
     }
     assert!(!journal.in_reserve());
 }
+
+#[test]
+fn a_spare_behind_the_reserve_does_not_end_it_while_the_disk_is_full() {
+    let home = Temporary::new();
+    let options = Options::simulated(Durability::Durable);
+    let (mut journal, _) = Journal::open(&home.0, options, Arc::default(), 0, &mut |_| Ok(())).unwrap();
+    // The reserve is whole, and the spare has its first blocks.
+    journal.round();
+    journal.round();
+    journal.set_disk_full(true);
+    let mut number = 0;
+    while segments(&home.0).unwrap().iter().filter(|segment| segment.header.is_some()).count() < 3 {
+        number += 1;
+        append(&mut journal, number, 50_000);
+        journal.write().unwrap();
+        assert!(number < 500, "no third segment");
+    }
+    assert!(journal.in_reserve(), "what was left of the disk is no room");
+}

@@ -146,9 +146,8 @@ impl Journal {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let leaves_reserve = self.in_reserve && !self.shared.full.load(Ordering::Acquire);
         let ends = self.offset + self.buffer.len() as u64 > self.size;
-        let written = if leaves_reserve || ends { self.roll() } else { self.write_here() };
+        let written = if self.leaves_reserve() || ends { self.roll() } else { self.write_here() };
         self.settle(written)
     }
 
@@ -220,8 +219,15 @@ impl Journal {
         self.shared.write_at(&self.segment, &self.buffer, self.offset, self.in_reserve).map_err(io("write", &self.path))
     }
 
-    /// Goes on in the spare segment, or in a new one when none is there yet.
+    /// There is room for a whole segment again.
+    fn leaves_reserve(&self) -> bool {
+        self.in_reserve && !self.shared.full.load(Ordering::Acquire)
+    }
+
+    /// Goes on in the spare segment, or in a new one when none is there yet. On a full disk the spare's blocks, as far as it
+    /// has any, only prolong the reserve.
     fn roll(&mut self) -> Result<(), JournalError> {
+        let has_room = !self.in_reserve || self.leaves_reserve();
         let taken = locked(&self.shared.spare).take();
         let spare = match taken {
             Some(spare) => spare,
@@ -229,7 +235,7 @@ impl Journal {
         };
         let path = segment_path(&self.shared.directory, spare.index);
         self.begin_segment(spare.file, path, spare.filled.max(self.shared.segment_bytes))?;
-        self.in_reserve = false;
+        self.in_reserve = !has_room;
         Ok(())
     }
 
