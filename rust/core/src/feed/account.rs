@@ -138,9 +138,13 @@ pub fn parse_order_status(body: &[u8]) -> Result<Fate, AnswerError> {
         "open" | "triggered" => Ok(Fate::Open),
         "filled" => Ok(Fate::Over(original)),
         // A refused order executed nothing, whatever its sizes say.
-        rejected if rejected == "rejected" || rejected.ends_with("Rejected") => Ok(Fate::Over(Sz::ZERO)),
+        word if is_refusal(word) => Ok(Fate::Over(Sz::ZERO)),
         _ => original.checked_sub(rest).map(Fate::Over).ok_or("order with more left than it had"),
     }
+}
+
+fn is_refusal(word: &str) -> bool {
+    word == "rejected" || word.ends_with("Rejected")
 }
 
 fn order_word(value: &Value) -> Result<&str, AnswerError> {
@@ -176,13 +180,13 @@ pub fn parse_stop_status(body: &[u8]) -> Result<StopFate, AnswerError> {
     Ok(match order_word(&value)? {
         "open" | "triggered" => StopFate::Open,
         "filled" => StopFate::Filled,
-        "canceled" if part => StopFate::Filled,
+        word if part && !is_refusal(word) => StopFate::Filled,
         _ => StopFate::Gone,
     })
 }
 
-/// The book was too thin for a stop that woke: the venue calls off what is left of it, under the word of a cancel. One that
-/// still waited for its price is a trigger to its end.
+/// The book was too thin for a stop that woke: the venue calls off what is left of it, under the word of one cancel or another.
+/// One that still waited for its price is a trigger to its end.
 fn woke_and_shrank(value: &Value) -> bool {
     let size = |name| text(value.pointer(name)).and_then(|text| Sz::parse(text).ok());
     let sizes = size("/order/order/sz").zip(size("/order/order/origSz"));
