@@ -129,6 +129,7 @@ def _scraped_round(copier: Copier, drive: Drive, work: Path, *, scraped: bool) -
     identity.write_agents(work / "agents", accounts)
     with SinkProcess(identity.LEADER, work / "agents") as sink, copier.running(sink, accounts, work / "copier"):
         address = service.metrics_url(work / "copier").removeprefix("http://").partition("/")[0]
+        before = copier.merged(work / "copier")
         report = sink.command(
             op="run",
             events=drive.events,
@@ -137,6 +138,7 @@ def _scraped_round(copier: Copier, drive: Drive, work: Path, *, scraped: bool) -
             followers=1,
             scrape={"address": address, "every_us": SCRAPE_US} if scraped else None,
         )
+        report |= {"merged": copier.merged(work / "copier") - before}
         return report, [took_ns / 1e9 for took_ns in report["scrapes_ns"]]
 
 
