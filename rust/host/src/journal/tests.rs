@@ -382,11 +382,15 @@ fn a_simulated_power_loss_takes_at_most_what_was_not_synced() {
     }
 }
 
+fn on_a_simulated_disk(home: &Temporary) -> Journal {
+    let options = Options::simulated(Durability::Durable);
+    Journal::open(&home.0, options, Arc::default(), 0, &mut |_| Ok(())).unwrap().0
+}
+
 #[test]
 fn a_full_simulated_disk_turns_to_the_reserve_and_back() {
     let home = Temporary::new();
-    let options = Options::simulated(Durability::Durable);
-    let (mut journal, _) = Journal::open(&home.0, options, Arc::default(), 0, &mut |_| Ok(())).unwrap();
+    let mut journal = on_a_simulated_disk(&home);
     journal.round();
     journal.set_disk_full(true);
     append(&mut journal, 1, 100);
@@ -404,8 +408,7 @@ fn a_full_simulated_disk_turns_to_the_reserve_and_back() {
 #[test]
 fn a_spare_behind_the_reserve_does_not_end_it_while_the_disk_is_full() {
     let home = Temporary::new();
-    let options = Options::simulated(Durability::Durable);
-    let (mut journal, _) = Journal::open(&home.0, options, Arc::default(), 0, &mut |_| Ok(())).unwrap();
+    let mut journal = on_a_simulated_disk(&home);
     // The reserve is whole, and the spare has its first blocks.
     journal.round();
     journal.round();

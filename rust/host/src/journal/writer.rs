@@ -227,7 +227,7 @@ impl Journal {
     /// Goes on in the spare segment, or in a new one when none is there yet. On a full disk the spare's blocks, as far as it
     /// has any, only prolong the reserve.
     fn roll(&mut self) -> Result<(), JournalError> {
-        let has_room = !self.in_reserve || self.leaves_reserve();
+        let is_left = self.leaves_reserve();
         let taken = locked(&self.shared.spare).take();
         let spare = match taken {
             Some(spare) => spare,
@@ -235,7 +235,7 @@ impl Journal {
         };
         let path = segment_path(&self.shared.directory, spare.index);
         self.begin_segment(spare.file, path, spare.filled.max(self.shared.segment_bytes))?;
-        self.in_reserve = !has_room;
+        self.in_reserve &= !is_left;
         Ok(())
     }
 
