@@ -393,6 +393,27 @@ fn fills_that_a_believed_account_was_ahead_of_do_not_move_the_ledger_back() {
 }
 
 #[test]
+fn a_fill_between_the_read_of_fills_and_that_of_positions_gets_its_receipt() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    // No feed brings either; the second one comes when the fills were read, and before the position is.
+    let missed = world.leader_trades(0, "SOL", "A", "100", "4");
+    world.history = Some(vec![missed.clone()]);
+    let later = world.leader_trades(0, "SOL", "A", "100", "2");
+    while !world.alerts.iter().any(|alert| alert.code == "leader_reconciled") {
+        world.history = Some(vec![missed.clone()]);
+        world.step(OwnedEvent::Tick);
+        world.pass(100);
+    }
+    assert_eq!(world.position(0, "SOL"), pos("2"), "the account was believed");
+    world.history = Some(vec![later, missed]);
+    world.pass(62_000);
+    assert_eq!(world.position(0, "SOL"), pos("2"));
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn a_leader_position_that_no_fill_explains_is_believed_after_a_second_look() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "SOL", "B", "100", "10");

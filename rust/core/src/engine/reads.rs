@@ -350,6 +350,7 @@ impl Engine {
             let wait = match gap {
                 _ if again => SECOND_LOOK_MS,
                 Some(Gap::Positions) => SECOND_LOOK_MS,
+                _ if self.owes_soon(leader, now_ms) => SECOND_LOOK_MS,
                 _ if !is_whole => SNAPSHOT_FIRST_MS,
                 _ => self.config.engine.reconcile_ms,
             };
@@ -368,6 +369,11 @@ impl Engine {
             *whole = read_ms.max(*whole);
         }
         *whole >= youngest_tape
+    }
+
+    fn owes_soon(&self, leader: u32, now_ms: u64) -> bool {
+        let owed_ms = self.state.leaders.get(leader as usize).map_or(0, |state| state.owed_ms);
+        owed_ms > now_ms && owed_ms <= now_ms.saturating_add(SECOND_LOOK_MS)
     }
 
     /// Positions are the ledger's: no fill is missing, but those that could not be read.
@@ -470,9 +476,12 @@ impl Engine {
         let confirmed = entry.suspect == Some(position);
         entry.suspect = Some(position);
         match (gap, confirmed) {
-            // Fills were read and it still differs: believe the account.
+            // Fills were read and it still differs: believe the account. What came between the two reads is owed a receipt.
             (Gap::Positions, _) => {
                 entry.last_ms = read_ms;
+                if state.owed_ms == 0 {
+                    state.owed_ms = now_ms.saturating_add(SECOND_LOOK_MS);
+                }
                 self.reconcile_leader(leader, coin, position, now_ms, out);
                 false
             }
