@@ -3,6 +3,7 @@ mod adrift;
 mod asked;
 mod losses;
 mod rebalances;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -264,7 +265,7 @@ pub struct Entry {
     pub follow: u32,
     /// The decision that added it.
     pub decision: u64,
-    /// What it added to E, signed, in 10^-20.
+    /// What it added to E, signed, in 10^-20, less what the leader's reductions took of that.
     pub amount: i128,
     /// Given back after this.
     pub deadline_ms: u64,
@@ -479,7 +480,12 @@ pub struct State {
     /// How far below what is believed a follower's coin may be since its stop was hit, in 10^-8, always negative. The other end
     /// stands in `Stop::adrift_above`.
     pub adrift_below: BTreeMap<(u32, CoinId), i64>,
+    /// What is bought of an edge's parts of E that wait on a coin, in 10^-20, never negative.
+    pub bought: Bought,
 }
+
+/// By edge and coin.
+pub type Bought = BTreeMap<(u32, CoinId), i128>;
 
 macro_rules! as_units {
     ($($name:ident),*) => {$(

@@ -110,6 +110,46 @@ fn an_increase_of_one_leader_against_the_net_lets_the_other_side_grow_by_no_chea
 }
 
 #[test]
+fn a_reduction_is_no_purchase_of_a_part_that_waits() {
+    // What fills of the addition's last order before it is too old, and what the reduced position is then.
+    for (part, held) in [(0.0, "7.5"), (0.4, "9.5")] {
+        let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+        world.leader_fill(0, "SOL", "B", "100", "20");
+        world.reply = Reply::Text("Order could not immediately match against any resting orders. asset=2");
+        world.leader_fill(0, "SOL", "B", "100", "20");
+        if part > 0.0 {
+            world.reply = Reply::Part(part);
+        }
+        world.leader_fill(0, "SOL", "A", "100", "10");
+        assert_eq!(world.status()["follows"][0]["entitled"]["SOL"], "15", "three quarters of both");
+        world.quote("SOL", "101.0", "101.1");
+        world.reply = Reply::Fill;
+        world.pass(6_000);
+        assert_eq!(world.position(0, "SOL"), pos(held), "three quarters of what was held, and what was bought since");
+        assert_eq!(world.status()["follows"][0]["entitled"]["SOL"], held);
+        assert_eq!(world.outcomes().len(), 3);
+        world.assert_receipts(3, 1);
+        world.assert_replay();
+    }
+}
+
+#[test]
+fn what_a_reduction_takes_of_an_order_on_its_way_is_bought_of_no_later_part() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    for (side, size) in [("B", "20"), ("B", "40"), ("A", "30")] {
+        let row = world.leader_trades(0, "SOL", side, "100", size);
+        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    }
+    assert_eq!((world.queue.len(), world.status()["follows"][0]["entitled"]["SOL"].as_str()), (1, Some("15")));
+    world.quote("SOL", "101.0", "101.1");
+    world.settle();
+    world.pass(3_000);
+    assert_eq!(world.position(0, "SOL"), pos("5"), "half of the first: the second never was");
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn a_coin_keeps_its_name_when_the_universe_is_listed_anew() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "ETH", "B", "3000", "2");

@@ -398,3 +398,23 @@ fn receipts_of_a_net_of_nothing_say_so() {
     assert_eq!(world.outcomes(), [(Outcome::Filled, "none"), (Outcome::Filled, "none")]);
     world.assert_receipts(2, 1);
 }
+
+#[test]
+fn what_an_exit_uncovers_of_a_delisted_coin_is_not_opened() {
+    let mut world = followed(2, json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "5");
+    world.leader_fill(1, "SOL", "A", "100", "5");
+    let universe = ["BTC", "ETH", "SOL", "OLDX"]
+        .map(|name| json!({"name": name, "szDecimals": 2, "maxLeverage": 10, "isDelisted": true}));
+    world.step(OwnedEvent::Meta(json!({ "universe": universe }).to_string().into_bytes()));
+    let sent = world.sent.len();
+    world.leader_fill(0, "SOL", "A", "100", "5");
+    world.pass(10_000);
+    assert_eq!((world.sent.len(), world.position(0, "SOL")), (sent, 0));
+    world.leader_fill(1, "SOL", "B", "100", "5");
+    world.pass(10_000);
+    assert_eq!((world.sent.len(), world.position(0, "SOL")), (sent, 0));
+    consistent(&world);
+    world.assert_receipts(4, 1);
+    world.assert_replay();
+}

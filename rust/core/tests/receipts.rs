@@ -33,6 +33,24 @@ fn a_flip_whose_opening_expired_is_filled_in_part_also_when_its_close_missed_aft
 }
 
 #[test]
+fn a_flip_of_which_nothing_was_executed_is_merged_into_the_exit_that_takes_its_close_over() {
+    let mut world = one(json!({}), json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.reply = Reply::Text(NO_MATCH);
+    world.leader_fill(0, "SOL", "A", "100", "30");
+    world.leader_fill(0, "SOL", "B", "100", "20");
+    world.reply = Reply::Fill;
+    world.pass(6_000);
+    assert_eq!(world.position(0, "SOL"), 0);
+    assert_eq!(
+        world.outcomes().iter().map(|outcome| outcome.0).collect::<Vec<_>>(),
+        [Outcome::Filled, Outcome::MergedInto, Outcome::Filled]
+    );
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn a_flip_whose_opening_a_gate_refused_still_says_so_when_its_close_missed_once() {
     let mut world = one(json!({}), json!({"max_value_usd": "1500"}));
     world.leader_fill(0, "SOL", "B", "100", "10");

@@ -242,8 +242,8 @@ impl Engine {
             let part = if before > 0 { held.position.clamp(0, before) } else { held.position.clamp(before, 0) };
             lot.own = before.saturating_sub(part);
             lot.manual = lot.manual.saturating_add(part);
-            lot.entries.retain(|entry| !entry.is_part_of(follow));
             let own = i128::from(lot.own).saturating_mul(UNIT);
+            self.state.retain_entries(follower, coin, |entry| !entry.is_part_of(follow));
             let rest = Held { position: held.position.saturating_sub(part), ..Held::default() };
             self.state.set_held(follow, coin, rest);
             pay(&mut self.state.edges, follow, part.saturating_neg(), price);

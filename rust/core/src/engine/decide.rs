@@ -6,7 +6,7 @@ use super::{Engine, FIRST_CHUNK, LAST_CHUNK, NEXT_CHUNK};
 use crate::commands::{CoinId, Commands, Numbers, Outcome, Reason};
 use crate::config_check::{CheckedFollow, Mode};
 use crate::copy::entitle::{Move, classify};
-use crate::copy::sizing::{Basis, opening_ratio, scale_down, step, to_position};
+use crate::copy::sizing::{Basis, opening_ratio, step, to_position};
 use crate::num::{Pos, Px};
 use crate::planted::{Bug, planted};
 use crate::state::{Change, Entry, Held, Pending};
@@ -175,16 +175,11 @@ impl Engine {
 
     /// Lowers E, and with it what of this edge still waits to be bought.
     fn fall(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held, before: i64, after: i64) {
-        let kind = classify(before, after);
         held.fall(before, after);
-        let Some(lot) = self.state.lot_mut(follower, coin) else { return };
-        match kind {
+        match classify(before, after) {
             Move::None | Move::Increase => {}
-            Move::Reduce => {
-                let mine = lot.entries.iter_mut().filter(|entry| entry.follow == follow);
-                mine.for_each(|entry| entry.amount = scale_down(entry.amount, after, before));
-            }
-            Move::Flat | Move::Flip => lot.entries.retain(|entry| !entry.is_part_of(follow)),
+            Move::Reduce => self.state.scale_waiting(follower, follow, coin, after, before),
+            Move::Flat | Move::Flip => self.state.retain_entries(follower, coin, |entry| !entry.is_part_of(follow)),
         }
     }
 
@@ -192,9 +187,7 @@ impl Engine {
     pub(super) fn drop_part(&mut self, follow: u32, follower: u32, coin: u32, held: &mut Held) {
         held.entitled = 0;
         held.ratio = None;
-        if let Some(lot) = self.state.lot_mut(follower, coin) {
-            lot.entries.retain(|entry| !entry.is_part_of(follow));
-        }
+        self.state.retain_entries(follower, coin, |entry| !entry.is_part_of(follow));
     }
 
     /// The part of an increase that every gate lets pass, added to E; or the gate that says no.
@@ -407,6 +400,9 @@ impl Engine {
                 let decision = change.decision;
                 lot.entries.push(Entry { follow, decision, amount, deadline_ms, price, post: None, behind: false });
             }
+            // What another edge gave up was there at once.
+            let now = self.state.held(follow, change.coin).position;
+            self.state.note_bought(follower, follow, change.coin, first.position, now);
         }
         // What rests is soon over anyhow; a TWAP is replaced by one of all that is missing now.
         if verdict.reduces || (verdict.added != 0 && self.execution(follower).is_native()) {

@@ -52,8 +52,9 @@ impl Engine {
             for (follow, part) in follows.iter().copied().zip(&parts) {
                 let mut held = self.state.held(follow, coin);
                 let moved = part.held.saturating_sub(held.position);
-                held.position = part.held;
+                let before = std::mem::replace(&mut held.position, part.held);
                 self.state.set_held(follow, coin, held);
+                self.state.note_bought(follower, follow, coin, before, part.held);
                 pay(&mut self.state.edges, follow, moved, price);
                 if rate != 0 {
                     self.state.losses.follow_mut(follow).charge(moved, price, rate);

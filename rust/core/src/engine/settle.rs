@@ -301,7 +301,7 @@ impl Engine {
                 lot.let_go(post, |_| {});
                 return;
             }
-            lot.entries.retain(|entry| entry.post != Some(post));
+            self.state.retain_entries(attempt.follower, coin, |entry| entry.post != Some(post));
             self.finish_covered(attempt.follower, coin, post, None, now_ms, out);
             self.uncover_rest(attempt.follower, coin);
             return;

@@ -285,9 +285,7 @@ impl Engine {
 
     /// Entries stay in E but no longer wait: nothing will be given back.
     fn keep_entries(&mut self, follower: u32, coin: CoinId) {
-        if let Some(lot) = self.state.lot_mut(follower, coin) {
-            lot.entries.retain(|entry| entry.post.is_some());
-        }
+        self.state.retain_entries(follower, coin, |entry| entry.post.is_some());
     }
 
     /// Entries whose time is over give their part of E back. True if there were any.
@@ -298,23 +296,29 @@ impl Engine {
         })
     }
 
-    /// Gives parts of E back, newest first, as far as they were not bought, for the reason that `why` has for an entry. "Not
-    /// bought" is the distance between Σ E and what the engine holds, without what is being sold of it, in the part's direction: so
-    /// what was filled stays and nothing is given back twice. True if there was any such entry.
+    /// Gives parts of E back, newest first, as far as they were not bought, for the reason that `why` has for an entry. What was
+    /// bought of a part, by an order or of another edge, stays; what a leader's reduction asked for meanwhile is no purchase. At least
+    /// the distance between Σ E and what the engine holds, without what is being sold of it, in the part's direction, is not bought.
+    /// True if there was any such entry.
     pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, why: impl Fn(&Entry) -> Option<Reason>) -> bool {
         let net = self.net(follower, coin);
-        let certain = self.state.follower(follower).and_then(|state| Some(self.certain(state.coins.get(&coin)?, coin)));
-        let (Some(lot), Some(certain)) = (self.state.lot_mut(follower, coin), certain) else { return false };
-        let mut missing = net.saturating_sub(i128::from(certain).saturating_mul(UNIT));
-        let gone: Vec<(Entry, Reason)> = lot.entries.iter().filter_map(|entry| Some((*entry, why(entry)?))).collect();
-        if gone.is_empty() {
+        let Some(lot) = self.state.follower(follower).and_then(|state| state.coins.get(&coin)) else { return false };
+        if !lot.entries.iter().any(|entry| why(entry).is_some()) {
             return false;
         }
-        lot.entries.retain(|entry| why(entry).is_none());
-        for (entry, reason) in gone.into_iter().rev() {
+        let mut missing = net.saturating_sub(i128::from(self.certain(lot, coin)).saturating_mul(UNIT));
+        let gone: Vec<(Entry, i128, Reason)> = self
+            .state
+            .waiting(follower, coin)
+            .into_iter()
+            .filter_map(|(entry, unbought)| Some((entry, unbought, why(&entry)?)))
+            .collect();
+        self.state.retain_entries(follower, coin, |entry| why(entry).is_none());
+        for (entry, unbought, reason) in gone.into_iter().rev() {
             let mut held = self.state.held(entry.follow, coin);
             let toward = |value: i128| if entry.amount < 0 { value.saturating_neg() } else { value };
-            let back = toward(entry.amount).min(toward(missing)).min(toward(held.entitled)).max(0);
+            let open = toward(entry.amount).min(toward(missing)).max(unbought);
+            let back = open.min(toward(held.entitled)).max(0);
             held.entitled = held.entitled.saturating_sub(toward(back));
             missing = missing.saturating_sub(toward(back));
             self.state.set_held(entry.follow, coin, held);
@@ -384,6 +388,10 @@ impl Engine {
         let edge = self.config.follows.get(newest.follow as usize)?;
         let account = self.config.followers.get(follower as usize)?;
         if newest.amount == 0 {
+            // The venue opens nothing on a delisted coin: what an exit uncovered there stays in E until its leader leaves it too.
+            if self.state.market.asset(coin).is_some_and(|asset| asset.delisted) {
+                return None;
+            }
             let [normal, emergency] = self.reduce_bands(follower);
             let best = quote.and_then(|quote| quote.opposite(net > 0));
             let mark = self.state.market.coin(coin).map(|coin| coin.last_price).filter(|mark| *mark > 0);
@@ -453,6 +461,10 @@ fn ending_before(older: &Pending, lead: &Pending, opens: bool) -> Ending {
     if !older.numbers.filled.is_zero() {
         let reason = if older.given_back == Reason::None { Reason::Superseded } else { older.given_back };
         return Ending::new(Outcome::PartlyFilled, reason);
+    }
+    // Its close goes on with the newer decision.
+    if older.reduces {
+        return Ending::merged(lead.decision);
     }
     if older.enters && older.missed == Reason::NoMatch && !lead.enters && !opens {
         return Ending::new(Outcome::Expired, Reason::NoMatch);
