@@ -117,16 +117,35 @@ def reductions_reduce(evidence: Evidence) -> Iterator[str]:
 
 
 def opens_nothing_delisted(evidence: Evidence) -> Iterator[str]:
-    """I2: leaders' fills of a coin end with its delisting, and with the age of the last one whatever opens there."""
+    """I2: leaders' fills of a coin end with its delisting, and with the age of the last one whatever opens there.
+
+    What a leader's exit uncovered of another leader's part goes with that exit, which has no age: an engine that was
+    suspended sends it before it can have heard of the delisting.
+    """
+    exits = _exits(evidence)
     followers = evidence.config.followers
     longest_ms = {each.name: (each.execution.seconds or 0) * 1_000 for each in followers if each.execution}
     for at_ms, orders in _opens(evidence):
         for order in orders:
             if order.follower in shared(evidence) or order.expires_after < at_ms:
                 continue  # an exit may go without the venue's flag; a copy of what is too late
+            if (order.follower, order.coin, order.nonce) in exits:
+                continue
             late_ms = at_ms - evidence.delisted.get(order.coin, at_ms) - longest_ms.get(order.follower, 0)
             if late_ms > OPENS_WITHIN_MS:
                 yield f"{order.follower} {order.coin}: nonce {order.nonce} opens {late_ms} ms after the delisting"
+
+
+def _exits(evidence: Evidence) -> set[tuple[str, str, int]]:
+    """By follower, coin and nonce: the orders of which all that the engine tells are leaders' reductions."""
+    names = [follower.name for follower in evidence.config.followers]
+    reduces: dict[tuple[str, str, int], bool] = {}
+    for row in evidence.objects("receipt"):
+        key = (names[row["follower"]], row["coin"], row["nonce"])
+        before, after = units(row["entitled_before"]), units(row["entitled_after"])
+        lowers = before * after >= 0 and abs(after) < abs(before)
+        reduces[key] = reduces.get(key, True) and lowers
+    return {key for key, lowers in reduces.items() if lowers}
 
 
 def caps_in_the_worst_case(evidence: Evidence) -> Iterator[str]:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from hlfast.gameday.checker import Evidence, check, is_settlement
+from hlfast.gameday.outgoing import bodies_of
 from hlfast.gameday.world import Options, World
 
 
@@ -334,12 +335,25 @@ def test_checker_sees_an_opening_that_leaves_long_after_the_delisting(delisted: 
         return replace(evidence, sent=sent)
 
     assert not late_openings(opened(2_000))
-    assert late_openings(opened(9_000))
+    late = opened(9_000)
+    assert late_openings(late)
+    # What a leader's exit uncovered has no age; beside anything that adds it does.
+    told = [row for row in late.objects("receipt") if row["coin"] == coin and row["nonce"] in nonces_of(late)]
+    assert told
+    for row in told:
+        row["entitled_before"], row["entitled_after"] = "2", "1"
+    assert not late_openings(late)
+    told[0]["entitled_after"] = "3"
+    assert late_openings(late)
 
 
 def orders_of(payload: bytes) -> list[dict]:
     body = orjson.loads(payload)
     return (body["request"]["payload"] if "request" in body else body)["action"].get("orders", [])
+
+
+def nonces_of(evidence: Evidence) -> set[int]:
+    return {body["nonce"] for _, body in bodies_of(evidence.sent)}
 
 
 def late_openings(evidence: Evidence) -> list[str]:
