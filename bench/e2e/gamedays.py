@@ -4,7 +4,7 @@
 
 Goes on behind the last seed of this commit's row, and keeps what it saw every two minutes, so that it may be stopped at any time.
 Seeds that are multiples of 100 are run twice. A seed with a violation, or one that differs when run again, is kept in its row and
-ends the run with exit code 1.
+ends the run with exit code 1. `--broken` plays all such seeds once more, twice each, by the code of now.
 """
 
 from __future__ import annotations
@@ -45,10 +45,13 @@ def commit() -> str:
     return f"{found}-dirty" if changed.returncode else found
 
 
-def kept() -> list[Row]:
-    """What was seen so far, a row for each commit."""
+def kept() -> tuple[list[Row], Row | None]:
+    """What was seen so far, a row for each commit, and what the seeds that broke did since."""
     path = BENCH / "results" / f"{NAME}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["commits"] if path.exists() else []
+    if not path.exists():
+        return [], None
+    seen_so_far = json.loads(path.read_text(encoding="utf-8"))
+    return seen_so_far["commits"], seen_so_far.get("again")
 
 
 def begin(rows: list[Row], of: str, first: int) -> Row:
@@ -74,8 +77,8 @@ def add(row: Row, result: Result, processor: float) -> None:
     row["processor_s"] = round(row["processor_s"] + processor, 2)
 
 
-def section(rows: list[Row]) -> dict[str, Any]:
-    """The part of the results that the rows make."""
+def section(rows: list[Row], again: Row | None = None) -> dict[str, Any]:
+    """The part of the results that the rows make; `again`: what the seeds that broke did since."""
     whole = {name: sum(row[name] for row in rows) for name in SUMMED}
     head = ["commit", "seeds", "hours", "faults", "orders", "executions", "receipts", "lives", "run twice, equal"]
     table = [[*head, "violations", "processor s a seed"]]
@@ -100,9 +103,20 @@ def section(rows: list[Row]) -> dict[str, Any]:
         Gate("violations", whole["violations"], 0, "violations", note=note),
         Gate("seeds that differ when run again", differing, 0, "seeds", note=note),
     ]
+    if again:
+        count = len(again["seeds"])
+        gates.append(
+            Gate(
+                "seeds that broke once and still do",
+                len(again["broken"]),
+                0,
+                "seeds",
+                note=f"of {count}, on {again['commit']}",
+            )
+        )
     command = " ".join(["bench/e2e/gamedays.py", *sys.argv[1:]])
     described = {"machine": machine.describe(), "command": command}
-    return described | {"commits": rows, "table": table, "gates": [gate.result() for gate in gates]}
+    return described | {"commits": rows, "again": again, "table": table, "gates": [gate.result() for gate in gates]}
 
 
 def seen(row: Row, seeds: int, jobs: int) -> Iterator[Result]:
@@ -121,25 +135,42 @@ def seen(row: Row, seeds: int, jobs: int) -> Iterator[Result]:
         yield result
 
 
+def broken(rows: list[Row]) -> Row:
+    """Play every seed that broke on some commit again, twice each."""
+    numbers = sorted({seed for row in rows for seed in (*row["failed_seeds"], *row["not_repeatable"])})
+    found: Row = {"commit": commit(), "seeds": numbers, "broken": []}
+    for seed in numbers:
+        first, second = play(Options(seed=seed)), play(Options(seed=seed))
+        if first.violations or first.digest != second.digest:
+            print(f"hlfast gameday --seed {seed}: {first.violations or 'differs when run again'}")
+            found["broken"].append(seed)
+    return found
+
+
 def main() -> int:
     """Run seeds until one fails, or all are run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--first", type=int, default=1, help="first seed of a commit that has no row yet")
     parser.add_argument("--seeds", type=int, default=20_000)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--broken", action="store_true", help="play the seeds that broke again, and no others")
     arguments = parser.parse_args()
-    rows = kept()
+    rows, again = kept()
+    if arguments.broken:
+        again = broken(rows)
+        report.record({NAME: section(rows, again)})
+        return 1 if again["broken"] else 0
     row = begin(rows, commit(), arguments.first)
     kept_s = time.monotonic()
     for result in seen(row, arguments.seeds, arguments.jobs):
         wrong = bool(result.violations) or result.seed in row["not_repeatable"]
         if wrong or time.monotonic() > kept_s + KEEP_EVERY_S:
-            report.record({NAME: section(rows)})
+            report.record({NAME: section(rows, again)})
             kept_s = time.monotonic()
         if wrong:
             print(f"hlfast gameday --seed {result.seed}: {result.violations or 'differs when run again'}")
             return 1
-    report.record({NAME: section(rows)})
+    report.record({NAME: section(rows, again)})
     return 0
 
 

@@ -55,3 +55,15 @@ def test_gamedays_miss_their_targets_until_enough_was_seen_without_a_violation()
         "seeds", "simulated time", "faults", "violations",
     ]  # fmt: skip
     assert "1 in seeds [1]" in section["table"][1]
+
+
+def test_gamedays_play_what_broke_again_by_the_code_of_now(monkeypatch: pytest.MonkeyPatch, played: list[int]) -> None:
+    rows = [gamedays.begin([], "a", 1), gamedays.begin([], "b", 1)]
+    rows[0]["failed_seeds"], rows[1]["not_repeatable"] = [7, 5], [200]
+    monkeypatch.setattr(gamedays, "commit", lambda: "c")
+    again = gamedays.broken(rows)
+    assert again == {"commit": "c", "seeds": [5, 7, 200], "broken": [200]}
+    assert played == [5, 5, 7, 7, 200, 200]
+    gates = {gate["what"]: gate for gate in gamedays.section(rows, again)["gates"]}
+    assert not gates["seeds that broke once and still do"]["passed"]
+    assert "of 3, on c" in gates["seeds that broke once and still do"]["note"]
