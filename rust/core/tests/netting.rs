@@ -418,3 +418,22 @@ fn what_an_exit_uncovers_of_a_delisted_coin_is_not_opened() {
     world.assert_receipts(4, 1);
     world.assert_replay();
 }
+
+#[test]
+fn a_part_that_is_too_old_uncovers_nothing_of_another_leader() {
+    let mut world = followed(2, json!({}));
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.leader_fill(1, "SOL", "A", "100", "15");
+    assert_eq!(world.position(0, "SOL"), pos("-5"));
+    world.reply = Reply::Text("Order could not immediately match against any resting orders. asset=2");
+    // The exit uncovers ten; what is opened against them meanwhile covers six.
+    world.leader_fill(1, "SOL", "B", "100", "15");
+    world.leader_fill(1, "SOL", "A", "100", "6");
+    world.pass(4_000);
+    world.reply = Reply::Fill;
+    world.pass(6_000);
+    assert_eq!(world.position(0, "SOL"), pos("4"), "the six cover on: an expiry adds no risk");
+    consistent(&world);
+    world.assert_receipts(4, 1);
+    world.assert_replay();
+}
