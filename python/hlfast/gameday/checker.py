@@ -200,9 +200,12 @@ def shared(evidence: Evidence) -> frozenset[str]:
     """Followers that an engine on a copied journal traded for too: the one that counts knows less of them."""
     if not evidence.beside:
         return frozenset()
-    own = {row["digest"] for row in evidence.objects("attempt")} - _without_trace(evidence)
+    untold = _without_trace(evidence)
+    agents = [follower.agent for follower in evidence.config.followers]
+    rows = (row for row in evidence.objects("attempt") if row["digest"] not in untold)
+    own = {(agents[row["signer"]], row["digest"]) for row in rows}
     names = {follower.agent: follower.name for follower in evidence.config.followers}
-    accepted = (row for row in evidence.ledger["actions"] if row["ok"] and row["digest"] not in own)
+    accepted = (row for row in evidence.ledger["actions"] if row["ok"] and (row["signer"], row["digest"]) not in own)
     return frozenset(names[row["signer"]] for row in accepted if row["signer"] in names)
 
 
@@ -334,12 +337,14 @@ def nonces(evidence: Evidence) -> Iterator[str]:
 
 def one_action_per_nonce(evidence: Evidence) -> Iterator[str]:
     """I4: at the venue, too, one nonce of one signer stands for one action of an engine, its copies, and its fences."""
-    own = {row["digest"] for row in evidence.objects("attempt")}
+    # Two signers' actions of one content have one digest.
+    own = {(row["signer"], row["digest"]) for row in evidence.objects("attempt")}
     known = {follower.agent: at for at, follower in enumerate(evidence.config.followers)}
     sent: dict[tuple[int, int], set[str]] = defaultdict(set)
     for action in evidence.ledger["actions"]:
-        if action["kind"] != "noop" and action["signer"] in known and action["digest"] in own:
-            sent[known[action["signer"]], action["nonce"]].add(action["digest"])
+        signer = known.get(action["signer"])
+        if action["kind"] != "noop" and signer is not None and (signer, action["digest"]) in own:
+            sent[signer, action["nonce"]].add(action["digest"])
     for (signer, nonce), different in sent.items():
         if len(different) > 1:
             yield f"signer {signer}: {len(different)} actions at the venue under nonce {nonce}"

@@ -65,6 +65,25 @@ def test_checker_sees_an_order_that_no_record_explains(sound: Evidence) -> None:
     assert "I3" in invariants(evidence)
 
 
+def test_checker_tells_two_signers_actions_of_one_content_apart(sound: Evidence) -> None:
+    rows = {row["signer"]: row for row in sound.objects("attempt") if row["does"] in ("open", "reduce")}
+    agents = [follower.agent for follower in sound.config.followers]
+    (first, mine), (second, theirs) = list(rows.items())[:2]
+    taken = next(row for row in sound.ledger["actions"] if row["digest"] == mine["digest"])
+    late = {"signer": agents[first], "nonce": mine["nonce"], "ok": False, "response": "Action already expired"}
+
+    def beside(digest: str) -> list[str]:
+        evidence = bent(sound)
+        evidence.ledger["actions"].append(taken | late | {"digest": digest})
+        return [each.text for each in check(evidence) if each.invariant == "I4" and "at the venue" in each.text]
+
+    # A copy of the engine had it under this nonce; this engine has it for another account.
+    assert not beside(theirs["digest"])
+    other = next(row for row in sound.objects("attempt") if row["signer"] == first and row["digest"] != mine["digest"])
+    assert beside(other["digest"])
+    assert second != first
+
+
 def test_checker_sees_a_nonce_that_passed_twice(sound: Evidence) -> None:
     evidence = bent(sound)
     twice = dict(next(row for row in evidence.ledger["actions"] if row["ok"]), digest="0x00")
