@@ -225,7 +225,7 @@ impl Engine {
         out.changed = true;
         self.silence.forget(source);
         match kind {
-            SourceKind::User => {}
+            SourceKind::User => self.await_snapshots(now_ms),
             SourceKind::Tape => self.on_tape_up(source, now_ms),
             SourceKind::Lane => self.on_lane_up(source, now_ms),
         }

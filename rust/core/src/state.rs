@@ -480,6 +480,8 @@ pub struct State {
     /// How far below what is believed a follower's coin may be since its stop was hit, in 10^-8, always negative. The other end
     /// stands in `Stop::adrift_above`.
     pub adrift_below: BTreeMap<(u32, CoinId), i64>,
+    /// Leaders whose own channel came up anew and has brought no snapshot yet, and until when that may take.
+    pub unheard: BTreeMap<u32, u64>,
     /// What is bought of an edge's parts of E that wait on a coin, in 10^-20, never negative.
     pub bought: Bought,
 }

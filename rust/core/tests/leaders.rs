@@ -414,6 +414,27 @@ fn a_fill_between_the_read_of_fills_and_that_of_positions_gets_its_receipt() {
 }
 
 #[test]
+fn fills_behind_a_lost_snapshot_get_their_receipts_though_the_position_is_what_it_was() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    world.step(OwnedEvent::Down(2));
+    let missed = [("B", "4"), ("A", "4")].map(|(side, size)| world.leader_trades(0, "SOL", side, "100", size));
+    world.step(OwnedEvent::Up(2, SourceKind::User));
+    world.history = Some(missed.to_vec());
+    world.pass(40_000);
+    world.assert_receipts(3, 1);
+    assert_eq!((world.position(0, "SOL"), world.sent.len()), (pos("5"), 1));
+    // The snapshot that came makes a read of fills needless.
+    let asked = world.asked("userFillsByTime").len();
+    assert_eq!(asked, 1);
+    world.step(OwnedEvent::Up(2, SourceKind::User));
+    world.snapshot(0, &missed);
+    world.pass(40_000);
+    assert_eq!(world.asked("userFillsByTime").len(), asked);
+    world.assert_replay();
+}
+
+#[test]
 fn a_leader_position_that_no_fill_explains_is_believed_after_a_second_look() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "SOL", "B", "100", "10");

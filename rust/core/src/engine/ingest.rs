@@ -30,6 +30,7 @@ impl Engine {
         let Some(leader) = self.leader_by_address.get(&user).copied() else { return FrameClass::Other };
         let newest_ms = rows.iter().map(|row| row.time_ms).max().unwrap_or(0);
         self.silence.heard(leader, source, newest_ms);
+        out.changed |= snapshot && self.state.unheard.remove(&leader).is_some();
         if snapshot && self.take_baseline(leader, rows, out) {
             self.note_habits(leader, frame, rows, now_ms);
             return FrameClass::Taken;

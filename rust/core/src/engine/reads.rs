@@ -19,7 +19,7 @@ pub(super) const MAX_ASKS: usize = 32;
 /// A read that differs from what is believed is repeated after this before it counts: the served state is about 0.2 s old, and
 /// fills may be on their way.
 pub(super) const SECOND_LOOK_MS: u64 = 1_000;
-/// After a restart the feeds' snapshots bring missed fills; positions are compared after that.
+/// After a restart, and whenever a leader's channel comes up, snapshots bring missed fills; positions are compared after that.
 const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
 pub(super) const STATE_WEIGHT: u32 = 2;
@@ -138,6 +138,17 @@ impl Engine {
         state.gap_from_ms = from_ms;
         out.changed = true;
         self.ask_backfill(leader, out);
+    }
+
+    /// A leaders' channel is up: its snapshots are to bring what was missed, also of a position that is what it was before.
+    pub(super) fn await_snapshots(&mut self, now_ms: u64) {
+        let due_ms = now_ms.saturating_add(SNAPSHOT_FIRST_MS);
+        for leader in 0..index(self.state.leaders.len()) {
+            let had_one = self.state.leaders.get(leader as usize).is_some_and(|state| state.had_snapshot);
+            if had_one && self.is_awake_leader(leader) {
+                self.state.unheard.insert(leader, due_ms);
+            }
+        }
     }
 
     /// Reads a leader's missing fills, as soon as the budget has room for the answer's weight.
@@ -283,6 +294,7 @@ impl Engine {
                 "More fills were missed than the venue keeps: what is older can't be read. The account is believed.";
             alert_leader(out, Level::Warning, "fills_unrecoverable", leader, text.into());
         }
+        self.state.unheard.remove(&leader);
         let gap = self.state.leader_mut(leader).map(|state| {
             state.owed_ms = 0;
             state.gap
@@ -351,7 +363,7 @@ impl Engine {
                 _ if again => SECOND_LOOK_MS,
                 Some(Gap::Positions) => SECOND_LOOK_MS,
                 _ if self.owes_soon(leader, now_ms) => SECOND_LOOK_MS,
-                _ if !is_whole => SNAPSHOT_FIRST_MS,
+                _ if !is_whole || self.state.unheard.contains_key(&leader) => SNAPSHOT_FIRST_MS,
                 _ => self.config.engine.reconcile_ms,
             };
             self.read_at(now_ms.saturating_add(wait), true, leader);
@@ -380,11 +392,16 @@ impl Engine {
     fn settle_owed_fills(&mut self, leader: u32, read_ms: u64, now_ms: u64, out: &mut Commands) {
         let reading =
             self.state.asks.values().any(|asked| matches!(asked, Asked::Backfill { leader: of } if *of == leader));
-        let Some(state) = self.state.leader_mut(leader) else { return };
-        if state.owed_ms == 0 {
-            state.counted_ms = read_ms;
-        } else if now_ms >= state.owed_ms && !reading {
-            self.ask_backfill(leader, out);
+        let Some(state) = self.state.leaders.get(leader as usize) else { return };
+        let due_ms = if state.owed_ms > 0 { Some(state.owed_ms) } else { self.state.unheard.get(&leader).copied() };
+        match due_ms {
+            None => {
+                if let Some(state) = self.state.leader_mut(leader) {
+                    state.counted_ms = read_ms;
+                }
+            }
+            Some(due_ms) if now_ms >= due_ms && !reading => self.ask_backfill(leader, out),
+            Some(_) => {}
         }
     }
 

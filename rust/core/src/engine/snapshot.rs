@@ -13,8 +13,8 @@ const VERSION: u8 = 30;
 /// The oldest version that is read as well: `State` was only added to at its end since.
 const OLDEST: u8 = 22;
 /// What states since then lack there: empty lists and nothings, of which one came with 23, five with 24, one with 25, one with 26,
-/// five with 27, and one each with 28, 29 and 30.
-const ADDED: [&[u8]; 8] = [&[0; 16], &[0; 15], &[0; 10], &[0; 9], &[0; 8], &[0; 3], &[0; 2], &[0; 1]];
+/// five with 27, one each with 28 and 29, and two with 30.
+const ADDED: [&[u8]; 8] = [&[0; 17], &[0; 16], &[0; 11], &[0; 10], &[0; 9], &[0; 4], &[0; 3], &[0; 2]];
 /// Until this version one number of either sign stood where `Stop::adrift_above` stands.
 const ONE_ENDED: u8 = 28;
 /// A quote without sizes, as written before they were used.

@@ -130,7 +130,7 @@ impl Engine {
             "order_updates": orders.updates,
             "seeded": leader.seeded.iter().all(|seeded| *seeded),
             "dirty": leader.gap != Gap::None,
-            "fills_owed": leader.owed_ms > 0,
+            "fills_owed": leader.owed_ms > 0 || self.state.unheard.contains_key(&super::reads::index(at)),
             "cursor_ms": leader.cursor_ms,
             "equity_usd": shown(leader.purse.of_leader(0).or(leader.purse.unsorted())),
             "positions": positions,
