@@ -99,6 +99,20 @@ fn an_exit_cancels_it_and_sells_what_is_held_at_once() {
 }
 
 #[test]
+fn what_follows_a_twap_is_capped_at_the_price_of_now() {
+    let mut account = account();
+    account["max_position_usd"] = json!("500");
+    let mut world = World::new(1, &[account], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "12");
+    assert_eq!(world.running(), [(pos("5"), 0)], "six, and the cap is five");
+    slices(&mut world, 4, "0.5");
+    world.leader_fill(0, "SOL", "B", "125", "2");
+    world.pass(3_000);
+    assert_eq!(world.running(), [(pos("2"), 0)], "two are there, and the cap is four now");
+    world.assert_replay();
+}
+
+#[test]
 fn a_newer_target_is_a_twap_of_all_that_is_missing_then() {
     let mut world = world();
     world.leader_fill(0, "SOL", "B", "100", "12");
