@@ -252,13 +252,15 @@ def _leaves(account: Account, order: Open, prices: dict[str, list[tuple[int, Dec
 
     follower = account.follower
     coins = {each.coin for each in (*account.flying, *account.running.values())} | account.held.keys()
+    # What is held on the other side may have grown dearer, and an order makes it no larger.
+    own = usd(order.coin, account.worst(order.coin, order.size))
+    others = sum((usd(coin, account.worst(coin)) for coin in coins - {order.coin}), Decimal(0))
     # What one leader's exit uncovers of another's goes as an exit, whole.
     max_order = follower.max_order_usd if account.edges == 1 else None
     for what, amount, limit in (
         ("order", usd(order.coin, abs(order.size)), max_order),
-        # What is held on the other side may have grown dearer, and an order makes it no larger.
-        ("position", usd(order.coin, account.worst(order.coin, order.size)), follower.max_position_usd),
-        ("gross", sum((usd(coin, account.worst(coin)) for coin in coins), Decimal(0)), follower.max_gross_usd),
+        ("position", own, follower.max_position_usd),
+        ("gross", own + others, follower.max_gross_usd),
     ):
         if limit is not None and amount > Decimal(limit) * _MARGIN + LEAST_USD:
             yield (
