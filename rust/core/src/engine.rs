@@ -1,4 +1,5 @@
 //! The one door: an event comes in, commands go out. The only file that knows all the others.
+mod backfill;
 mod book;
 mod caps;
 mod chase;

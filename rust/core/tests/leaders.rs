@@ -414,6 +414,30 @@ fn a_fill_between_the_read_of_fills_and_that_of_positions_gets_its_receipt() {
 }
 
 #[test]
+fn a_chain_that_breaks_while_missing_fills_are_read_has_them_read_again() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    world.leader_fill(0, "SOL", "B", "100", "10");
+    let lost: Vec<Value> = ["4", "2"]
+        .map(|size| {
+            world.now += 10;
+            let lost = world.leader_trades(0, "SOL", "A", "100", size);
+            // Each is known by the next fill's start; the answer to the first break knows nothing of the second loss.
+            world.now += 10;
+            let next = world.leader_trades(0, "SOL", "B", "100", "1");
+            world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[next], false)));
+            lost
+        })
+        .to_vec();
+    world.history = Some(lost[..1].to_vec());
+    world.settle();
+    world.history = Some(lost);
+    world.pass(62_000);
+    assert_eq!(world.position(0, "SOL"), pos("2.14"), "six tenths, then five sevenths");
+    world.assert_receipts(5, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn fills_behind_a_lost_snapshot_get_their_receipts_though_the_position_is_what_it_was() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "SOL", "B", "100", "10");

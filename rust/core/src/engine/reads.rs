@@ -4,9 +4,7 @@ use super::{Engine, alert_leader};
 use crate::commands::{Ask, CoinId, Commands, Level};
 use crate::copy::entitle::{Move, classify};
 use crate::event::FrameClass;
-use crate::feed::account::{
-    AccountState, parse_backfill, parse_margin, parse_order_status, parse_state, parse_stop_status,
-};
+use crate::feed::account::{AccountState, parse_margin, parse_order_status, parse_state, parse_stop_status};
 use crate::market::{is_outcome_name, is_spot_name};
 use crate::num::Pos;
 use crate::planted::{Bug, planted};
@@ -20,7 +18,7 @@ pub(super) const MAX_ASKS: usize = 32;
 /// fills may be on their way.
 pub(super) const SECOND_LOOK_MS: u64 = 1_000;
 /// After a restart, and whenever a leader's channel comes up, snapshots bring missed fills; positions are compared after that.
-const SNAPSHOT_FIRST_MS: u64 = 5_000;
+pub(super) const SNAPSHOT_FIRST_MS: u64 = 5_000;
 /// Venue rule: weights of the requests.
 pub(super) const STATE_WEIGHT: u32 = 2;
 pub(super) const HISTORY_WEIGHT: u32 = 120;
@@ -126,50 +124,6 @@ impl Engine {
         out.asks.push(Ask::Info { token, weight, body: body.into_bytes() });
     }
 
-    /// Up to when a leader's fills are known.
-    pub(super) fn known_until(&self, leader: u32) -> u64 {
-        self.state.leaders.get(leader as usize).map_or(0, |leader| leader.cursor_ms.max(leader.baseline_ms))
-    }
-
-    /// Fills after `from_ms` are missing: entries wait until they and the positions were read.
-    pub(super) fn begin_gap(&mut self, leader: u32, from_ms: u64, out: &mut Commands) {
-        let Some(state) = self.state.leader_mut(leader).filter(|state| state.gap == Gap::None) else { return };
-        state.gap = Gap::Fills;
-        state.gap_from_ms = from_ms;
-        out.changed = true;
-        self.ask_backfill(leader, out);
-    }
-
-    /// A leaders' channel is up: its snapshots are to bring what was missed, also of a position that is what it was before.
-    pub(super) fn await_snapshots(&mut self, now_ms: u64) {
-        let due_ms = now_ms.saturating_add(SNAPSHOT_FIRST_MS);
-        for leader in 0..index(self.state.leaders.len()) {
-            let had_one = self.state.leaders.get(leader as usize).is_some_and(|state| state.had_snapshot);
-            if had_one && self.is_awake_leader(leader) {
-                self.state.unheard.insert(leader, due_ms);
-            }
-        }
-    }
-
-    /// Reads a leader's missing fills, as soon as the budget has room for the answer's weight.
-    pub(super) fn ask_backfill(&mut self, leader: u32, out: &mut Commands) {
-        out.changed = true;
-        if !self.budget.has(HISTORY_WEIGHT, 0, Purpose::Safety) {
-            self.state.backfills.insert(leader);
-            return;
-        }
-        self.state.backfills.remove(&leader);
-        let Some(address) = self.address(true, leader) else { return };
-        let Some(state) = self.state.leaders.get(leader as usize) else { return };
-        let since = if state.counted_ms > 0 { state.cursor_ms.min(state.counted_ms) } else { state.cursor_ms };
-        // One minute back: blocks of one time may have been seen in part.
-        let from = since.max(state.baseline_ms).saturating_sub(60_000);
-        let body = format!(
-            "{{\"type\":\"userFillsByTime\",\"user\":\"{address}\",\"startTime\":{from},\"aggregateByTime\":false}}"
-        );
-        self.ask(Asked::Backfill { leader }, HISTORY_WEIGHT, body, out);
-    }
-
     pub(super) fn ask_order(&mut self, follower: u32, post: u64, leg: u32, cloid: [u8; 16], out: &mut Commands) {
         let Some(address) = self.address(false, follower) else { return };
         let cloid = crate::wire::Cloid(cloid);
@@ -197,7 +151,7 @@ impl Engine {
         let done = match asked {
             Asked::Leader { leader, dex } => good && self.on_leader_state(leader, dex, body, now_ms, out),
             Asked::Follower { follower, dex } => good && self.on_follower_state(follower, dex, body, now_ms, out),
-            Asked::Backfill { leader } => good && self.on_backfill(leader, body, now_ms, out),
+            Asked::Backfill { leader } => good && self.on_backfill(leader, body, asked_ms, now_ms, out),
             Asked::Order { post, leg } => {
                 let fate = if good { parse_order_status(body).ok() } else { None };
                 self.on_order_fate(post, leg, fate, asked_ms, now_ms, out);
@@ -270,40 +224,6 @@ impl Engine {
             Asked::Order { .. } | Asked::Stop { .. } | Asked::Leverage { .. } | Asked::Mids => false,
             Asked::Twap { .. } | Asked::Slices { .. } => false,
         };
-    }
-
-    fn backfill_done(&mut self, leader: u32, now_ms: u64) -> bool {
-        if let Some(state) = self.state.leader_mut(leader) {
-            state.gap = Gap::Positions;
-        }
-        self.read_at(now_ms, true, leader)
-    }
-
-    fn on_backfill(&mut self, leader: u32, body: &[u8], now_ms: u64, out: &mut Commands) -> bool {
-        let mut rows = Vec::new();
-        if parse_backfill(body, &mut rows).is_err() {
-            return false;
-        }
-        if planted(Bug::BackfillIgnored) {
-            rows.clear();
-        }
-        // The reading begins before what was known last, so that is in it, as long as the venue keeps it.
-        let from_ms = self.state.leaders.get(leader as usize).map_or(0, |leader| leader.gap_from_ms);
-        if from_ms > 0 && !rows.is_empty() && rows.iter().all(|row| row.time_ms > from_ms) {
-            let text =
-                "More fills were missed than the venue keeps: what is older can't be read. The account is believed.";
-            alert_leader(out, Level::Warning, "fills_unrecoverable", leader, text.into());
-        }
-        self.state.unheard.remove(&leader);
-        let gap = self.state.leader_mut(leader).map(|state| {
-            state.owed_ms = 0;
-            state.gap
-        });
-        self.apply_news(leader, None, body, &mut rows, now_ms, out);
-        if gap == Some(Gap::Fills) {
-            self.backfill_done(leader, now_ms);
-        }
-        true
     }
 
     /// The dex that lists a perp, by its place in the settings.
@@ -381,28 +301,6 @@ impl Engine {
             *whole = read_ms.max(*whole);
         }
         *whole >= youngest_tape
-    }
-
-    fn owes_soon(&self, leader: u32, now_ms: u64) -> bool {
-        let owed_ms = self.state.leaders.get(leader as usize).map_or(0, |state| state.owed_ms);
-        owed_ms > now_ms && owed_ms <= now_ms.saturating_add(SECOND_LOOK_MS)
-    }
-
-    /// Positions are the ledger's: no fill is missing, but those that could not be read.
-    fn settle_owed_fills(&mut self, leader: u32, read_ms: u64, now_ms: u64, out: &mut Commands) {
-        let reading =
-            self.state.asks.values().any(|asked| matches!(asked, Asked::Backfill { leader: of } if *of == leader));
-        let Some(state) = self.state.leaders.get(leader as usize) else { return };
-        let due_ms = if state.owed_ms > 0 { Some(state.owed_ms) } else { self.state.unheard.get(&leader).copied() };
-        match due_ms {
-            None => {
-                if let Some(state) = self.state.leader_mut(leader) {
-                    state.counted_ms = read_ms;
-                }
-            }
-            Some(due_ms) if now_ms >= due_ms && !reading => self.ask_backfill(leader, out),
-            Some(_) => {}
-        }
     }
 
     fn note_leverage(&mut self, leader: u32, read: &AccountState) {
