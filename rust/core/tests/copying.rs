@@ -150,6 +150,23 @@ fn what_a_reduction_takes_of_an_order_on_its_way_is_bought_of_no_later_part() {
 }
 
 #[test]
+fn what_an_order_brings_of_a_part_that_is_gone_is_bought_of_no_other() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    for (side, size) in [("B", "10"), ("A", "10"), ("B", "40")] {
+        let row = world.leader_trades(0, "SOL", side, "100", size);
+        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
+    }
+    // The first order is executed when its leader is out already, and in again at a price that is gone.
+    world.quote("SOL", "101.0", "101.1");
+    world.settle();
+    world.pass(3_000);
+    assert_eq!(world.status()["follows"][0]["entitled"].get("SOL"), None);
+    assert_eq!(world.position(0, "SOL"), 0, "nothing of the second part was bought");
+    world.assert_receipts(3, 1);
+    world.assert_replay();
+}
+
+#[test]
 fn a_coin_keeps_its_name_when_the_universe_is_listed_anew() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
     world.leader_fill(0, "ETH", "B", "3000", "2");

@@ -402,7 +402,7 @@ impl Engine {
             }
             // What another edge gave up was there at once.
             let now = self.state.held(follow, change.coin).position;
-            self.state.note_bought(follower, follow, change.coin, first.position, now);
+            self.state.note_bought(follower, follow, change.coin, [first.position, now], true);
         }
         // What rests is soon over anyhow; a TWAP is replaced by one of all that is missing now.
         if verdict.reduces || (verdict.added != 0 && self.execution(follower).is_native()) {

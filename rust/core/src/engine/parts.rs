@@ -17,7 +17,7 @@ impl Engine {
         let price = if price > 0 { price } else { lot.leader_price };
         if fill != 0 {
             let rate = self.taker_rate(follower);
-            self.share(follower, coin, (price, rate), |parts| {
+            self.share(follower, coin, (price, Some(rate)), |parts| {
                 attribute(parts, fill);
                 true
             });
@@ -29,16 +29,16 @@ impl Engine {
     pub(super) fn cross_parts(&mut self, follower: u32, coin: CoinId) {
         if self.follows_of_follower.get(follower as usize).is_some_and(|follows| follows.len() > 1) {
             let price = self.state.market.coin(coin).map_or(0, |coin| coin.last_price);
-            self.share(follower, coin, (price, 0), cross);
+            self.share(follower, coin, (price, None), cross);
         }
     }
 
-    /// `rate`: what the venue takes of the value, in 10^-8.
+    /// `rate`: what the venue takes of the value, in 10^-8; `None` where nothing was traded there.
     fn share(
         &mut self,
         follower: u32,
         coin: CoinId,
-        (price, rate): (i64, i64),
+        (price, rate): (i64, Option<i64>),
         each: impl FnOnce(&mut [Part]) -> bool,
     ) {
         let mut parts = std::mem::take(&mut self.parts);
@@ -54,9 +54,9 @@ impl Engine {
                 let moved = part.held.saturating_sub(held.position);
                 let before = std::mem::replace(&mut held.position, part.held);
                 self.state.set_held(follow, coin, held);
-                self.state.note_bought(follower, follow, coin, before, part.held);
+                self.state.note_bought(follower, follow, coin, [before, part.held], rate.is_none());
                 pay(&mut self.state.edges, follow, moved, price);
-                if rate != 0 {
+                if let Some(rate) = rate.filter(|rate| *rate != 0) {
                     self.state.losses.follow_mut(follow).charge(moved, price, rate);
                 }
             }

@@ -4,17 +4,15 @@ use crate::commands::CoinId;
 use crate::copy::sizing::{UNIT, scale_down};
 
 impl State {
-    /// An edge's part of a position moved, in 10^-8: what went further out on the side of parts that wait was bought of them. With an
-    /// order on its way it is what that order stands for, and nothing of what came later: a reduction meanwhile has made less of it.
-    pub fn note_bought(&mut self, follower: u32, follow: u32, coin: CoinId, before: i64, after: i64) {
+    /// An edge's part of a position moved, in 10^-8: what went further out on the side of parts that wait was bought of them. An
+    /// order buys what it stands for, and nothing of what came later: of a part that is gone, or that a reduction has made smaller,
+    /// the rest is nobody's. What another edge gave up (`crossed`) is anybody's.
+    pub fn note_bought(&mut self, follower: u32, follow: u32, coin: CoinId, [before, after]: [i64; 2], crossed: bool) {
         let lot = self.follower(follower).and_then(|state| state.coins.get(&coin));
-        let entries = lot.map_or(&[][..], |lot| &lot.entries);
-        let mine = |entry: &&Entry| entry.is_part_of(follow) && (entry.amount > 0) == (after > 0);
-        let sum = |entries: &mut dyn Iterator<Item = &Entry>| -> i128 {
-            entries.map(|entry| entry.amount.saturating_abs()).sum()
-        };
-        let ordered = sum(&mut entries.iter().filter(mine).filter(|entry| entry.post.is_some()));
-        let most = if ordered > 0 { ordered } else { sum(&mut entries.iter().filter(mine)) };
+        let side = |entry: &&Entry| entry.is_part_of(follow) && (entry.amount > 0) == (after > 0);
+        let mine = lot.map_or(&[][..], |lot| &lot.entries).iter().filter(side);
+        let most: i128 =
+            mine.filter(|entry| crossed || entry.post.is_some()).map(|entry| entry.amount.saturating_abs()).sum();
         let held = if (before > 0) == (after > 0) { before.unsigned_abs() } else { 0 };
         let bought = i128::from(after.unsigned_abs().saturating_sub(held)).saturating_mul(UNIT);
         if most > 0 && bought > 0 {
