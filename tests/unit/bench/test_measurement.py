@@ -13,6 +13,7 @@ from e2e import gates, identity
 from e2e.exposition import Exposition
 from e2e.histogram import Latencies
 from e2e.tick_to_trade import Row
+from micro.native import less_gate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,3 +122,12 @@ def test_report_shows_a_missed_target_as_missed() -> None:
     text = report.tables({"footprint": {"machine": on, "command": "x", "gates": [gate], "resident_mib": [250.0]}})
     assert "**missed**" in text
     assert "| memory | ≤ 200 MiB | 250 MiB |" in text
+
+
+def test_part_is_taken_from_its_whole_within_a_round() -> None:
+    # The second round was slow for all three, the third for the whole alone.
+    rounds = [[300.0, 600.0, 900.0], [100.0, 200.0, 100.0], [1_000.0, 2_000.0, 1_000.0]]
+    found = less_gate("less", rounds, 0.25)
+    assert (found["figure"], found["passed"]) == (pytest.approx(0.2), True)
+    assert found["note"].startswith("0.2 to 0.8 over the rounds")
+    assert not less_gate("less", rounds, 0.19)["passed"]
