@@ -133,13 +133,18 @@ fn a_reduction_is_no_purchase_of_a_part_that_waits() {
     }
 }
 
-#[test]
-fn what_a_reduction_takes_of_an_order_on_its_way_is_bought_of_no_later_part() {
-    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
-    for (side, size) in [("B", "20"), ("B", "40"), ("A", "30")] {
+/// A leader's trades, one frame each, before the venue answers anything.
+fn trade_unanswered(world: &mut World, trades: &[(&str, &str)]) {
+    for (side, size) in trades {
         let row = world.leader_trades(0, "SOL", side, "100", size);
         world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
     }
+}
+
+#[test]
+fn what_a_reduction_takes_of_an_order_on_its_way_is_bought_of_no_later_part() {
+    let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
+    trade_unanswered(&mut world, &[("B", "20"), ("B", "40"), ("A", "30")]);
     assert_eq!((world.queue.len(), world.status()["follows"][0]["entitled"]["SOL"].as_str()), (1, Some("15")));
     world.quote("SOL", "101.0", "101.1");
     world.settle();
@@ -152,10 +157,7 @@ fn what_a_reduction_takes_of_an_order_on_its_way_is_bought_of_no_later_part() {
 #[test]
 fn what_an_order_brings_of_a_part_that_is_gone_is_bought_of_no_other() {
     let mut world = World::new(1, &[json!({})], &[follow(0, 0, json!({}))]);
-    for (side, size) in [("B", "10"), ("A", "10"), ("B", "40")] {
-        let row = world.leader_trades(0, "SOL", side, "100", size);
-        world.step(OwnedEvent::Frame(2, World::fills_frame(0, &[row], false)));
-    }
+    trade_unanswered(&mut world, &[("B", "10"), ("A", "10"), ("B", "40")]);
     // The first order is executed when its leader is out already, and in again at a price that is gone.
     world.quote("SOL", "101.0", "101.1");
     world.settle();

@@ -61,6 +61,7 @@ impl Engine {
         self.ask(Asked::Backfill { leader }, HISTORY_WEIGHT, body, out);
     }
 
+    /// Fills were read, or can't be: positions are compared next.
     pub(super) fn backfill_done(&mut self, leader: u32, now_ms: u64) -> bool {
         if let Some(state) = self.state.leader_mut(leader) {
             state.gap = Gap::Positions;
@@ -68,6 +69,7 @@ impl Engine {
         self.read_at(now_ms, true, leader)
     }
 
+    /// Takes what a reading brought. False: it is no list of fills.
     pub(super) fn on_backfill(
         &mut self,
         leader: u32,
@@ -106,6 +108,7 @@ impl Engine {
         true
     }
 
+    /// Missing fills are to be read within the second.
     pub(super) fn owes_soon(&self, leader: u32, now_ms: u64) -> bool {
         let owed_ms = self.state.leaders.get(leader as usize).map_or(0, |state| state.owed_ms);
         owed_ms > now_ms && owed_ms <= now_ms.saturating_add(SECOND_LOOK_MS)

@@ -128,12 +128,12 @@ impl Engine {
         let same_side = net_before != 0 && (net > 0) == (net_before > 0);
         let outward = net.unsigned_abs() > net_before.unsigned_abs() || !same_side;
         let caps = if outward { self.caps(follower, coin, price, now_ms) } else { 0 };
-        let runs_on = !self.execution(follower).is_native();
+        let is_native = self.execution(follower).is_native();
         let Some(lot) = self.state.lot_entry(follower, coin) else { return };
         let before = clamp(net_before, lot.ceiling).saturating_abs();
         // Minutes may lie between what a TWAP was allowed and what it has bought: what follows it is judged at the price of now.
         let own = i128::from(lot.own).saturating_mul(UNIT).saturating_abs();
-        let kept = if runs_on { before } else { before.min(own) };
+        let kept = if is_native { before.min(own) } else { before };
         lot.ceiling = Some(match (outward, same_side) {
             (true, true) => caps.max(kept),
             (true, false) => caps,

@@ -299,7 +299,8 @@ impl Engine {
     /// Gives parts of E back, newest first, as far as they were not bought, for the reason that `why` has for an entry. What was
     /// bought of a part, by an order or of another edge, stays; what a leader's reduction asked for meanwhile is no purchase. At least
     /// the distance between Σ E and what the engine holds, without what is being sold of it, in the part's direction, is not bought;
-    /// what is more than that is given back only where Σ E is this edge's alone: beside another's it may cover that. True if there was any such entry.
+    /// what is more than that is given back only where Σ E is this edge's alone: beside another's it may cover that. True if there
+    /// was any such entry.
     pub(super) fn give_back(&mut self, follower: u32, coin: CoinId, why: impl Fn(&Entry) -> Option<Reason>) -> bool {
         let mut net = self.net(follower, coin);
         let Some(lot) = self.state.follower(follower).and_then(|state| state.coins.get(&coin)) else { return false };
