@@ -52,7 +52,7 @@ def refuse_unsafe(config: Config) -> None:
     networks = {venue_network(urlsplit(url).hostname) for url in (config.venue.base_url, config.venue.ws_url or "")}
     if config.network == "mainnet" or "mainnet" in networks:
         raise SettingError(
-            "mainnet is refused by this release: orders with an unknown outcome are not yet handled in every case; "
+            "mainnet is refused by this release: its 20,000 game days have not all been run (bench/RESULTS.md); "
             'use network = "testnet" with the testnet\'s base_url, or a simulator (hlfast sim)'
         )
     if config.venue.limits == "off" and "testnet" in networks:
